@@ -1,0 +1,140 @@
+"""The catalogue of events. One entry a kind of log line; the codes are stable, since operators search for them."""
+
+from __future__ import annotations
+
+from appliance.base.events import Event, Level
+
+# Programs
+STARTED = Event("STARTED", Level.NOTICE, "{program} is ready: {detail}")
+STOPPED = Event("STOPPED", Level.NOTICE, "{program} stopped: {detail}")
+PROGRAM_DIED = Event(
+    "PROGRAM-DIED",
+    Level.CRITICAL,
+    "{program} ended with {detail}; started again in {delay} s",
+    "Read the lines before this one; if it repeats, report it with them.",
+    "alarm",
+)
+PROGRAM_ABSENT = Event(
+    "PROGRAM-ABSENT",
+    Level.WARNING,
+    "{program} cannot run here and is left out",
+    "The line before says which privilege it lacks.",
+)
+CONFIG_LOADED = Event("CONFIG-LOADED", Level.NOTICE, "configuration {detail} is in force")
+CONFIG_REJECTED = Event(
+    "CONFIG-REJECTED", Level.ERROR, "kept the old configuration: {detail}", "Run `appliance check`.", "alarm"
+)
+INTERNAL_ERROR = Event(
+    "INTERNAL-ERROR",
+    Level.ERROR,
+    "unforeseen {kind} in {where}; the association or task ended, nothing else",
+    "Report it with this line.",
+    "alarm",
+)
+
+# Receiving
+ASSOCIATION_ACCEPTED = Event(
+    "ASSOCIATION-ACCEPTED", Level.INFO, "{calling_ae} ({peer}) from {address} associated with {called_ae}, {security}"
+)
+ASSOCIATION_ENDED = Event(
+    "ASSOCIATION-ENDED",
+    Level.INFO,
+    "{calling_ae} from {address}: {how}; {stored} stored, {refused} refused, {seconds} s",
+)
+ASSOCIATION_REFUSED = Event(
+    "ASSOCIATION-REFUSED",
+    Level.WARNING,
+    "refused {calling_ae} to {called_ae} from {address}, {security}: {reason}",
+    "{advice}",
+)
+ASSOCIATION_ABORTED = Event(
+    "ASSOCIATION-ABORTED", Level.WARNING, "aborted {calling_ae} from {address}: {reason}", "{advice}"
+)
+HANDSHAKE_FAILED = Event("HANDSHAKE-FAILED", Level.WARNING, "TLS handshake with {address} failed: {reason}", "{advice}")
+CONNECTION_REFUSED = Event(
+    "CONNECTION-REFUSED", Level.WARNING, "closed a connection from {address}: {reason}", "{advice}"
+)
+STORE_REFUSED = Event(
+    "STORE-REFUSED", Level.WARNING, "answered {status} to {calling_ae} from {address}: {reason}", "{advice}"
+)
+DISK_REFUSED = Event(
+    "DISK-REFUSED",
+    Level.CRITICAL,
+    "the medium refused: {reason}; modalities hear 0xA700 and keep their images",
+    "{advice}",
+    "alarm",
+)
+
+# Vault and delivery
+OBJECT_ADOPTED = Event("OBJECT-ADOPTED", Level.DEBUG, "object {object_id} adopted for {destinations}")
+OBJECT_DUPLICATE = Event("OBJECT-DUPLICATE", Level.INFO, "object {object_id} holds what {other_id} holds; dropped")
+OBJECT_CONFLICT = Event(
+    "OBJECT-CONFLICT",
+    Level.WARNING,
+    "objects {object_id} and {other_id} have one SOP Instance UID and different content; both are kept",
+    "Ask the sender {peer} whether it rewrote an instance.",
+    "alarm",
+)
+OBJECT_UNREADABLE = Event(
+    "OBJECT-UNREADABLE",
+    Level.ERROR,
+    "object {object_id} cannot be used: {reason}; it is kept aside in quarantine",
+    "Keep the file; check the disk and the keys.",
+    "alarm",
+)
+OBJECT_UNROUTED = Event(
+    "OBJECT-UNROUTED",
+    Level.WARNING,
+    "object {object_id} from {peer} matches no [[route]]; it is kept, and goes nowhere",
+    "Add a [[route]] that matches what {peer} sends.",
+    "backlog",
+)
+OBJECT_LOST = Event(
+    "OBJECT-LOST",
+    Level.CRITICAL,
+    "the file of object {object_id} is missing; what it owes is held",
+    "Check the disk; put the file back from a backup if you have one, and start again.",
+    "alarm",
+)
+ADOPTION_FAILED = Event(
+    "ADOPTION-FAILED", Level.ERROR, "new objects cannot be taken over: {reason}; they wait", "{advice}", "alarm"
+)
+LEDGER_DAMAGED = Event(
+    "LEDGER-DAMAGED",
+    Level.ERROR,
+    "the ledger was damaged; it lies in quarantine, and a new one is made from the objects",
+    "Check the disk. Objects that were delivered already are delivered again.",
+    "alarm",
+)
+DELIVERIES_LOCKED = Event(
+    "DELIVERIES-LOCKED",
+    Level.WARNING,
+    "{destinations} cannot be served: this box has no identity to open objects with; they wait",
+    "Set vault.identity, or use destinations that take sealed objects.",
+    "backlog",
+)
+DELIVERED = Event("DELIVERED", Level.DEBUG, "object {object_id} delivered to {destination}: {status}")
+DELIVERY_FAILED = Event(
+    "DELIVERY-FAILED",
+    Level.WARNING,
+    "{destination} failed: {reason}; {waiting} waiting, next try in {delay} s",
+    "{advice}",
+    "backlog",
+)
+DELIVERY_HELD = Event(
+    "DELIVERY-HELD",
+    Level.ERROR,
+    "object {object_id} is held for {destination}: {reason}",
+    "{advice}",
+    "alarm",
+)
+DESTINATION_RECOVERED = Event(
+    "DESTINATION-RECOVERED", Level.NOTICE, "{destination} takes deliveries again; {waiting} waiting"
+)
+OBJECT_EVICTED = Event("OBJECT-EVICTED", Level.DEBUG, "object {object_id} forgotten: delivered and kept long enough")
+
+# Sensor
+ALERT = Event("ALERT", Level.WARNING, "{rule} {title}: {source} to {target}, {evidence}", "{advice}", "alarm")
+SENSOR_BLIND = Event("SENSOR-BLIND", Level.ERROR, "the sensor was blind: {reason}", "{advice}", "alarm")
+
+EVENTS: tuple[Event, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Event))
