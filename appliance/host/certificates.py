@@ -1,0 +1,170 @@
+"""X.509: a small site CA for sites without one and for the demo, and what certificates say.
+
+Owns the profile of what it issues (RFC 5280): ECDSA P-256, names in subjectAltName only for what TLS checks, key usage
+and extended key usage exact. It must never weaken what it reads: facts are facts. Private keys leave it as PEM only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from appliance.base.errors import CryptoError, LocalError
+from appliance.host.create import create_file
+
+AUTHORITY_LIFETIME = timedelta(days=3650)
+LIFETIME = timedelta(days=825)  # what TLS clients take at most from a private CA
+_BACKDATED = timedelta(days=1)  # clocks of modalities are off, often by a time zone
+_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate and its private key as PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+    def write(self, certificate: Path, key: Path, key_mode: int = 0o400) -> None:
+        """Write both to new files: the certificate for everybody, the key for its owner (0400) or as `key_mode` says."""
+        create_file(key, self.key, key_mode)
+        create_file(certificate, self.certificate, 0o444)
+
+
+class Authority:
+    """A CA that signs the certificates of one site: box, modalities, upstream."""
+
+    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self._certificate = certificate
+        self._key = key
+
+    @classmethod
+    def create(cls, name: str, now: datetime | None = None, lifetime: timedelta = AUTHORITY_LIFETIME) -> Authority:
+        """A fresh CA that signs end certificates and nothing below it (RFC 5280 4.2.1.9, path length 0)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _subject(name)
+        begin = (now or datetime.now(UTC)) - _BACKDATED
+        usage = _usage(key_cert_sign=True, crl_sign=True)
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        builder = (
+            _builder(subject, subject, key.public_key(), begin, begin + lifetime)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(own, critical=False)
+        )
+        return cls(builder.sign(key, hashes.SHA256()), key)
+
+    @classmethod
+    def load(cls, certificate: bytes, key: bytes) -> Authority:
+        """A CA from its PEM files; raises `CryptoError` when they are not a pair or not of this kind."""
+        loaded = _load_key(key)
+        parsed = _parse(certificate)[0]
+        if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.public_key() != parsed.public_key():
+            raise CryptoError("this is no CA certificate and its ECDSA key", fix="Give the files that `init` wrote.")
+        return cls(parsed, loaded)
+
+    @property
+    def certificate(self) -> bytes:
+        """The CA certificate as PEM: what others need, to trust what it signs."""
+        return self._certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key(self) -> bytes:
+        """The CA's private key as PEM."""
+        return _key_pem(self._key)
+
+    def issue(
+        self,
+        name: str,
+        names: Sequence[str],
+        *,
+        server: bool = False,
+        client: bool = False,
+        now: datetime | None = None,
+        lifetime: timedelta = LIFETIME,
+    ) -> Issued:
+        """A fresh key and its certificate: `name` for people, `names` (DNS names and addresses) for TLS to check.
+
+        It may be shown by a server, a client or both (RFC 5280 4.2.1.12), never before or after the CA itself.
+        """
+        purposes = [ExtendedKeyUsageOID.SERVER_AUTH] * server + [ExtendedKeyUsageOID.CLIENT_AUTH] * client
+        if not purposes or not names:
+            raise LocalError("a certificate needs a purpose and a name", fix="Say server, client or both, and for whom.")
+        key = ec.generate_private_key(ec.SECP256R1())
+        at = now or datetime.now(UTC)
+        begin = max(at - _BACKDATED, self._certificate.not_valid_before_utc)
+        end = min(at + lifetime, self._certificate.not_valid_after_utc)
+        if end <= begin:
+            raise LocalError("the CA has expired", fix="Make a new one, and give its certificate to all peers.")
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        signer = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        builder = (
+            _builder(_subject(name), self._certificate.subject, key.public_key(), begin, end)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_general_name(each) for each in names]), critical=False)
+            .add_extension(own, critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer), critical=False)
+        )
+        certificate = builder.sign(self._key, hashes.SHA256())
+        return Issued(certificate.public_bytes(Encoding.PEM), _key_pem(key))
+
+    def __repr__(self) -> str:
+        return f"Authority({self._certificate.subject.rfc4514_string()!r})"
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, end: datetime
+) -> x509.CertificateBuilder:
+    return x509.CertificateBuilder(
+        issuer, subject, key, x509.random_serial_number(), begin.replace(microsecond=0), end.replace(microsecond=0)
+    )
+
+
+def _usage(digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _subject(name: str) -> x509.Name:
+    if not 1 <= len(name) <= 64 or not name.isprintable():
+        raise LocalError("the name of a certificate has 1 to 64 printable characters")
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        if not _NAME.fullmatch(name):
+            raise LocalError(f"{name!r} is no host name and no address", fix="Write edge01.rad.example.") from None
+        return x509.DNSName(name)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -1,0 +1,81 @@
+"""How programs tell the panel their state: datagrams to one AF_UNIX socket, sent without ever waiting.
+
+A full queue or an absent panel drops the datagram and counts it; the next one says so. The panel trusts the kernel's
+word on who sent (SCM_CREDENTIALS), not the datagram's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+from pathlib import Path
+from typing import Any
+
+_UCRED = struct.Struct("=iII")
+MAX_DATAGRAM = 65536
+
+
+def panel_socket(runtime_dir: Path) -> Path:
+    """Where the panel listens for snapshots."""
+    return runtime_dir / "panel.sock"
+
+
+class Reporter:
+    """A program's side. Thread-safe; `send` never blocks and never raises."""
+
+    def __init__(self, runtime_dir: Path, program: str) -> None:
+        self._address = str(panel_socket(runtime_dir))
+        self._program = program
+        self._lock = threading.Lock()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        self.dropped = 0
+
+    def send(self, snapshot: dict[str, Any]) -> bool:
+        """Send one snapshot, JSON values only. Says whether the panel's queue took it."""
+        with self._lock:
+            body = {"program": self._program, "pid": os.getpid(), "dropped": self.dropped, **snapshot}
+            try:
+                self._socket.sendto(json.dumps(body, separators=(",", ":")).encode(), self._address)
+            except OSError:
+                self.dropped += 1
+                return False
+            return True
+
+    def close(self) -> None:
+        """Release the socket."""
+        self._socket.close()
+
+
+class Collector:
+    """The panel's side: a bound socket that yields (sender's uid, snapshot)."""
+
+    def __init__(self, runtime_dir: Path) -> None:
+        path = panel_socket(runtime_dir)
+        path.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.socket.bind(str(path))
+        path.chmod(0o660)
+
+    def receive(self) -> tuple[int, dict[str, Any]] | None:
+        """Wait for one datagram. None when it is no snapshot."""
+        space = socket.CMSG_SPACE(_UCRED.size)
+        data, ancillary, _, _ = self.socket.recvmsg(MAX_DATAGRAM, space)
+        uid = -1
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and len(payload) >= _UCRED.size:
+                _, uid, _ = _UCRED.unpack(payload[: _UCRED.size])
+        try:
+            snapshot = json.loads(data)
+        except ValueError:
+            return None
+        if not isinstance(snapshot, dict) or not isinstance(snapshot.get("program"), str):
+            return None
+        return uid, snapshot
+
+    def close(self) -> None:
+        """Release the socket."""
+        self.socket.close()

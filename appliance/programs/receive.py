@@ -1,0 +1,166 @@
+"""The storage SCP as a program: listeners, acceptor, workers. It holds TLS and index key, and no identity."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from appliance.base import catalogue
+from appliance.base.errors import ApplianceError, ConfigError
+from appliance.config.load import load_config
+from appliance.config.model import Config
+from appliance.config.values import Network
+from appliance.host import notify, tls
+from appliance.host.alerts import AlertLog
+from appliance.host.credentials import read_secret
+from appliance.host.log import log
+from appliance.host.snapshot import Reporter
+from appliance.scp import handoff
+from appliance.scp.acceptor import Acceptor, Listener, listen
+from appliance.scp.ingest import Ingest
+from appliance.scp.service import Service
+from appliance.scp.slots import Slots
+from appliance.scp.tally import Tally
+from appliance.scp.worker import Worker
+from appliance.seal.index_key import IndexKey
+from appliance.seal.keys import check_recipients, parse_recipient
+from appliance.vault.incoming import Incoming
+from appliance.vault.intake import Intake
+from appliance.vault.layout import StateLayout
+from appliance.vault.space import Space
+
+_HEARTBEAT = 10.0
+_AT_MOST_EVERY = 1.0
+
+
+def main(config: Config, path: Path) -> int:
+    """Serve until told to stop. `path` is read again on SIGHUP."""
+    os.umask(0o027)
+    report = _Report(config)
+    acceptor = Acceptor(_listeners(config), _slots(config), _workers(config), _serve(config), report.tick)
+    report.acceptor = acceptor
+    signal.signal(signal.SIGTERM, lambda *_: acceptor.wake(acceptor.stop))
+    signal.signal(signal.SIGINT, lambda *_: acceptor.wake(acceptor.stop))
+    signal.signal(signal.SIGHUP, lambda *_: acceptor.wake(lambda: _reload(acceptor, path)))
+    where = ", ".join(str(each) for each in (*config.receive.listen, *config.receive.listen_plain))
+    notify.ready(f"listening on {where}")
+    log(catalogue.STARTED, program="receive", detail=f"listening on {where}")
+    gc.collect()
+    gc.freeze()  # the pages that workers share stay shared
+    acceptor.run()
+    notify.stopping()
+    report.send(stopped=True)
+    log(catalogue.STOPPED, program="receive", detail="as told")
+    return 0
+
+
+def _listeners(config: Config) -> list[Listener]:
+    """Sockets that the service manager opened for us, by their names; else our own."""
+    inherited = notify.listen_fds()
+    if inherited:
+        return [Listener(socket.socket(fileno=fd), tls=not name.startswith("dicom-plain")) for name, fd in inherited]
+    opened = []
+    for wanted, with_tls in ((config.receive.listen, True), (config.receive.listen_plain, False)):
+        for endpoint in wanted:
+            try:
+                opened.append(listen(endpoint.host, endpoint.port, with_tls))
+            except OSError as error:
+                raise ConfigError(
+                    f"cannot listen on {endpoint}: {error.strerror}",
+                    fix="Is another program on this port (ss -ltnp), and may this user open it?",
+                ) from None
+    return opened
+
+
+def _slots(config: Config) -> Slots:
+    return Slots(config.receive.max_associations, _networks(config))
+
+
+def _networks(config: Config) -> tuple[Network, ...]:
+    return tuple(network for peer in config.peer if peer.accept for network in peer.addresses)
+
+
+def _workers(config: Config) -> int:
+    return config.receive.workers or os.cpu_count() or 1
+
+
+def _serve(config: Config) -> Callable[[socket.socket, Tally], None]:
+    """Everything that workers need, made before the fork; what it returns runs in the worker."""
+    context = _context(config)
+    layout = StateLayout(config.appliance.state_dir)
+    layout.create()
+    recipients = [parse_recipient(text) for text in config.vault.recipients]
+    check_recipients(recipients)
+    index_key = IndexKey.parse(read_secret(config.vault.index_key))
+    space = Space(layout.incoming, config.vault.min_free)
+
+    def serve(channel: socket.socket, tally: Tally) -> None:
+        intake = Intake(Incoming(layout), recipients, index_key)
+        ingest = Ingest(intake, space, index_key, config.appliance.ae_title)
+        alerts = AlertLog(layout.alerts / "receive.jsonl")
+
+        def associated(number: int) -> None:
+            handoff.report(channel, handoff.Became(number, "associated"))
+
+        Worker(channel, Service(config, ingest, tally, alerts.append, associated), context).serve()
+
+    return serve
+
+
+def _context(config: Config) -> ssl.SSLContext | None:
+    receive = config.receive
+    if not receive.listen:
+        return None
+    assert receive.certificate and receive.key and receive.client_ca
+    return tls.server_context(receive.certificate, receive.key, receive.client_ca)
+
+
+def _reload(acceptor: Acceptor, path: Path) -> None:
+    """Put a changed configuration in force for new associations; keep the old one if it cannot be used."""
+    try:
+        config = load_config(path)
+        serve = _serve(config)
+    except ApplianceError as error:
+        log(catalogue.CONFIG_REJECTED, detail=error.message)
+        return
+    acceptor.slots.configure(config.receive.max_associations, _networks(config))
+    acceptor.renew(serve, _workers(config))
+    log(catalogue.CONFIG_LOADED, detail=str(path))
+
+
+class _Report:
+    """Tells the panel, when something changed and every ten seconds; feeds the watchdog."""
+
+    def __init__(self, config: Config) -> None:
+        self._reporter = Reporter(config.appliance.runtime_dir, "receive")
+        self._listens = [str(each) for each in (*config.receive.listen, *config.receive.listen_plain)]
+        self._sent: dict[str, int] = {}
+        self._at = 0.0
+        self.acceptor: Acceptor | None = None
+
+    def tick(self) -> float:
+        """Called by the acceptor's loop before it waits; gives the seconds that it may wait.
+
+        While counters move they are looked at every second; when they rest, every ten.
+        """
+        assert self.acceptor is not None
+        since = time.monotonic() - self._at
+        moved = self.acceptor.counts() != self._sent
+        if since < (_AT_MOST_EVERY if moved else _HEARTBEAT):
+            return (_AT_MOST_EVERY if moved else _HEARTBEAT) - since
+        self.send()
+        notify.beat()
+        return _AT_MOST_EVERY if moved else _HEARTBEAT
+
+    def send(self, **more: bool) -> None:
+        """Send a snapshot now."""
+        assert self.acceptor is not None
+        self._sent = self.acceptor.counts()
+        self._at = time.monotonic()
+        self._reporter.send({"listens": self._listens, **self._sent, **more})

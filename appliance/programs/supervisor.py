@@ -1,0 +1,150 @@
+"""Runs all programs under one user, for a laptop, a container and the demo. On an appliance systemd does this, and
+better: each program then has its own user, so that what faces the network cannot read keys.
+
+A program that dies is started again, with growing delays; one that says that it cannot run here (exit status 77: a
+missing privilege) is left alone, and said so.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.base import catalogue
+from appliance.config.model import Config
+from appliance.host import notify
+from appliance.host.log import log
+from appliance.host.signals import Signals
+from appliance.programs.names import PROGRAMS, command
+
+NO_PERMISSION = 77  # EX_NOPERM
+_UCRED = struct.Struct("=iII")
+_FIRST_DELAY = 0.2
+_LONGEST_DELAY = 30.0
+_STEADY = 60.0  # seconds after which a program counts as well again
+_GRACE = 20.0
+
+
+@dataclass(slots=True)
+class _Program:
+    name: str
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    delay: float = _FIRST_DELAY
+    start_at: float | None = 0.0  # monotonic; None: not to be started
+    ready: bool = False
+    absent: bool = False
+
+
+class Supervisor:
+    """The programs of one configuration file."""
+
+    def __init__(self, config: Config, path: Path) -> None:
+        self._path = path
+        runtime = config.appliance.runtime_dir
+        runtime.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._programs = [_Program(name) for name in PROGRAMS if name != "sensor" or config.sensor]
+        self._signals = Signals()
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake the loop
+        self._notify_path = runtime / "notify.sock"
+        self._notify_path.unlink(missing_ok=True)
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._notify.bind(str(self._notify_path))
+        self._announced = False
+
+    def run(self) -> int:
+        """Run until told to stop. Returns the exit status."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._signals.socket, selectors.EVENT_READ)
+            selector.register(self._notify, selectors.EVENT_READ)
+            while not self._signals.stop:
+                timeout = self._start_due()
+                for key, _ in selector.select(timeout):
+                    if key.fileobj is self._notify:
+                        self._hear()
+                    else:
+                        self._signals.drain()
+                if self._signals.take_reload():
+                    self._pass_on(signal.SIGHUP)
+                self._reap()
+                self._announce()
+        notify.stopping()
+        return self._stop()
+
+    def _start_due(self) -> float | None:
+        """Start what is due, and the seconds until the next is."""
+        now = time.monotonic()
+        for program in self._programs:
+            if program.process is None and program.start_at is not None and program.start_at <= now:
+                self._start(program)
+        waiting = [p.start_at for p in self._programs if p.process is None and p.start_at is not None]
+        return max(0.0, min(waiting) - now) if waiting else None
+
+    def _start(self, program: _Program) -> None:
+        environment = {**os.environ, "NOTIFY_SOCKET": str(self._notify_path)}
+        environment.pop("WATCHDOG_USEC", None)
+        program.process = subprocess.Popen(command(program.name, self._path), env=environment)
+        program.started = time.monotonic()
+        program.ready = False
+
+    def _hear(self) -> None:
+        data, ancillary, _, _ = self._notify.recvmsg(4096, socket.CMSG_SPACE(_UCRED.size))
+        if not any(line == b"READY=1" for line in data.split(b"\n")):
+            return
+        pids = [_UCRED.unpack(p[: _UCRED.size])[0] for _, kind, p in ancillary if kind == socket.SCM_CREDENTIALS]
+        for program in self._programs:
+            if program.process and program.process.pid in pids:
+                program.ready = True
+
+    def _reap(self) -> None:
+        now = time.monotonic()
+        for program in self._programs:
+            if program.process is None or (status := program.process.poll()) is None:
+                continue
+            program.process = None
+            if status == NO_PERMISSION:
+                program.absent, program.start_at = True, None
+                log(catalogue.PROGRAM_ABSENT, program=program.name)
+                continue
+            if now - program.started > _STEADY:
+                program.delay = _FIRST_DELAY
+            program.start_at = now + program.delay
+            how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+            log(catalogue.PROGRAM_DIED, program=program.name, detail=how, delay=program.delay)
+            program.delay = min(program.delay * 2, _LONGEST_DELAY)
+
+    def _announce(self) -> None:
+        if not self._announced and all(program.ready or program.absent for program in self._programs):
+            self._announced = True
+            running = ", ".join(program.name for program in self._programs if program.ready)
+            notify.ready(f"running {running}")
+            log(catalogue.STARTED, program="the appliance", detail=running)
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        for program in self._programs:
+            if program.process:
+                program.process.send_signal(number)
+
+    def _stop(self) -> int:
+        """Stop all, the receivers of datagrams last. What does not end in time is killed: nothing is lost by that."""
+        deadline = time.monotonic() + _GRACE
+        for program in reversed(self._programs):
+            if program.process is None:
+                continue
+            program.process.terminate()
+            try:
+                program.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                program.process.kill()
+                program.process.wait()
+        self._notify.close()
+        self._notify_path.unlink(missing_ok=True)
+        return 0

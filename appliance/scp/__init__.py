@@ -1,0 +1,1 @@
+"""The storage SCP: acceptor, workers, associations, admission and ingest. It holds no key that opens an object."""

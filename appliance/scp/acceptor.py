@@ -1,0 +1,265 @@
+"""The acceptor: the one process that accepts, counts by address, refuses before TLS, and hands connections to workers.
+
+It is single-threaded, so that workers can be forked from it at any time; it reads no byte of any peer. When a worker
+dies, another takes its place; when the configuration changes, a new generation of workers takes the new connections
+and the old one sees its associations to their end.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from appliance.base import catalogue
+from appliance.base.throttle import Throttle
+from appliance.config.values import Address
+from appliance.host.log import log
+from appliance.scp import handoff
+from appliance.scp.slots import Place, Refusal, Slots
+from appliance.scp.tally import NAMES, Tally
+
+Serve = Callable[[socket.socket, Tally], None]
+_RESTART_DELAY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket, and whether TLS is spoken on it. Never both on one port (PS3.15 B.1)."""
+
+    socket: socket.socket
+    tls: bool
+
+
+@dataclass(slots=True)
+class _Worker:
+    pid: int
+    channel: socket.socket
+    tally: Tally
+    started: float
+    retiring: bool = False
+    places: dict[int, Place] = field(default_factory=dict)
+
+
+class Acceptor:
+    """Owns listeners and workers. `run` returns when `stop` was called and the workers are gone."""
+
+    def __init__(
+        self, listeners: list[Listener], slots: Slots, workers: int, serve: Serve, tick: Callable[[], float]
+    ) -> None:
+        self.slots = slots
+        self._listeners = listeners
+        self._wanted = workers
+        self._serve = serve
+        self._tick = tick
+        self._workers: list[_Worker] = []
+        self._selector = selectors.DefaultSelector()
+        self._throttle = Throttle()
+        self._number = 0
+        self._past = dict.fromkeys(NAMES, 0)  # what ended workers had counted
+        self._stopping = False
+        self.requests: list[Callable[[], None]] = []  # what a signal handler wants done; see `wake`
+        self._wake_receive, self._wake_send = socket.socketpair()
+        self._wake_receive.setblocking(False)
+        self._wake_send.setblocking(False)
+
+    def run(self) -> None:
+        """Accept until stopped."""
+        for listener in self._listeners:
+            listener.socket.setblocking(False)
+            self._selector.register(listener.socket, selectors.EVENT_READ, listener)
+        self._selector.register(self._wake_receive, selectors.EVENT_READ, None)
+        self._fill()
+        while self._workers or not self._stopping:
+            timeout = self._tick()
+            for key, _ in self._selector.select(timeout):
+                if isinstance(key.data, Listener):
+                    self._accept(key.data)
+                elif isinstance(key.data, _Worker):
+                    self._hear(key.data)
+                else:
+                    self._wake_receive.recv(64)
+            while self.requests:
+                self.requests.pop(0)()
+
+    def wake(self, request: Callable[[], None]) -> None:
+        """Have `request` done by the loop; for signal handlers."""
+        self.requests.append(request)
+        try:
+            self._wake_send.send(b"\0")
+        except BlockingIOError:
+            pass  # it is awake
+
+    def stop(self) -> None:
+        """Accept no more, and have the workers finish what is under way."""
+        self._stopping = True
+        for listener in self._listeners:
+            self._selector.unregister(listener.socket)
+            listener.socket.close()
+        for worker in self._workers:
+            _signal(worker.pid)
+
+    def renew(self, serve: Serve, workers: int) -> None:
+        """Take new connections with `serve` from now on; associations that are open end with the workers they have."""
+        self._serve = serve
+        self._wanted = workers
+        for worker in self._workers:
+            if not worker.retiring:
+                worker.retiring = True
+                worker.channel.shutdown(socket.SHUT_WR)
+        self._fill()
+
+    def counts(self) -> dict[str, int]:
+        """The counters of all workers, those that ended included."""
+        total = dict(self._past)
+        for worker in self._workers:
+            for name, value in worker.tally.read().items():
+                total[name] += value
+        return total | {"pending": self.slots.pending, "workers": len(self._workers)}
+
+    # Workers
+
+    def _fill(self) -> None:
+        while not self._stopping and sum(not worker.retiring for worker in self._workers) < self._wanted:
+            self._fork()
+
+    def _fork(self) -> None:
+        ours, theirs = handoff.pair()
+        tally = Tally()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(ours, theirs, tally)
+        theirs.close()
+        worker = _Worker(pid, ours, tally, time.monotonic())
+        self._workers.append(worker)
+        self._selector.register(ours, selectors.EVENT_READ, worker)
+
+    def _become_worker(self, ours: socket.socket, theirs: socket.socket, tally: Tally) -> None:
+        status = 70
+        try:
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN if number != signal.SIGTERM else signal.SIG_DFL)
+            self._selector.close()
+            for each in (ours, self._wake_receive, self._wake_send, *(w.channel for w in self._workers)):
+                each.close()
+            for listener in self._listeners:
+                listener.socket.close()
+            self._serve(theirs, tally)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _hear(self, worker: _Worker) -> None:
+        """Take in what a worker reports, or that it is gone."""
+        try:
+            became = handoff.next_report(worker.channel)
+        except BlockingIOError:
+            return
+        except OSError:
+            became = None
+        if became is None:
+            self._bury(worker)
+            return
+        place = worker.places.get(became.number)
+        if place is None:
+            return
+        if became.what == "associated":
+            self.slots.associated(place)
+        else:
+            del worker.places[became.number]
+            self.slots.left(place)
+
+    def _bury(self, worker: _Worker) -> None:
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
+        _, status = os.waitpid(worker.pid, 0)
+        self._workers.remove(worker)
+        for place in worker.places.values():
+            self.slots.left(place)
+        counted = worker.tally.read()
+        for name in NAMES:
+            self._past[name] += counted[name] if name != "associations" else 0
+        if status and not self._stopping:
+            log(catalogue.PROGRAM_DIED, program="a receiving worker", detail=_describe(status), delay=_RESTART_DELAY)
+            time.sleep(max(0.0, worker.started + _RESTART_DELAY - time.monotonic()))
+        self._fill()
+
+    # Connections
+
+    def _accept(self, listener: Listener) -> None:
+        try:
+            connection, peer = listener.socket.accept()
+        except OSError:
+            return  # it was gone before we looked
+        with connection:
+            address = _plain(peer[0])
+            place = self.slots.take(address)
+            if isinstance(place, Refusal):
+                self._refuse(address, place)
+                return
+            self._number += 1
+            connected = handoff.Connected(self._number, str(address), peer[1], listener.tls)
+            for worker in sorted(self._workers, key=_load):
+                if worker.retiring:
+                    continue
+                try:
+                    handoff.pass_connection(worker.channel, connected, connection)
+                except OSError:
+                    continue  # its queue is full, or it has just died: the next one
+                worker.places[self._number] = place
+                return
+            self.slots.left(place)
+            self._refuse(address, Refusal("no worker can take it", "Look for PROGRAM-DIED lines."))
+
+    def _refuse(self, address: Address, refusal: Refusal) -> None:
+        passes, swallowed = self._throttle.passes((address, refusal.advice), time.monotonic())
+        if passes:
+            more = f" ({swallowed} more like this were not shown)" if swallowed else ""
+            log(
+                catalogue.CONNECTION_REFUSED,
+                address=address,
+                reason=refusal.reason + more,
+                advice=refusal.advice,
+            )
+
+
+def _load(worker: _Worker) -> int:
+    return len(worker.places)
+
+
+def _plain(text: str) -> Address:
+    """The address of a peer; an IPv4 peer of a dual-stack listener is shown as IPv4."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _signal(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # it is gone; its channel tells
+
+
+def _describe(status: int) -> str:
+    """What waitpid says, in words."""
+    code: Any = os.waitstatus_to_exitcode(status)
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def listen(host: str, port: int, tls: bool) -> Listener:
+    """Open a listener; "::" takes IPv4 as well."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind((host, port))
+    sock.listen(1024)
+    return Listener(sock, tls)

@@ -1,0 +1,66 @@
+"""How the acceptor and a worker talk: small JSON messages over a SOCK_SEQPACKET pair, descriptors by SCM_RIGHTS.
+
+Acceptor to worker: a connection (with its descriptor), or the wish to retire. Worker to acceptor: what became of a
+connection. The number of a connection is the acceptor's; a worker only repeats it.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+_SIZE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection for the worker: whether its listener speaks TLS, and where it comes from."""
+
+    number: int
+    address: str
+    port: int
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of a connection."""
+
+    number: int
+    what: Literal["associated", "closed"]
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """The acceptor's end (never blocks) and the worker's end."""
+    acceptor, worker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    acceptor.setblocking(False)
+    return acceptor, worker
+
+
+def pass_connection(to: socket.socket, connected: Connected, connection: socket.socket) -> None:
+    """Hand a connection over. Raises BlockingIOError when the worker's queue is full, OSError when it is gone."""
+    socket.send_fds(to, [json.dumps(asdict(connected)).encode()], [connection.fileno()])
+
+
+def next_connection(source: socket.socket) -> tuple[Connected, socket.socket] | None:
+    """Wait for the next connection; None when the acceptor wants no more served by us."""
+    data, descriptors, _, _ = socket.recv_fds(source, _SIZE, 1)
+    if not data:
+        return None
+    return Connected(**json.loads(data)), socket.socket(fileno=descriptors[0])
+
+
+def report(to: socket.socket, became: Became) -> None:
+    """Tell the acceptor. When it is gone, nobody counts any more."""
+    try:
+        to.send(json.dumps(asdict(became)).encode())
+    except OSError:
+        pass
+
+
+def next_report(source: socket.socket) -> Became | None:
+    """The next report that lies ready; None when the worker ended. Raises BlockingIOError when there is none."""
+    data = source.recv(_SIZE)
+    return Became(**json.loads(data)) if data else None

@@ -1,0 +1,94 @@
+"""What all connections of a worker share: the configuration, ingest, counters, and the words about refusals."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.base import catalogue
+from appliance.base.events import Event
+from appliance.base.text import wash
+from appliance.base.throttle import Throttle
+from appliance.config.model import Config
+from appliance.config.values import Address
+from appliance.host.log import log
+from appliance.host.tls import PeerCertificate
+from appliance.scp.alerts import NODE_AUTHENTICATION_FAILED, Rule, record
+from appliance.scp.ingest import Ingest
+from appliance.scp.tally import Tally
+
+_TLS_ADVICE = {
+    "CERTIFICATE_VERIFY_FAILED": "Its certificate does not come from receive.client_ca, or is expired.",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "Give the device a client certificate that receive.client_ca signed.",
+    "UNSUPPORTED_PROTOCOL": "It offers only TLS versions older than 1.2; update it.",
+    "NO_SHARED_CIPHER": "It offers no forward-secret AEAD suite; update it.",
+    "HTTP_REQUEST": "It speaks HTTP; this is a DICOM TLS port.",
+    "WRONG_VERSION_NUMBER": "It speaks no TLS: turn TLS on at the device, or use the cleartext listener.",
+}
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a connection comes from, and what the TLS layer proved."""
+
+    number: int
+    address: Address
+    port: int
+    security: str = "cleartext"
+    certificate: PeerCertificate | None = None
+
+
+class Service:
+    """Shared by the threads of a worker."""
+
+    def __init__(
+        self,
+        config: Config,
+        ingest: Ingest,
+        tally: Tally,
+        alert: Callable[[dict[str, Any]], None],
+        associated: Callable[[int], None],
+    ) -> None:
+        self.config = config
+        self.ingest = ingest
+        self.tally = tally
+        self.associated = associated
+        self.stopping = threading.Event()
+        self._alert = alert
+        self._throttle = Throttle()
+        self._lock = threading.Lock()
+
+    def say(self, event: Event, key: object, **fields: object) -> None:
+        """Log an event about a peer, a few a minute for each `key`."""
+        passes, swallowed = self._passes(event.code, key)
+        if passes:
+            more = f" ({swallowed} more like this were not shown)" if swallowed else ""
+            log(event, **{**fields, "reason": f"{fields.get('reason', '')}{more}"})
+
+    def alert(self, rule: Rule, origin: Origin, **seen: str) -> None:
+        """Raise an alert about the other end, a few a minute for each address. `seen` holds washed text."""
+        passes, swallowed = self._passes(rule.id, origin.address)
+        if passes:
+            more = {"not_shown": str(swallowed)} if swallowed else {}
+            self._alert(record(rule, origin.address, origin.port, time.time(), {**seen, **more}))
+
+    def _passes(self, code: str, key: object) -> tuple[bool, int]:
+        with self._lock:
+            return self._throttle.passes((code, key), time.monotonic())
+
+    def handshake_failed(self, origin: Origin, expired: str, error: OSError) -> None:
+        """A TLS handshake did not end well: a failed node authentication."""
+        self.tally.add("failed_handshakes")
+        if expired:
+            reason, advice = f"{expired} took too long", "Look for a firewall in between, or a device in trouble."
+        elif isinstance(error, ssl.SSLCertVerificationError):
+            reason, advice = error.verify_message, _TLS_ADVICE["CERTIFICATE_VERIFY_FAILED"]
+        else:
+            word = getattr(error, "reason", None) or error.strerror or type(error).__name__
+            reason, advice = wash(str(word).replace("_", " ").lower()), _TLS_ADVICE.get(str(word), "")
+        self.say(catalogue.HANDSHAKE_FAILED, origin.address, address=origin.address, reason=reason, advice=advice)
+        self.alert(NODE_AUTHENTICATION_FAILED, origin, reason=reason)

@@ -1,0 +1,104 @@
+"""A worker process: takes connections from the acceptor and runs a thread for each. It opens nothing by itself."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from appliance.base import catalogue
+from appliance.host.log import log
+from appliance.scp import handoff
+from appliance.scp.connection import Connection
+from appliance.scp.deadlines import Reaper
+from appliance.scp.service import Origin, Service
+from appliance.scp.transport import Transport
+
+_GRACE = 10.0  # seconds for the instances that are being received when we are told to stop
+_STACK = 512 * 1024
+
+
+class _StopError(Exception):
+    """SIGTERM came."""
+
+
+def _on_term(signum: int, frame: FrameType | None) -> None:
+    raise _StopError
+
+
+class Worker:
+    """The process's connections. `serve` returns when the acceptor retires us or the process is told to stop."""
+
+    def __init__(self, channel: socket.socket, service: Service, context: ssl.SSLContext | None) -> None:
+        self._channel = channel
+        self._service = service
+        self._context = context
+        self._reaper = Reaper()
+        self._connections: dict[int, Connection] = {}
+        self._changed = threading.Condition()
+
+    def serve(self) -> None:
+        """Take connections until there are no more to come, then see those that we have to their end."""
+        threading.stack_size(_STACK)
+        signal.signal(signal.SIGTERM, _on_term)
+        try:
+            while (taken := handoff.next_connection(self._channel)) is not None:
+                self._start(*taken)
+            self._wait(None)
+        except (_StopError, KeyboardInterrupt):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self._stop()
+
+    def _start(self, connected: handoff.Connected, raw: socket.socket) -> None:
+        origin = Origin(connected.number, ipaddress.ip_address(connected.address), connected.port)
+        threading.Thread(
+            target=self._run, args=(raw, origin, connected.tls), name=f"association-{origin.number}", daemon=True
+        ).start()
+
+    def _run(self, raw: socket.socket, origin: Origin, tls: bool) -> None:
+        try:
+            transport = Transport(raw, self._context if tls else None)
+            connection = Connection(transport, origin, self._reaper.watch(transport.socket), self._service)
+            with self._changed:
+                self._connections[origin.number] = connection
+            connection.run()
+        except Exception as error:  # noqa: BLE001 - a fault in one association never reaches its neighbour
+            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where=_where(error))
+            raw.close()
+        finally:
+            with self._changed:
+                self._connections.pop(origin.number, None)
+                self._changed.notify_all()
+            handoff.report(self._channel, handoff.Became(origin.number, "closed"))
+
+    def _stop(self) -> None:
+        """Let messages that are under way finish for a while; cut off the rest."""
+        self._service.stopping.set()
+        with self._changed:
+            connections = list(self._connections.values())
+        for connection in connections:
+            connection.stop()
+        self._wait(_GRACE)
+
+    def _wait(self, seconds: float | None) -> None:
+        until = None if seconds is None else time.monotonic() + seconds
+        with self._changed:
+            while self._connections:
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return
+                self._changed.wait(left)
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame; never the text of the error, which may quote a peer."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else sys.argv[0]
