@@ -1,0 +1,25 @@
+// Runs age-encryption, the implementation by the format's author for Node, over the jobs on standard input.
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const age = await import(pathToFileURL(process.argv[2]));
+const answers = [];
+for (const job of JSON.parse(readFileSync(0, "utf8"))) {
+  const data = Buffer.from(job.data ?? "", "base64");
+  try {
+    if (job.do === "recipient") {
+      answers.push({ text: await age.identityToRecipient(job.identity) });
+    } else if (job.do === "seal") {
+      const sealing = new age.Encrypter();
+      for (const recipient of job.recipients) sealing.addRecipient(recipient);
+      answers.push({ data: Buffer.from(await sealing.encrypt(data)).toString("base64") });
+    } else {
+      const opening = new age.Decrypter();
+      for (const identity of job.identities) opening.addIdentity(identity);
+      answers.push({ data: Buffer.from(await opening.decrypt(data)).toString("base64") });
+    }
+  } catch (error) {
+    answers.push({ refused: String(error) });
+  }
+}
+process.stdout.write(JSON.stringify(answers));

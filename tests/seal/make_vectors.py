@@ -1,0 +1,252 @@
+"""Writes tests/seal/vectors/. Run it as a program, from the root of the repository, after the format was changed.
+
+Two runs write the same vectors. HPKE draws its own randomness, so the hybrid stanza was made once and is kept in
+hybrid_stanza.txt; without that file a new one is made.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from appliance.seal import record as records
+from appliance.seal.header import Stanza, decode_base64, encode_base64, encode_header, mac_key, read_header
+from appliance.seal.index_key import IndexKey
+from appliance.seal.stream import chunk_nonce, payload_cipher
+from appliance.seal.x25519 import X25519Identity
+from tests.seal.objects import CHUNK, CLASSICAL, FACTS, HYBRID, INDEX_KEY, drawn, sealed, secret
+from tests.seal.vector import FOLDER, Vector
+
+OTHER = X25519Identity(secret("other identity"))
+HEAD = bytes(128) + b"DICM" + b"file meta"
+DATA_SET = b"data set of a test vector"
+KEPT = Path(__file__).parent / "hybrid_stanza.txt"
+OK = "success"
+
+
+class Case(NamedTuple):
+    """A vector: what the three ways to read it must say, and the plaintext that opening hands out."""
+
+    name: str
+    comment: str
+    object: bytes
+    opening: str
+    record: str
+    verify: str
+    plaintext: bytes = b""
+
+
+class KeptRecipient:
+    """The hybrid recipient, with the stanza that was made once."""
+
+    kind = "hybrid"
+
+    def wrap(self, file_key: bytes, random: Callable[[int], bytes]) -> Stanza:
+        if not KEPT.exists():
+            KEPT.write_bytes(HYBRID.recipient.wrap(file_key, random).encode())
+        arguments, body = KEPT.read_text().splitlines()
+        stanza = Stanza(tuple(arguments.split(" ")[1:]), decode_base64(body.encode()))
+        assert HYBRID.unwrap([stanza]) == file_key
+        return stanza
+
+
+def parts(data: bytes) -> tuple[tuple[Stanza, ...], bytes]:
+    """The stanzas and the payload of an object."""
+    header = read_header(BytesIO(data))
+    return header.stanzas, data[header.size :]
+
+
+def rebuilt(stanzas: Sequence[Stanza], payload: bytes, source: str = "classical") -> bytes:
+    """An object with a right MAC; `source` is where its file key was drawn."""
+    return encode_header(stanzas, mac_key(drawn(source)(16))) + payload
+
+
+def sealing_to_zeros(source: str, chunks: Sequence[bool]) -> list[bytes]:
+    """Plaintext whose ciphertext is zeros, so that vectors of full chunks are small when compressed."""
+    random = drawn(source)
+    file_key, _ephemeral, nonce = random(16), random(32), random(16)
+    cipher = payload_cipher(file_key, nonce)
+    return [cipher.encrypt(chunk_nonce(n, final), bytes(CHUNK), None)[:CHUNK] for n, final in enumerate(chunks)]
+
+
+CLASSIC = sealed(DATA_SET, head=HEAD, random=drawn("classical"))
+(X25519, RECORD), PAYLOAD = parts(CLASSIC)
+(FULL,) = sealing_to_zeros("one full chunk", [True])
+ONE = sealed(FULL, random=drawn("one full chunk"))
+FIRST, SECOND = sealing_to_zeros("two chunks", [False, True])
+TWO = sealed(FIRST + SECOND[:100], random=drawn("two chunks"))
+
+
+def successes() -> Iterator[Case]:
+    plain = HEAD + DATA_SET
+    yield Case("classical", "one X25519 recipient", CLASSIC, OK, OK, OK, plain)
+    recipients = [OTHER.recipient, CLASSICAL.recipient]
+    second = sealed(DATA_SET, head=HEAD, recipients=recipients, random=drawn("second"))
+    yield Case("second_recipient", "the identity is the second recipient's", second, OK, OK, OK, plain)
+    hybrid = sealed(DATA_SET, head=HEAD, recipients=[KeptRecipient()], random=drawn("hybrid"))  # type: ignore[list-item]
+    yield Case("hybrid", "one mlkem768x25519 recipient", hybrid, OK, OK, OK, plain)
+    empty = sealed(b"", random=drawn("empty"))
+    yield Case("empty", "no plaintext at all: one empty chunk", empty, OK, OK, OK)
+    facts = replace(FACTS, peer="", calling_ae="", modality="", study_tag=b"", series_tag=b"")
+    bare = sealed(DATA_SET, head=HEAD, facts=facts, random=drawn("bare"))
+    yield Case("empty_fields", "texts and tags of the record are empty", bare, OK, OK, OK, plain)
+    yield Case("one_full_chunk", "the final chunk is full", ONE, OK, OK, OK, FULL)
+    yield Case("two_chunks", "a full chunk, then one of 100 bytes", TWO, OK, OK, OK, FIRST + SECOND[:100])
+    foreign = rebuilt([Stanza(("example.com/unknown", "!", "~"), bytes(48)), X25519, RECORD], PAYLOAD)
+    yield Case("unknown_stanza", "a stanza of a foreign type is passed over", foreign, OK, OK, OK, plain)
+    missing = "record-missing"
+    other = rebuilt([X25519], PAYLOAD)
+    yield Case("no_record", "an age file of another program", other, OK, missing, missing, plain)
+
+
+def bad_headers() -> Iterator[Case]:
+    def same(name: str, comment: str, data: bytes, error: str) -> Case:
+        return Case(name, comment, data, error, error, error)
+
+    malformed = "header-malformed"
+    yield same("header_crlf", "a line ends in CR LF", CLASSIC.replace(b"\n-> pacs", b"\r\n-> pacs"), malformed)
+    body = encode_base64(X25519.body).encode()
+    yield same("header_padded", "base64 with padding", CLASSIC.replace(body, body + b"="), malformed)
+    loose = body[:-1] + bytes([body[-1] + 1])
+    yield same("header_not_canonical", "base64 with bits left over", CLASSIC.replace(body, loose), malformed)
+    yield same("header_cut", "the file ends within the header", CLASSIC[:500], malformed)
+    yield same("header_no_stanza", "a header without a stanza", rebuilt([], PAYLOAD), malformed)
+    wide = CLASSIC.replace(b"-> pacs", b"->  pacs")
+    yield same("header_two_spaces", "an empty argument", wide, malformed)
+    bulk = rebuilt([Stanza(("example.com/long",), bytes(49152)), X25519, RECORD], PAYLOAD)
+    yield same("header_too_long", "more than 65536 bytes of header", bulk, "header-too-long")
+    yield same("version_unsupported", "version v2", CLASSIC.replace(b"v1", b"v2", 1), "version-unsupported")
+    tampered = "header-tampered"
+    yield same("header_mac", "the MAC is wrong", encode_header([X25519, RECORD], bytes(32)) + PAYLOAD, tampered)
+    added = CLASSIC.replace(b"-> X", Stanza(("example.com/added",), b"").encode() + b"-> X", 1)
+    yield same("header_stanza_added", "a stanza was added after sealing", added, tampered)
+
+    def stanza(name: str, comment: str, first: Sequence[Stanza]) -> Case:
+        return Case(name, comment, rebuilt([*first, RECORD], PAYLOAD), "stanza-malformed", OK, OK)
+
+    yield stanza(
+        "stanza_argument",
+        "an X25519 stanza with an argument too many",
+        [Stanza((*X25519.arguments, "more"), X25519.body)],
+    )
+    yield stanza(
+        "stanza_body", "an X25519 stanza with a body of 33 bytes", [Stanza(X25519.arguments, X25519.body + b"\0")]
+    )
+    yield stanza(
+        "stanza_low_order", "an X25519 share of low order", [Stanza(("X25519", encode_base64(bytes(32))), X25519.body)]
+    )
+    yield stanza(
+        "stanza_scrypt",
+        "a scrypt stanza that is not alone",
+        [Stanza(("scrypt", encode_base64(bytes(16)), "18"), bytes(32)), X25519],
+    )
+    stranger = sealed(DATA_SET, recipients=[OTHER.recipient], random=drawn("stranger"))
+    yield Case("no_identity_matches", "sealed to another recipient", stranger, "no-identity-matches", OK, OK)
+
+
+def bad_payloads() -> Iterator[Case]:
+    changed, truncated, tampered = "payload-changed", "payload-truncated", "payload-tampered"
+    flipped = rebuilt([X25519, RECORD], PAYLOAD[:20] + bytes([PAYLOAD[20] ^ 1]) + PAYLOAD[21:])
+    yield Case("payload_flipped", "a flipped bit in a chunk", flipped, tampered, OK, changed)
+    yield Case("payload_cut", "the last byte is missing", CLASSIC[:-1], tampered, OK, changed)
+    other = parts(sealed(DATA_SET, random=drawn("swapped")))[1]
+    swapped = rebuilt([X25519, RECORD], other)
+    yield Case("payload_swapped", "the payload of another object", swapped, tampered, OK, changed)
+    for name, size in (("payload_nonce_cut", 15), ("payload_no_chunk", 16), ("payload_tag_cut", 31)):
+        short = rebuilt([X25519, RECORD], PAYLOAD[:size])
+        yield Case(name, f"a payload of {size} bytes", short, truncated, OK, changed)
+    stanzas, payload = parts(TWO)
+    border = 16 + CHUNK + 16
+    cut = rebuilt(stanzas, payload[:border], "two chunks")
+    yield Case("payload_border", "the end is missing from a chunk's border on", cut, truncated, OK, changed, FIRST)
+    trailing = ONE + b"\0"
+    yield Case("payload_trailing", "a byte follows a full last chunk", trailing, "payload-trailing", OK, changed, FULL)
+    cipher = payload_cipher(drawn("two chunks")(16), payload[:16])
+    nothing = payload[:border] + cipher.encrypt(chunk_nonce(1, True), b"", None)
+    empty = rebuilt(stanzas, nothing, "two chunks")
+    yield Case("final_chunk_empty", "an empty last chunk", empty, "final-chunk-empty", OK, changed, FIRST)
+
+
+def bad_records() -> Iterator[Case]:
+    def case(name: str, comment: str, stanzas: Sequence[Stanza], error: str) -> Case:
+        return Case(name, comment, rebuilt([X25519, *stanzas], PAYLOAD), OK, error, error, HEAD + DATA_SET)
+
+    def record(name: str, comment: str, layout: bytes, error: str, index_key: IndexKey = INDEX_KEY) -> Case:
+        salt = secret(name)
+        body = ChaCha20Poly1305(index_key.record_key(salt)).encrypt(bytes(12), layout, None)
+        return case(name, comment, [Stanza((records.TYPE, encode_base64(salt)), body)], error)
+
+    key = INDEX_KEY.record_key(decode_base64(RECORD.arguments[1].encode()))
+    layout = ChaCha20Poly1305(key).decrypt(bytes(12), RECORD.body, None)
+    malformed = "record-malformed"
+    strange = IndexKey(secret("other index key"))
+    yield record("record_other_key", "sealed under another index key", layout, "record-tampered", strange)
+    yield record("record_version", "a record of version 2", struct.pack(">H", 2) + layout[2:], "record-unsupported")
+    yield record("record_length", "a record that is a byte too long", layout + b"\0", malformed)
+    yield record("record_padding", "padding that is not zero", layout[:283] + b"\1" + layout[284:], malformed)
+    yield record("record_text", "a text that is not UTF-8", layout[:28] + b"\xff" + layout[29:], malformed)
+    tag = struct.pack(">H", 8) + bytes(16)
+    yield record("record_tag", "a tag of 8 bytes", layout[:470] + tag + layout[488:], malformed)
+    time = struct.pack(">d", float("nan"))
+    yield record("record_time", "a time that is not a number", layout[:18] + time + layout[26:], malformed)
+    turned = layout[:-1] + bytes([layout[-1] ^ 1])
+    yield record("record_header_key", "another key for the header's MAC", turned, "header-tampered")
+    short = Stanza((records.TYPE, encode_base64(bytes(31))), RECORD.body)
+    yield case("record_salt", "a salt of 31 bytes", [short], malformed)
+    yield case("record_twice", "two record stanzas", [RECORD, RECORD], malformed)
+
+
+def vectors() -> Iterator[Vector]:
+    """All vectors of objects."""
+    for cases in (successes, bad_headers, bad_payloads, bad_records):
+        for case in cases():
+            lines = [
+                ("comment", case.comment),
+                ("expect", case.opening),
+                ("expect-record", case.record),
+                ("expect-verify", case.verify),
+                ("identity", (HYBRID if case.name == "hybrid" else CLASSICAL).export()),
+                ("index-key", INDEX_KEY.export()),
+                ("plaintext-size", str(len(case.plaintext))),
+                ("plaintext-sha256", sha256(case.plaintext).hexdigest()),
+            ]
+            if case.record == OK:
+                record = records.open_record(read_header(BytesIO(case.object)), INDEX_KEY)
+                for name in record.__dataclass_fields__:
+                    value = getattr(record, name)
+                    lines.append((f"record-{name}", value.hex() if isinstance(value, bytes) else str(value)))
+            yield Vector(case.name, tuple(lines), case.object)
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for path in FOLDER.glob("*.txt"):
+        path.unlink()
+    for vector in vectors():
+        vector.write()
+    lines = [("comment", "identity and recipient of one key, as text")]
+    for identity in (CLASSICAL, OTHER, HYBRID):
+        lines += [("identity", identity.export()), ("recipient", str(identity.recipient))]
+    Vector("keys", tuple(lines)).write()
+    lines = [("comment", "tags: kind, value, tag"), ("index-key", INDEX_KEY.export())]
+    for kind in ("study", "series", "instance", "patient"):
+        for value in ("1.2.840.113619.2.1", "Ä"):
+            lines.append(("tag", f"{kind} {value} {INDEX_KEY.tag(kind, value).hex()}"))
+    digest = INDEX_KEY.data_set_digest()
+    digest.update(DATA_SET)
+    lines += [("data-set", DATA_SET.hex()), ("data-set-digest", digest.hexdigest())]
+    Vector("tags", tuple(lines)).write()
+
+
+if __name__ == "__main__":
+    main()
