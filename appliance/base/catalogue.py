@@ -131,6 +131,12 @@ DELIVERY_HELD = Event(
 DESTINATION_RECOVERED = Event(
     "DESTINATION-RECOVERED", Level.NOTICE, "{destination} takes deliveries again; {waiting} waiting"
 )
+DESTINATION_CROWDED = Event(
+    "DESTINATION-CROWDED",
+    Level.NOTICE,
+    "{destination} takes no association beside the {count} that are open ({reason}); deliveries go on over those",
+    "Lower associations of this [[destination]], or raise what the destination allows.",
+)
 OBJECT_EVICTED = Event("OBJECT-EVICTED", Level.DEBUG, "object {object_id} forgotten: delivered and kept long enough")
 
 # Sensor

@@ -98,7 +98,7 @@ DELIVERY_ASSOCIATIONS = Limit("associations", "associations", 2, 1, 16, "open to
 # The configuration and what it may ask for.
 CONFIG_FILE = Limit("configuration file", "bytes", 1 << 20, 0, 1 << 20, "thousands of peers fit in 1 MiB")
 KEEP = Limit("keep", "s", 72 * 3600, 0, 10 * 365 * 86400, "how long an object stays after it was delivered")
-SOCKET_DIRECTORY = Limit("runtime_dir", "bytes", 80, 1, 80, "the path of a socket in it has 107 at most, unix(7)")
+SOCKET_DIRECTORY = Limit("runtime_dir", "bytes", 90, 1, 90, "the path of a socket in it has 107 at most, unix(7)")
 DRAIN = Limit("drain", "bytes", 1 << 30, 1 << 20, 1 << 34, "a refused data set is received to its end up to this")
 
 # Sealed objects.

@@ -1,7 +1,7 @@
-"""X.509: a small site CA for sites without one and for the demo, and what certificates say.
+"""X.509: a small site CA for sites without one, and for the demo.
 
 Owns the profile of what it issues (RFC 5280): ECDSA P-256, names in subjectAltName only for what TLS checks, key usage
-and extended key usage exact. It must never weaken what it reads: facts are facts. Private keys leave it as PEM only.
+and extended key usage exact. What certificates of others say is read in `certificate_facts.py`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.base.errors import CryptoError, LocalError
+from appliance.host.certificate_facts import load_certificates, load_key
 from appliance.host.create import create_file
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=825)  # what TLS clients take at most from a private CA
 _BACKDATED = timedelta(days=1)  # clocks of modalities are off, often by a time zone
-_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
+_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Issued:
     key: bytes = field(repr=False)
 
     def write(self, certificate: Path, key: Path, key_mode: int = 0o400) -> None:
-        """Write both to new files: the certificate for everybody, the key for its owner (0400) or as `key_mode` says."""
+        """Write both to new files: the certificate for everybody, the key for its owner or as `key_mode` says."""
         create_file(key, self.key, key_mode)
         create_file(certificate, self.certificate, 0o444)
 
@@ -72,8 +70,8 @@ class Authority:
     @classmethod
     def load(cls, certificate: bytes, key: bytes) -> Authority:
         """A CA from its PEM files; raises `CryptoError` when they are not a pair or not of this kind."""
-        loaded = _load_key(key)
-        parsed = _parse(certificate)[0]
+        loaded = load_key(key)
+        parsed = load_certificates(certificate)[0]
         if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.public_key() != parsed.public_key():
             raise CryptoError("this is no CA certificate and its ECDSA key", fix="Give the files that `init` wrote.")
         return cls(parsed, loaded)
@@ -104,7 +102,9 @@ class Authority:
         """
         purposes = [ExtendedKeyUsageOID.SERVER_AUTH] * server + [ExtendedKeyUsageOID.CLIENT_AUTH] * client
         if not purposes or not names:
-            raise LocalError("a certificate needs a purpose and a name", fix="Say server, client or both, and for whom.")
+            raise LocalError(
+                "a certificate needs a purpose and a name", fix="Say server, client or both, and for whom."
+            )
         key = ec.generate_private_key(ec.SECP256R1())
         at = now or datetime.now(UTC)
         begin = max(at - _BACKDATED, self._certificate.not_valid_before_utc)
@@ -112,7 +112,6 @@ class Authority:
         if end <= begin:
             raise LocalError("the CA has expired", fix="Make a new one, and give its certificate to all peers.")
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        signer = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         builder = (
             _builder(_subject(name), self._certificate.subject, key.public_key(), begin, end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -120,10 +119,18 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.SubjectAlternativeName([_general_name(each) for each in names]), critical=False)
             .add_extension(own, critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(signer), critical=False)
+            .add_extension(self._identifier(), critical=False)
         )
         certificate = builder.sign(self._key, hashes.SHA256())
         return Issued(certificate.public_bytes(Encoding.PEM), _key_pem(key))
+
+    def _identifier(self) -> x509.AuthorityKeyIdentifier:
+        """What the CA's own subject key identifier is called in what it signs (RFC 5280 4.2.1.1)."""
+        try:
+            own = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        except x509.ExtensionNotFound:
+            return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
     def __repr__(self) -> str:
         return f"Authority({self._certificate.subject.rfc4514_string()!r})"
@@ -132,8 +139,14 @@ class Authority:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, end: datetime
 ) -> x509.CertificateBuilder:
-    return x509.CertificateBuilder(
-        issuer, subject, key, x509.random_serial_number(), begin.replace(microsecond=0), end.replace(microsecond=0)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin.replace(microsecond=0))
+        .not_valid_after(end.replace(microsecond=0))
     )
 
 

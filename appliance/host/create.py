@@ -1,4 +1,4 @@
-"""Makes files that must not exist yet: keys, certificates, a first configuration. Never overwrites, never follows links."""
+"""Makes new files: keys, certificates, a first configuration. Never overwrites, never follows links."""
 
 from __future__ import annotations
 

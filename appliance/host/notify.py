@@ -12,13 +12,13 @@ except ImportError:  # systemd-python builds only where libsystemd is
 
 
 def _send(state: str) -> None:
-    if daemon is not None:
-        daemon.notify(state)
-        return
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
     try:
+        if daemon is not None:
+            daemon.notify(state)
+            return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             sender.sendto(state.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
     except OSError:

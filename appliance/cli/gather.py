@@ -1,0 +1,178 @@
+"""Gathers the facts that `config.posture` judges: looks at files, certificates and keys, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from appliance.base.errors import ConfigError, CryptoError
+from appliance.config.model import Config
+from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
+from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates
+from appliance.host.credentials import read_secret
+from appliance.seal.index_key import IndexKey
+from appliance.seal.keys import parse_identity, parse_recipient
+
+_LONGEST = 1 << 20
+
+
+def gather(config: Config, now: datetime) -> Facts:
+    """The facts about everything that the configuration names, as the user sees it who runs this."""
+    read = _Reader()
+    pairs = list(_pairs(config))
+    for certificate, key in pairs:
+        read.certificates(certificate)
+        read.key(key)
+    for authority in _authorities(config):
+        read.certificates(authority)
+    identity, broken_secrets = _secrets(config, read)
+    return Facts(
+        now=now,
+        files=read.facts,
+        broken_pairs={pair: error for pair in pairs if (error := read.pair_error(*pair))},
+        server_trusted=read.trusted(config.receive.certificate, config.receive.client_ca),
+        state=_state(config.appliance.state_dir),
+        recipients=[_recipient(text) for text in config.vault.recipients],
+        identity=identity,
+        broken_secrets=broken_secrets,
+        authority_key=_authority_key(config),
+    )
+
+
+def _pairs(config: Config) -> Iterable[tuple[Path, Path]]:
+    if config.receive.listen and config.receive.certificate and config.receive.key:
+        yield config.receive.certificate, config.receive.key
+    for each in config.destination:
+        if each.tls == "required" and each.certificate and each.key:
+            yield each.certificate, each.key
+
+
+def _authorities(config: Config) -> Iterable[Path]:
+    if config.receive.listen and config.receive.client_ca:
+        yield config.receive.client_ca
+    yield from (each.ca for each in config.destination if each.tls == "required" and each.ca)
+
+
+class _Reader:
+    """Reads each file once."""
+
+    def __init__(self) -> None:
+        self.facts: dict[Path, FileFacts] = {}
+        self._contents: dict[Path, bytes] = {}
+
+    def content(self, path: Path) -> bytes | None:
+        """The file, noted in `facts`; None when it cannot be read, and why is noted."""
+        if path not in self.facts:
+            try:
+                self._contents[path], mode = _read(path)
+                self.facts[path] = FileFacts(mode=mode)
+            except OSError as error:
+                self.facts[path] = FileFacts(error=error.strerror or "cannot be read")
+        return self._contents.get(path)
+
+    def certificates(self, path: Path) -> None:
+        """Read a file of certificates."""
+        if (pem := self.content(path)) is not None:
+            certificates: tuple[CertificateFacts, ...] = ()
+            error = ""
+            try:
+                certificates = read_certificates(pem)
+            except CryptoError as malformed:
+                error = str(malformed)
+            self.facts[path] = FileFacts(error, self.facts[path].mode, certificates)
+
+    def key(self, path: Path) -> None:
+        """Read the file of a private key."""
+        if (pem := self.content(path)) is not None:
+            try:
+                load_key(pem)
+            except CryptoError as malformed:
+                self.facts[path] = FileFacts(str(malformed), self.facts[path].mode)
+
+    def pair_error(self, certificate: Path, key: Path) -> str:
+        """Why the two are no pair, where both could be read."""
+        if self.facts[certificate].error or self.facts[key].error:
+            return ""
+        try:
+            whole = is_pair(self._contents[certificate], self._contents[key])
+        except CryptoError as malformed:
+            return str(malformed)
+        return "" if whole else f"{certificate} is not the certificate of {key}"
+
+    def trusted(self, certificate: Path | None, authority: Path | None) -> bool:
+        """Whether the CA leads to the certificate; true where that cannot be said."""
+        both = [path for path in (certificate, authority) if path in self.facts and not self.facts[path].error]
+        return len(both) < 2 or leads_to(self._contents[both[0]], self._contents[both[1]])
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """Content and mode of a regular file; O_NONBLOCK, for opening a FIFO would wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(0, "this is no file")
+        return file.read(_LONGEST), stat.S_IMODE(mode)
+
+
+def _recipient(text: str) -> RecipientFacts:
+    try:
+        return RecipientFacts(parse_recipient(text).kind)
+    except CryptoError as malformed:
+        return RecipientFacts(error=str(malformed))
+
+
+def _secrets(config: Config, read: _Reader) -> tuple[str | None, dict[str, str]]:
+    """The recipient of the identity where it can be read here, and what is wrong with the content of secret files."""
+    identity: str | None = None
+    broken: dict[str, str] = {}
+    for source in (config.vault.identity, config.vault.index_key):
+        if source is None or not _is_readable(source, read):
+            continue
+        try:
+            text = read_secret(source)
+            if source == config.vault.identity:
+                identity = str(parse_identity(text).recipient)
+            else:
+                IndexKey.parse(text)
+        except (ConfigError, CryptoError) as error:
+            broken[source] = str(error)
+    return identity, broken
+
+
+def _is_readable(source: str, read: _Reader) -> bool:
+    """Whether `read_secret` will open it: a file that it refuses is a finding of its own, a credential is not here."""
+    kind, _, rest = source.partition(":")
+    if kind == "file":
+        return read.content(Path(rest)) is not None and not read.facts[Path(rest)].mode & EXPOSED
+    return bool(os.environ.get("CREDENTIALS_DIRECTORY"))
+
+
+def _state(path: Path) -> StateFacts:
+    if _exists(path):
+        return StateFacts(exists=True, usable=_is_writable(path))
+    return StateFacts(exists=False, usable=_is_writable(next(each for each in path.parents if _exists(each))))
+
+
+def _is_writable(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a directory above that we may not enter
+        return False
+
+
+def _authority_key(config: Config) -> Path | None:
+    """The key of the CA, where `init` puts it: beside its certificate."""
+    authority = config.receive.client_ca
+    if authority is None:
+        return None
+    beside = authority.with_suffix(".key")
+    ours = {config.receive.key, *(each.key for each in config.destination)}
+    return beside if beside not in ours and _exists(beside) else None

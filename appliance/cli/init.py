@@ -1,0 +1,189 @@
+"""`appliance init`: keys, a first configuration, and the recovery kit, which is shown once and not kept.
+
+Nothing is overwritten, and when something fails nothing of it stays behind.
+"""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance.base.errors import LocalError
+from appliance.cli.first_config import Places, first_config
+from appliance.cli.output import say
+from appliance.config.load import parse_config
+from appliance.config.values import parse_ae_title, parse_host_name, parse_host_port
+
+
+def _as_in_config(parse: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that reads an option as the configuration reads such a value."""
+
+    def callback(context: click.Context, option: click.Parameter, value: Any) -> Any:
+        try:
+            return tuple(str(parse(each)) for each in value) if isinstance(value, tuple) else str(parse(value))
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, option) from None
+
+    return callback
+
+
+_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(name="init")
+@click.option(
+    "--dir",
+    "directory",
+    type=_DIRECTORY,
+    default=Path("/etc/appliance"),
+    show_default=True,
+    help="Where keys, certificates and the configuration go.",
+)
+@click.option("--config", type=_FILE, help="The configuration file, if not appliance.toml in --dir.")
+@click.option(
+    "--ae-title",
+    callback=_as_in_config(parse_ae_title),
+    default="EDGE01",
+    show_default=True,
+    help="The AE title of this box.",
+)
+@click.option(
+    "--listen",
+    callback=_as_in_config(parse_host_port),
+    default="[::]:2762",
+    show_default=True,
+    help="Where to listen for DICOM over TLS.",
+)
+@click.option(
+    "--state-dir",
+    type=_DIRECTORY,
+    default=Path("/var/lib/appliance"),
+    show_default=True,
+    help="Where sealed objects go.",
+)
+@click.option(
+    "--runtime-dir", type=_DIRECTORY, default=Path("/run/appliance"), show_default=True, help="Where sockets go."
+)
+@click.option("--with-ca", is_flag=True, help="Make a small CA for a site that has none, and certificates of this box.")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    callback=_as_in_config(parse_host_name),
+    help="A DNS name or address that modalities use for this box; may be repeated.  [default: its host name]",
+)
+@click.option(
+    "--classical", is_flag=True, help="Keys for age before 1.3 (X25519), which a quantum computer may open one day."
+)
+@click.option("--recovery-file", type=_FILE,
+              help="Write the recovery kit to this file instead of the terminal. For trials: a kit on the box protects"
+                   " nobody.")  # fmt: skip
+def command(
+    directory: Path,
+    config: Path | None,
+    ae_title: str,
+    listen: str,
+    state_dir: Path,
+    runtime_dir: Path,
+    with_ca: bool,
+    names: tuple[str, ...],
+    classical: bool,
+    recovery_file: Path | None,
+) -> None:
+    """Make keys and a first configuration.
+
+    The recovery kit is shown once, on the terminal. It opens everything that this box will ever seal: print it, keep it
+    where the box is not.
+
+    Example: appliance init --ae-title EDGE01 --with-ca --name edge01.rad.example
+    """
+    if recovery_file is None and not (sys.stdout and sys.stdout.isatty()):
+        raise LocalError(
+            "the recovery kit would end in a pipe or a file",
+            fix="Run this on a terminal, or name a file for the kit on purpose: --recovery-file.",
+        )
+    from appliance.cli.first_site import FirstSite  # loads cryptography
+    from appliance.seal.index_key import IndexKey
+    from appliance.seal.keys import generate_identity
+
+    places = Places.below(directory.absolute(), config.absolute() if config else None)
+    box, recovery = (generate_identity("classical" if classical else "hybrid") for _ in range(2))
+    index_key = IndexKey.generate()
+    text = first_config(
+        places,
+        ae_title=ae_title,
+        listen=listen,
+        state_dir=state_dir.absolute(),
+        runtime_dir=runtime_dir.absolute(),
+        box=str(box.recipient),
+        recovery=str(recovery.recipient),
+    )
+    parse_config(text.encode(), str(places.config))
+    kit = recovery_kit(ae_title, recovery.export(), index_key.export(), classical)
+    names = names or (_host_name(ae_title),)
+    with FirstSite(places) as site:
+        site.secret(places.identity, box.export())
+        site.secret(places.index_key, index_key.export())
+        if with_ca:
+            site.authority(ae_title, names)
+        site.config(text)
+        if recovery_file:
+            site.kit(recovery_file.absolute(), kit)
+        else:
+            click.echo(kit, nl=False)
+            sys.stdout.flush()
+    for path in site.made:
+        say(f"made {path}")
+    if recovery_file:
+        say(f"The recovery kit is in {recovery_file}. Move it off this box: whoever has both can read every object.")
+    if not with_ca:
+        say(certificate_wish(places, names))
+    say(f"Next: add your devices to {places.config}, then run `appliance check --config {places.config}`.")
+
+
+def recovery_kit(ae_title: str, identity: str, index_key: str, classical: bool) -> str:
+    """The kit as text, which is an identity file for age as it stands."""
+    age = "age" if classical else "age 1.3 or later"
+    return f"""\
+# RECOVERY KIT of {ae_title}, made {datetime.now(UTC):%Y-%m-%d}
+# Print this page, or copy it by hand, twice. Keep it where the box is not. It is shown once and stored nowhere.
+#
+# With it every object that the box sealed can be opened, on any computer and without this product, by {age}:
+#   put this page into a file recovery.txt, then:  age -d -i recovery.txt -o IMAGE.dcm OBJECT.dcm.age
+#
+# The index key rebuilds the box's ledger from the objects. It opens no image.
+#   {index_key}
+#
+# The recovery identity:
+{identity}
+"""
+
+
+def certificate_wish(places: Places, names: tuple[str, ...]) -> str:
+    """What to ask the hospital's CA for."""
+    alternatives = ",".join(f"{'IP' if _is_address(each) else 'DNS'}:{each}" for each in names)
+    key = shlex.quote(str(places.server.with_suffix(".key")))
+    return f"""\
+Certificates are still missing. Make a key and a request, and have your CA sign it for TLS server authentication:
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={names[0]} \\
+    -addext subjectAltName={alternatives} -keyout {key} -out appliance.csr && chmod 0400 {key}
+Put the certificate at {places.server}, and that of the CA which signs your modalities' at {places.authority}.
+A site without a CA moves this directory away and begins with: appliance init --with-ca"""
+
+
+def _is_address(name: str) -> bool:
+    return ":" in name or name.replace(".", "").isdigit()
+
+
+def _host_name(ae_title: str) -> str:
+    """The name of this machine, if it is one that a certificate may have."""
+    name = socket.gethostname()
+    return name if name.isascii() and name.replace("-", "").replace(".", "").isalnum() else ae_title.lower()

@@ -1,0 +1,23 @@
+"""`appliance program NAME`: one program, as its unit or the supervisor starts it."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import click
+
+from appliance.config.load import load_config
+from appliance.host import log
+from appliance.programs.names import PROGRAMS
+
+
+@click.command(name="program", hidden=True)
+@click.argument("name", type=click.Choice(PROGRAMS))
+@click.option("--config", "path", type=click.Path(path_type=Path), required=True)
+def command(name: str, path: Path) -> None:
+    """Run one program until it is told to stop."""
+    log.configure(name)
+    config = load_config(path)
+    program = importlib.import_module(f"appliance.programs.{name}")
+    raise SystemExit(program.main(config, path))

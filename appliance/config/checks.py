@@ -1,0 +1,223 @@
+"""What spans several keys or sections. Reads the tables as they were written, not the model: so one mistake never
+hides another, and a key that is wrong by itself (`sentences.py` says so) is passed over here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from appliance.base.limits import SOCKET_DIRECTORY
+from appliance.config.values import HostPort, Network, parse_ae_title, parse_host_port, parse_network
+from appliance.config.words import nearest, place, plain
+
+Place = tuple[str | int, ...]
+Finding = tuple[Place, str]
+
+
+def check(document: dict[str, Any]) -> Iterator[Finding]:
+    """Everything that does not fit together, as the place in the file and what to say of it."""
+    yield from _listeners(document)
+    yield from _peers_and_listeners(document)
+    yield from _runtime_dir(document)
+    for section in ("peer", "destination"):
+        yield from _duplicate_names(document, section)
+    yield from _shared_titles(document)
+    yield from _destinations(document)
+    yield from _routes(document)
+    yield from _decoy(document)
+
+
+def _listeners(document: dict[str, Any]) -> Iterator[Finding]:
+    receive = table(document, "receive")
+    if not receive.get("listen") and not receive.get("listen_plain"):
+        yield (
+            ("receive", "listen") if "receive" in document else (),
+            'there is no listener; in [receive], listen = ["[::]:2762"] is DICOM over TLS',
+        )
+    if receive.get("listen"):
+        missing = [key for key in ("certificate", "key", "client_ca") if key not in receive]
+        if missing:
+            yield ("receive", "listen"), f"a TLS listener needs {_and(missing)} too"
+    seen: list[tuple[HostPort, str]] = []
+    for key in ("listen", "listen_plain"):
+        for index, text in texts(receive, key):
+            if (address := _endpoint(text)) is None:
+                continue
+            for other, where in seen:
+                if address.port == other.port and (address.host == other.host or _any({address.host, other.host})):
+                    yield (
+                        ("receive", key, index),
+                        f'"{plain(text)}" is taken by {where} already; each listener has a port of its own',
+                    )
+                    break
+            seen.append((address, key))
+
+
+def _any(hosts: set[str]) -> bool:
+    return bool(hosts & {"::", "0.0.0.0"})  # noqa: S104  # compared, not bound
+
+
+def _endpoint(text: str) -> HostPort | None:
+    try:
+        return parse_host_port(text)
+    except ValueError:
+        return None
+
+
+def _peers_and_listeners(document: dict[str, Any]) -> Iterator[Finding]:
+    receive = table(document, "receive")
+    if not receive.get("listen") and not receive.get("listen_plain"):
+        return
+    for index, peer in tables(document, "peer"):
+        tls = peer.get("tls", "required")
+        at: Place = ("peer", index, "tls")
+        if tls in ("allowed", "never") and not receive.get("listen_plain"):
+            yield at, f'"{tls}" lets it come in cleartext, but listen_plain of [receive] names no cleartext listener'
+        if tls == "required" and not receive.get("listen"):
+            yield at, '"required" lets it come over TLS only, but listen of [receive] names no TLS listener'
+        if tls == "never" and "certificate" in peer:
+            yield ("peer", index, "certificate"), 'with tls = "never" it shows no certificate; leave one of them out'
+
+
+def _runtime_dir(document: dict[str, Any]) -> Iterator[Finding]:
+    path = table(document, "appliance").get("runtime_dir")
+    if isinstance(path, str) and len(os.fsencode(path)) > SOCKET_DIRECTORY.ceiling:
+        yield (
+            ("appliance", "runtime_dir"),
+            f"the path is too long; {SOCKET_DIRECTORY.ceiling} bytes at most, for sockets are made in it",
+        )
+
+
+def _duplicate_names(document: dict[str, Any], section: str) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, entry in tables(document, section):
+        name = entry.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                yield (section, index, "name"), f'"{plain(name)}" is the name of an earlier [[{section}]]'
+            seen.add(name)
+
+
+def _shared_titles(document: dict[str, Any]) -> Iterator[Finding]:
+    """Two peers with one AE title at one address: nobody could say which of them called."""
+    claims: dict[str, list[tuple[int, Network, str]]] = {}
+    for index, peer in tables(document, "peer"):
+        if peer.get("accept") is False:
+            continue
+        networks = [network for _, text in texts(peer, "addresses") if (network := _network(text))]
+        found = set()
+        for at, text in texts(peer, "ae_titles"):
+            title = _title(text)
+            earlier = claims.setdefault(title, [])
+            for other, network, name in earlier:
+                both = [each for each in networks if each.version == network.version and each.overlaps(network)]
+                if other != index and both and (other, title) not in found:
+                    found.add((other, title))
+                    shared = max(both[0], network, key=lambda each: each.prefixlen)
+                    yield (
+                        ("peer", index, "ae_titles", at),
+                        f'"{plain(title)}" is claimed by {name} too, at {_address(shared)}; '
+                        "nobody could say which of them called",
+                    )
+            earlier += [(index, network, place(document, ("peer", index))) for network in networks]
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return parse_network(text)
+    except ValueError:
+        return None
+
+
+def _address(network: Network) -> str:
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _title(text: str) -> str:
+    try:
+        return parse_ae_title(text)
+    except ValueError:
+        return text
+
+
+def _destinations(document: dict[str, Any]) -> Iterator[Finding]:
+    for index, destination in tables(document, "destination"):
+        at: Place = ("destination", index)
+        if destination.get("tls", "required") == "required" and "ca" not in destination:
+            yield (
+                (*at, "ca"),
+                'missing; a TLS destination needs the CA that signed its certificate (or tls = "never" for cleartext)',
+            )
+        for one, other in (("certificate", "key"), ("key", "certificate")):
+            if one in destination and other not in destination:
+                yield (*at, one), f"{one} and {other} go together; {other} is missing"
+
+
+def _routes(document: dict[str, Any]) -> Iterator[Finding]:
+    for index, route in tables(document, "route"):
+        yield from _named(document, route, "to", ("route", index), "destination")
+        yield from _named(document, table(route, "when"), "peer", ("route", index, "when"), "peer")
+
+
+def _named(document: dict[str, Any], entry: dict[str, Any], key: str, at: Place, section: str) -> Iterator[Finding]:
+    names = [name for _, each in tables(document, section) if isinstance(name := each.get("name"), str)]
+    for index, text in texts(entry, key):
+        if text not in names:
+            hint = nearest(text, names) or (f"; there are {', '.join(map(plain, names))}" if names else "")
+            yield (*at, key, index), f'there is no [[{section}]] named "{plain(text)}"{hint}'
+
+
+def _decoy(document: dict[str, Any]) -> Iterator[Finding]:
+    """A decoy is an AE title that nobody has, so that whoever calls it is a stranger."""
+    decoy = table(document, "sensor").get("decoy_ae")
+    if not isinstance(decoy, str):
+        return
+    title = _title(decoy)
+    own = table(document, "appliance").get("ae_title")
+    used = [("this box", own)] if isinstance(own, str) else []
+    used += [("this box", text) for _, text in texts(table(document, "receive"), "called_ae_titles")]
+    used += [
+        (place(document, ("destination", index)), text)
+        for index, each in tables(document, "destination")
+        if isinstance(text := each.get("ae_title"), str)
+    ]
+    used += [
+        (place(document, ("peer", index)), text)
+        for index, each in tables(document, "peer")
+        for _, text in texts(each, "ae_titles")
+    ]
+    for who, text in used:
+        if _title(text) == title:
+            yield (
+                ("sensor", "decoy_ae"),
+                f'"{plain(title)}" is the AE title of {who}; a decoy is a title that nobody has',
+            )
+            return
+
+
+def table(document: dict[str, Any], key: str) -> dict[str, Any]:
+    """The table at `key`, empty if there is none."""
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def tables(document: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The [[tables]] at `key` with their numbers."""
+    value = document.get(key)
+    for index, each in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(each, dict):
+            yield index, each
+
+
+def texts(entry: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
+    """The texts in the list at `key` with their numbers."""
+    value = entry.get(key)
+    for index, each in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(each, str):
+            yield index, each
+
+
+def _and(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]

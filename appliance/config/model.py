@@ -1,0 +1,154 @@
+"""The model of the configuration: what may be said, in the words that the admin writes.
+
+Unknown keys are errors. Defaults stand here and nowhere else. What spans several keys or sections (a route to a
+destination that does not exist, two peers that claim one AE title at one address) is checked in `checks.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from appliance.base import limits
+from appliance.config.values import (
+    AbsolutePath,
+    AddressRange,
+    AETitle,
+    CertificateBinding,
+    Duration,
+    Endpoint,
+    HostName,
+    Interface,
+    Modality,
+    Name,
+    Recipient,
+    SecretSource,
+    StorageShare,
+    Uid,
+    parse_share,
+    within,
+)
+
+Service = Literal["echo", "store"]
+
+
+class Section(BaseModel):
+    """A table of the file: no unknown keys, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Appliance(Section):
+    """[appliance]: who this box is and where its state lives."""
+
+    ae_title: AETitle = Field(description='the AE title of this box, like "EDGE01"')
+    state_dir: AbsolutePath = Path("/var/lib/appliance")
+    runtime_dir: AbsolutePath = Path("/run/appliance")
+
+
+class Receive(Section):
+    """[receive]: the storage SCP."""
+
+    listen: tuple[Endpoint, ...] = ()
+    listen_plain: tuple[Endpoint, ...] = ()
+    called_ae_titles: tuple[AETitle, ...] = ()
+    workers: Annotated[StrictInt, within(limits.WORKERS)] = limits.WORKERS.default
+    certificate: AbsolutePath | None = None
+    key: AbsolutePath | None = None
+    client_ca: AbsolutePath | None = None
+    max_pdu: Annotated[StrictInt, within(limits.MAX_PDU_RECEIVE)] = limits.MAX_PDU_RECEIVE.default
+    max_associations: Annotated[StrictInt, within(limits.ASSOCIATIONS)] = limits.ASSOCIATIONS.default
+    tls_handshake: Annotated[Duration, within(limits.TLS_HANDSHAKE)] = float(limits.TLS_HANDSHAKE.default)
+    artim: Annotated[Duration, within(limits.ARTIM)] = float(limits.ARTIM.default)
+    pdu: Annotated[Duration, within(limits.PDU_DEADLINE)] = float(limits.PDU_DEADLINE.default)
+    message: Annotated[Duration, within(limits.MESSAGE_DEADLINE)] = float(limits.MESSAGE_DEADLINE.default)
+    idle: Annotated[Duration, within(limits.IDLE_DEADLINE)] = float(limits.IDLE_DEADLINE.default)
+
+
+class Peer(Section):
+    """[[peer]]: a device that may associate with us, and how it must prove who it is."""
+
+    name: Name = Field(description='what you call the device, like "CT suite 2"')
+    accept: StrictBool = True
+    ae_titles: tuple[AETitle, ...] = Field(
+        min_length=1, description='the AE titles that the device calls itself, like ["CT_SUITE2"]'
+    )
+    addresses: tuple[AddressRange, ...] = Field(
+        min_length=1, description='where the device calls from, like ["10.20.0.11"]'
+    )
+    tls: Literal["required", "allowed", "never"] = "required"
+    certificate: CertificateBinding | None = None
+    services: tuple[Service, ...] = ("echo", "store")
+    sop_classes: tuple[Uid, ...] = ()
+
+
+class Vault(Section):
+    """[vault]: to whom objects are sealed, and how long they stay."""
+
+    recipients: tuple[Recipient, ...] = Field(
+        min_length=1, description="who can open objects: the box and the recovery key, as `appliance init` makes them"
+    )
+    identity: SecretSource | None = None
+    index_key: SecretSource = "credential:index-key"
+    min_free: StorageShare = parse_share("10%")
+    keep: Annotated[Duration, within(limits.KEEP)] = float(limits.KEEP.default)
+
+
+class Destination(Section):
+    """[[destination]]: an upstream that gets copies."""
+
+    name: Name = Field(description='what you call the upstream, like "pacs"')
+    kind: Literal["dimse"] = Field(description='"dimse"')
+    address: Endpoint = Field(description='where it listens, like "pacs.rad.example:2762"')
+    ae_title: AETitle = Field(description='the AE title that it answers to, like "PACS"')
+    calling_ae_title: Literal["own", "peer"] = "own"
+    tls: Literal["required", "never"] = "required"
+    ca: AbsolutePath | None = None
+    certificate: AbsolutePath | None = None
+    key: AbsolutePath | None = None
+    server_name: HostName | None = None
+    associations: Annotated[StrictInt, within(limits.DELIVERY_ASSOCIATIONS)] = limits.DELIVERY_ASSOCIATIONS.default
+    transfer_syntaxes: tuple[Uid, ...] = ()
+
+
+class When(Section):
+    """The condition of a route: every key that is given must match; within a key any value does."""
+
+    peer: tuple[Name, ...] = ()
+    ae_title: tuple[AETitle, ...] = ()
+    modality: tuple[Modality, ...] = ()
+    sop_class: tuple[Uid, ...] = ()
+
+
+class Route(Section):
+    """[[route]]: which objects go to which destinations. All routes that match count."""
+
+    to: tuple[Name, ...] = Field(min_length=1, description='the names of destinations, like ["pacs"]')
+    when: When = When()
+
+
+class Sensor(Section):
+    """[sensor]: what is watched."""
+
+    interface: Interface = Field(description='the interface to watch, like "eth1"')
+    mode: Literal["mirror", "inline", "host"] = "mirror"
+    decoy_ae: AETitle | None = None
+
+
+class Config(Section):
+    """The whole file."""
+
+    appliance: Appliance = Field(description="the section [appliance], which names this box")
+    receive: Receive = Receive()
+    peer: tuple[Peer, ...] = ()
+    vault: Vault = Field(description="the section [vault], which says to whom objects are sealed")
+    destination: tuple[Destination, ...] = ()
+    route: tuple[Route, ...] = ()
+    sensor: Sensor | None = None
+
+    @property
+    def called_ae_titles(self) -> tuple[str, ...]:
+        """The AE titles that we answer to."""
+        return self.receive.called_ae_titles or (self.appliance.ae_title,)

@@ -1,0 +1,49 @@
+"""What the design names and this version does not know yet, so that its reader is not told "unknown key".
+
+An entry leaves this table in the change that makes it work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Places are written without the number of a [[table]] or of an item in a list.
+KEYS: dict[tuple[str, ...], str] = {
+    ("receive", "client_crl"): "revocation lists",
+    ("peer", "tls_profile"): "a TLS profile for old scanners",
+    ("peer", "hours"): "hours in which a peer may associate",
+    ("peer", "commitment"): "storage commitment",
+    ("vault", "evidence_recipients"): "sealed evidence captures",
+    ("destination", "proof"): "storage commitment as proof; a status of success is the proof until then",
+    ("destination", "schedule"): "hours of delivery",
+    ("destination", "bandwidth"): "a bandwidth limit",
+    ("sensor", "respond"): "blocking by nftables; nothing is blocked until then",
+    ("sensor", "evidence_recipients"): "sealed evidence captures",
+    ("respond",): "blocking by nftables; nothing is blocked until then",
+    ("alerts",): "alerts by syslog; until then they are in the log and in state_dir",
+    ("panel",): "lamps and metrics; `appliance status` works",
+}
+
+VALUES: dict[tuple[str, ...], dict[str, str]] = {
+    ("peer", "services"): {"commit": 'use "echo" and "store"'},
+    ("vault", "identity"): {"unlock": 'use "credential:NAME" or "file:/absolute/path"'},
+    ("destination", "kind"): {"stow": 'use "dimse"', "object-store": 'use "dimse"'},
+}
+
+
+def planned_key(place: tuple[str | int, ...]) -> str | None:
+    """What to say of an unknown key at `place`, if it is planned."""
+    what = KEYS.get(_plain(place))
+    return what and f"planned, not in this version ({what}); leave it out"
+
+
+def planned_value(place: tuple[str | int, ...], value: Any) -> str | None:
+    """What to say of a refused value at `place`, if it is planned."""
+    if not isinstance(value, str):
+        return None
+    instead = VALUES.get(_plain(place), {}).get(value)
+    return instead and f'"{value}" is planned, not in this version; {instead}'
+
+
+def _plain(place: tuple[str | int, ...]) -> tuple[str, ...]:
+    return tuple(part for part in place if isinstance(part, str))

@@ -1,0 +1,101 @@
+"""Findings about files: whether they can be read, who else can, and what the certificates in them say."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from appliance.config.model import Config
+from appliance.config.posture import rules
+from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts
+from appliance.config.posture.finding import Finding
+
+EXPIRES = timedelta(days=30)
+AUTHORITY_EXPIRES = timedelta(days=90)
+
+
+def file_findings(config: Config, facts: Facts) -> Iterator[Finding]:
+    """All findings about files, one place in the configuration after the other."""
+    receive = config.receive
+    if receive.listen:
+        yield from _pair("receive", receive.certificate, receive.key, facts, server=True)
+        yield from _authority("receive.client_ca", receive.client_ca, facts)
+    if facts.authority_key:
+        yield rules.AUTHORITY_KEY.found(
+            "receive.client_ca", "the private key of the CA lies on this box", path=facts.authority_key
+        )
+    for each in config.destination:
+        if each.tls == "required":
+            yield from _pair(f'destination "{each.name}"', each.certificate, each.key, facts, server=False)
+            yield from _authority(f'destination "{each.name}".ca', each.ca, facts)
+    for key, source in (("identity", config.vault.identity), ("index_key", config.vault.index_key)):
+        if source and source.startswith("file:"):
+            yield from _secret(f"vault.{key}", source, facts)
+
+
+def _secret(subject: str, source: str, facts: Facts) -> Iterator[Finding]:
+    path = Path(source.removeprefix("file:"))
+    readable = yield from _file(subject, path, facts, secret=True)
+    if readable and (error := facts.broken_secrets.get(source)):
+        yield rules.SECRET_BROKEN.found(subject, f"{path}: {error}")
+
+
+def _file(subject: str, path: Path | None, facts: Facts, secret: bool = False) -> Generator[Finding, None, bool]:
+    """Returns whether the content may be looked at."""
+    if path is None or path not in facts.files:
+        return False
+    file = facts.files[path]
+    if file.error:
+        yield rules.FILE_UNREADABLE.found(subject, f"{path}: {file.error}")
+        return False
+    if secret and file.mode & EXPOSED:
+        yield rules.KEY_EXPOSED.found(subject, f"others may read or change {path} (mode {file.mode:04o})", path=path)
+    return True
+
+
+def _pair(subject: str, certificate: Path | None, key: Path | None, facts: Facts, server: bool) -> Iterator[Finding]:
+    shown = yield from _file(f"{subject}.certificate", certificate, facts)
+    held = yield from _file(f"{subject}.key", key, facts, secret=True)
+    if certificate is None or not shown:
+        return
+    if held and key and (error := facts.broken_pairs.get((certificate, key))):
+        yield rules.PAIR_BROKEN.found(f"{subject}.key", error)
+    subject = f"{subject}.certificate"
+    leaf = facts.files[certificate].certificates[0]
+    yield from _dates(subject, leaf, facts)
+    if not (leaf.serves if server else leaf.calls):
+        side = "server" if server else "client"
+        yield rules.CERTIFICATE_PURPOSE.found(subject, f"it is not for TLS {side}s", side=side)
+    if leaf.weak:
+        yield rules.CERTIFICATE_WEAK.found(subject, leaf.weak)
+    if server and not leaf.names:
+        yield rules.CERTIFICATE_NAMELESS.found(subject, "it has no subject alternative name")
+    if server and not facts.server_trusted:
+        yield rules.CERTIFICATE_FOREIGN.found(subject, f"its issuer, {leaf.issuer}, is not in client_ca")
+
+
+def _dates(subject: str, leaf: CertificateFacts, facts: Facts) -> Iterator[Finding]:
+    if leaf.not_after <= facts.now:
+        yield rules.CERTIFICATE_EXPIRED.found(subject, f"it expired on {leaf.not_after:%Y-%m-%d}")
+    elif leaf.not_before > facts.now:
+        yield rules.CERTIFICATE_EARLY.found(subject, f"it is valid from {leaf.not_before:%Y-%m-%d %H:%M} UTC on")
+    elif leaf.not_after - facts.now <= EXPIRES:
+        days = (leaf.not_after - facts.now).days
+        yield rules.CERTIFICATE_EXPIRES.found(subject, f"it expires on {leaf.not_after:%Y-%m-%d}, in {days} days")
+
+
+def _authority(subject: str, path: Path | None, facts: Facts) -> Iterator[Finding]:
+    """A file of CA certificates: one that is right and valid is enough."""
+    readable = yield from _file(subject, path, facts)
+    if path is None or not readable:
+        return
+    authorities = [each for each in facts.files[path].certificates if each.authority]
+    if not authorities:
+        yield rules.AUTHORITY_NONE.found(subject, f"{path} holds no certificate of a CA")
+        return
+    end = max(each.not_after for each in authorities)
+    if end <= facts.now:
+        yield rules.AUTHORITY_EXPIRED.found(subject, f"it expired on {end:%Y-%m-%d}")
+    elif end - facts.now <= AUTHORITY_EXPIRES:
+        yield rules.AUTHORITY_EXPIRES.found(subject, f"it expires on {end:%Y-%m-%d}, in {(end - facts.now).days} days")

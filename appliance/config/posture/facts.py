@@ -1,0 +1,69 @@
+"""What posture is judged by: facts about files, keys and certificates, gathered by others. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+EXPOSED = 0o027  # a secret that others may read, or that a group may change, is no secret
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What one X.509 certificate says. `names` are DNS names, addresses and URIs of its subject alternative names."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    sha256: str  # of the DER, lower-case hex
+    key_kind: str  # "ECDSA secp256r1", "RSA 2048", "Ed25519"
+    weak: str = ""  # why key or signature should not be used any more
+    authority: bool = False
+    serves: bool = True  # may be shown by a TLS server
+    calls: bool = True  # may be shown by a TLS client
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file that the configuration names. `error` is why it cannot be read or used, empty when it can."""
+
+    error: str = ""
+    mode: int = 0o400
+    certificates: tuple[CertificateFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateFacts:
+    """The state directory: whether it is there, and whether we can write into it or make it."""
+
+    exists: bool = True
+    usable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientFacts:
+    """A recipient of [vault]: "hybrid" or "classical", or what is wrong with it."""
+
+    kind: str = "hybrid"
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that is not in the configuration itself."""
+
+    now: datetime
+    files: Mapping[Path, FileFacts] = field(default_factory=dict)
+    broken_pairs: Mapping[tuple[Path, Path], str] = field(
+        default_factory=dict
+    )  # certificate and key: why they are none
+    server_trusted: bool = True  # client_ca leads to the certificate of [receive]
+    state: StateFacts = StateFacts()
+    recipients: Sequence[RecipientFacts] = ()  # in the order of the configuration
+    identity: str | None = None  # the recipient that the identity belongs to; None where it cannot be seen from here
+    broken_secrets: Mapping[str, str] = field(default_factory=dict)  # "file:…": what is wrong with its content
+    authority_key: Path | None = None  # the private key of the CA, where it lies beside its certificate

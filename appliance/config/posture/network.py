@@ -1,0 +1,51 @@
+"""Findings about who may send, and who is sent to: cleartext, certificates that nobody asks for, wide addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.config.model import Config, Peer
+from appliance.config.posture import rules
+from appliance.config.posture.finding import Finding
+from appliance.config.values import Network
+
+# More than a network of this many bits behind the prefix is no single device.
+_WIDE = {4: 8, 6: 64}
+
+
+def network_findings(config: Config) -> Iterator[Finding]:
+    """All findings about listeners, peers, the sensor and the way to destinations."""
+    if config.receive.listen_plain:
+        where = ", ".join(str(each) for each in config.receive.listen_plain)
+        yield rules.CLEARTEXT_LISTENER.found("receive.listen_plain", f"associations in cleartext are taken at {where}")
+    if not any(peer.accept for peer in config.peer):
+        yield rules.NO_PEER.found("peer", "no device may send")
+    for peer in config.peer:
+        yield from _peer(peer)
+    if config.sensor is None:
+        yield rules.NO_SENSOR.found("sensor", "there is no sensor")
+    for each in config.destination:
+        subject = f'destination "{each.name}"'
+        if each.tls == "never":
+            yield rules.DESTINATION_CLEARTEXT.found(f"{subject}.tls", f"deliveries to {each.address} are in cleartext")
+        elif not each.certificate:
+            yield rules.DESTINATION_ANONYMOUS.found(f"{subject}.certificate", "we show no certificate there")
+
+
+def _peer(peer: Peer) -> Iterator[Finding]:
+    subject = f'peer "{peer.name}"'
+    if not peer.accept:
+        yield rules.PEER_PROPOSED.found(subject, "it is proposed, not accepted")
+        return
+    if peer.tls != "required":
+        how = "may come" if peer.tls == "allowed" else "comes"
+        yield rules.PEER_CLEARTEXT.found(f"{subject}.tls", f"it {how} in cleartext")
+    if peer.tls != "never" and not peer.certificate:
+        yield rules.PEER_UNBOUND.found(f"{subject}.certificate", "any certificate of the site will do")
+    wide = [each for each in peer.addresses if _is_wide(each)]
+    if wide:
+        yield rules.PEER_WIDE.found(f"{subject}.addresses", f"it may come from all of {', '.join(map(str, wide))}")
+
+
+def _is_wide(network: Network) -> bool:
+    return network.max_prefixlen - network.prefixlen > _WIDE[network.version]

@@ -1,0 +1,249 @@
+"""The catalogue of findings: one entry a kind, in the order of the rooms that they are about."""
+
+from __future__ import annotations
+
+from appliance.config.posture.finding import Rule
+
+# Files and certificates
+FILE_UNREADABLE = Rule(
+    "file-unreadable",
+    "error",
+    "The program that needs this file does not start, or does without what it is for.",
+    "Put the file there, readable by the program's user, or correct the path.",
+)
+KEY_EXPOSED = Rule(
+    "key-exposed",
+    "error",
+    "Whoever has this key can be taken for this box, or read what it sealed.",
+    "Run: chmod 0400 {path}. If others had access, make a new key.",
+)
+PAIR_BROKEN = Rule(
+    "certificate-key-mismatch",
+    "error",
+    "TLS cannot start with a certificate and a key that do not belong together.",
+    "Name the key that the certificate was asked for with, or have a new pair issued.",
+)
+CERTIFICATE_EXPIRED = Rule(
+    "certificate-expired",
+    "error",
+    "Every device that checks certificates refuses the connection.",
+    "Have a new certificate issued; it is taken up without a restart of the modality.",
+)
+CERTIFICATE_EARLY = Rule(
+    "certificate-not-yet-valid",
+    "error",
+    "Every device that checks certificates refuses the connection.",
+    "Check the clock of this box (timedatectl), then that of the CA.",
+)
+CERTIFICATE_EXPIRES = Rule(
+    "certificate-expires",
+    "warning",
+    "When it has expired, modalities can no longer send.",
+    "Have a new certificate issued now.",
+)
+CERTIFICATE_PURPOSE = Rule(
+    "certificate-purpose",
+    "error",
+    "The other side checks the extended key usage (RFC 5280 4.2.1.12) and refuses the connection.",
+    "Have a certificate issued for TLS {side} authentication.",
+)
+CERTIFICATE_NAMELESS = Rule(
+    "certificate-nameless",
+    "warning",
+    "A device that checks whom it talks to compares the subject alternative names; without one it cannot.",
+    "Have a certificate issued with the DNS name or address that the modalities use for this box.",
+)
+CERTIFICATE_WEAK = Rule(
+    "certificate-weak",
+    "warning",
+    "Its strength is below what DICOM's secure transport profile asks for (PS3.15 B.12, RFC 9325).",
+    "Have a certificate issued with ECDSA P-256 or RSA 2048, signed with SHA-256.",
+)
+CERTIFICATE_FOREIGN = Rule(
+    "certificate-other-ca",
+    "warning",
+    "Modalities that trust only the CA of client_ca will not trust this box.",
+    "Give the modalities the CA that signed it, or have it signed by the CA in client_ca.",
+)
+AUTHORITY_NONE = Rule(
+    "ca-without-authority",
+    "error",
+    "No certificate can be verified against it: every handshake fails.",
+    "Put the certificate of the CA itself there, not one that it issued.",
+)
+AUTHORITY_EXPIRED = Rule(
+    "ca-expired",
+    "error",
+    "Every certificate that it signed is refused.",
+    "Put the certificate of the CA that signs today there.",
+)
+AUTHORITY_EXPIRES = Rule(
+    "ca-expires",
+    "warning",
+    "A new CA has to reach every modality before the old one ends, and that takes weeks.",
+    "Start now: both CA certificates may stand in one file meanwhile.",
+)
+AUTHORITY_KEY = Rule(
+    "ca-key-on-box",
+    "warning",
+    "Who takes over this box can make certificates for every device of the site.",
+    "Move {path} to a place that is not on the network; it is needed only to issue certificates.",
+)
+
+# Who may send
+CLEARTEXT_LISTENER = Rule(
+    "listener-cleartext",
+    "warning",
+    "Patient data crosses the network readable, and an AE title and an address are easy to feign.",
+    "Use listen (DICOM TLS); keep listen_plain for devices that cannot, on a VLAN of their own.",
+)
+NO_PEER = Rule(
+    "no-peer",
+    "warning",
+    "Every association is refused: only registered devices may send.",
+    "Add a [[peer]] for each modality.",
+)
+PEER_CLEARTEXT = Rule(
+    "peer-cleartext",
+    "warning",
+    "What it sends can be read on the way, and whoever takes its AE title and address is taken for it.",
+    'Turn on TLS at the device and set tls = "required".',
+)
+PEER_UNBOUND = Rule(
+    "peer-without-certificate",
+    "warning",
+    "Any device with a certificate of the site can be taken for this one, if it takes its AE title and address.",
+    'Add certificate = "san:NAME" with the name in the certificate of the device.',
+)
+PEER_WIDE = Rule(
+    "peer-wide-address",
+    "warning",
+    "Every address in the range may use its AE titles.",
+    "Name the addresses that the device has.",
+)
+PEER_PROPOSED = Rule(
+    "peer-not-accepted",
+    "note",
+    "It is refused until a person has agreed to it.",
+    "Set accept = true if you know the device, or remove the entry.",
+)
+NO_SENSOR = Rule(
+    "no-sensor",
+    "note",
+    "Nobody watches the network for DICOM associations that nobody allowed.",
+    "Add [sensor] with the interface that sees the traffic.",
+)
+
+# The vault
+STATE_MISSING = Rule(
+    "state-dir-missing",
+    "note",
+    "It is made at the first start.",
+    "Nothing to do, if it is to lie on this medium.",
+)
+STATE_UNUSABLE = Rule(
+    "state-dir-unusable",
+    "error",
+    "Nothing can be received: 0xA700 is the answer to every instance.",
+    "Make it a directory that the programs' users may write, on a medium that is not read-only.",
+)
+SECRET_BROKEN = Rule(
+    "secret-malformed",
+    "error",
+    "The program that needs it does not start.",
+    "Restore the file from the recovery kit, or make new keys with `appliance init`.",
+)
+RECIPIENT_BROKEN = Rule(
+    "recipient-malformed",
+    "error",
+    "Nothing can be sealed, so nothing can be received.",
+    "Copy the recipient again, whole: its last characters are a checksum.",
+)
+RECIPIENTS_MIXED = Rule(
+    "recipients-mixed",
+    "error",
+    "One classical recipient takes the protection of the hybrid ones away; such a list is refused.",
+    "Use hybrid recipients (age1pq1…) only, or classical ones (age1…) only.",
+)
+RECIPIENTS_CLASSICAL = Rule(
+    "recipients-classical",
+    "note",
+    "Who records objects today can open them when quantum computers break X25519.",
+    "Use hybrid recipients where every reader has age 1.3 or later: `appliance init` makes them.",
+)
+NO_RECOVERY = Rule(
+    "no-recovery",
+    "warning",
+    "When that one key is lost with this box, everything that was not delivered is lost.",
+    "Add the recovery recipient, and keep its identity on paper.",
+)
+IDENTITY_ON_DISK = Rule(
+    "theft-not-protected",
+    "warning",
+    "Who steals this box has both the sealed objects and the key that opens them.",
+    "Give the identity as a systemd credential bound to a TPM (credential:identity), or encrypt the disk.",
+)
+IDENTITY_MISSING = Rule(
+    "identity-missing",
+    "error",
+    "Deliveries by DIMSE need the plaintext: without an identity all of them wait for ever.",
+    'Add identity = "credential:identity" (or "file:…") to [vault].',
+)
+IDENTITY_FOREIGN = Rule(
+    "identity-not-recipient",
+    "error",
+    "What is sealed from now on cannot be opened here: every delivery fails.",
+    "Add its recipient to recipients of [vault], or name the identity that belongs to one of them.",
+)
+IDENTITY_IDLE = Rule(
+    "identity-unneeded",
+    "note",
+    "No destination needs plaintext; without the identity this box could not read what it holds.",
+    "Leave identity out, and keep the file elsewhere.",
+)
+
+# Where objects go
+NO_DESTINATION = Rule(
+    "no-destination",
+    "warning",
+    "Objects are received and kept, and delivered to nobody.",
+    "Add a [[destination]] and a [[route]] to it.",
+)
+DESTINATION_CLEARTEXT = Rule(
+    "destination-cleartext",
+    "warning",
+    "Patient data crosses the network readable, and anybody at that address is taken for the destination.",
+    "Remove tls and name the CA of the destination in ca.",
+)
+DESTINATION_ANONYMOUS = Rule(
+    "destination-without-certificate",
+    "note",
+    "A destination that asks who calls (mutual TLS) refuses us.",
+    "Add certificate and key, if the destination asks for them.",
+)
+DESTINATION_UNUSED = Rule(
+    "destination-unused",
+    "warning",
+    "Nothing is ever delivered there.",
+    "Name it in the to of a [[route]], or remove it.",
+)
+PEER_WITHOUT_ROUTE = Rule(
+    "peer-without-route",
+    "warning",
+    "What it sends is kept here and delivered to nobody.",
+    "Add a [[route]] for it, or one without a condition.",
+)
+ROUTE_GAP = Rule(
+    "route-gap",
+    "note",
+    "Objects that no route takes are kept here and delivered to nobody.",
+    "Add a [[route]] without a condition for the rest, if there is a rest.",
+)
+ROUTE_DEAD = Rule(
+    "route-unreachable",
+    "warning",
+    "No accepted peer can send what it asks for.",
+    "Correct the condition, or remove the route.",
+)
+
+RULES: tuple[Rule, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Rule))

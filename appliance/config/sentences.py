@@ -1,0 +1,150 @@
+"""What pydantic found, as sentences for the person who wrote the file.
+
+A table by kind of error; pydantic's own words never pass through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from appliance.config.model import Config, Section
+from appliance.config.planned import planned_key, planned_value
+from appliance.config.words import choice, kind, nearest, plain, shown
+
+Place = tuple[str | int, ...]
+
+
+def sentences(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Each thing that is wrong, as the place in the file and what to say of it."""
+    for each in error.errors(include_url=False):
+        place: Place = each["loc"]
+        if each["type"] == "too_short" and each["input"]:
+            continue  # pydantic counts the items that passed; those that did not are said by themselves
+        yield place, planned_value(place, each["input"]) or _SENTENCES.get(each["type"], _unfit)(place, each)
+
+
+def _missing(place: Place, each: ErrorDetails) -> str:
+    field = _field(place)
+    return f"missing; {field.description}" if field and field.description else "missing"
+
+
+def _unknown(place: Place, each: ErrorDetails) -> str:
+    key = str(place[-1])
+    if planned := planned_key(place):
+        return planned
+    section = _section(place[:-1])
+    valid = section.model_fields if section else {}
+    if hint := nearest(key, valid):
+        return f"unknown key{hint}"
+    home = next((name for name in Config.model_fields if _has(name, key) and name != place[0]), None)
+    if home:
+        brackets = f"[[{home}]]" if _is_list(Config.model_fields[home]) else f"[{home}]"
+        return f"unknown key here; it belongs to {brackets}"
+    return f"unknown key; known here: {', '.join(valid)}"
+
+
+def _not_a_choice(place: Place, each: ErrorDetails) -> str:
+    valid = re.findall(r"'([^']*)'", each["ctx"]["expected"])
+    value = each["input"]
+    word = "is not" if len(valid) == 1 else "is none of"
+    hint = nearest(value, valid) if isinstance(value, str) and len(valid) > 1 else ""
+    return f"{shown(value)} {word} {choice(valid)}{hint}"
+
+
+def _refused(place: Place, each: ErrorDetails) -> str:
+    value, meant = each["input"], each["ctx"]["error"]
+    if isinstance(value, list | dict):
+        return f"this is {kind(value)}; {meant}"
+    return f"{shown(value)} will not do; {meant}"
+
+
+def _not_a_list(place: Place, each: ErrorDetails) -> str:
+    value = each["input"]
+    if len(place) == 1:
+        return f"write [[{place[0]}]] in two brackets, once for each" if isinstance(value, dict) else _no_section(place)
+    example = shown(value) if isinstance(value, str) else "…"
+    return f"this is {kind(value)}; a list is meant, [{example}]"
+
+
+def _not_a_table(place: Place, each: ErrorDetails) -> str:
+    value = each["input"]
+    if len(place) == 1 and isinstance(value, list):
+        return (
+            f"write [{place[0]}] in one bracket, once" if value and isinstance(value[0], dict) else _no_section(place)
+        )
+    return f"this is {kind(value)}; {_no_section(place)}" if len(place) <= 2 else f"this is {kind(value)}; {_BRACES}"
+
+
+_BRACES = 'a table in braces is meant, like { modality = ["CT"] }'
+
+
+def _no_section(place: Place) -> str:
+    name = plain(str(place[0]))
+    field = Config.model_fields.get(str(place[0]))
+    return f"a section is meant, [[{name}]]" if field and _is_list(field) else f"a section is meant, [{name}]"
+
+
+def _not_a_whole_number(place: Place, each: ErrorDetails) -> str:
+    return f"{shown(each['input'])} will not do; a whole number is meant, without quotes"
+
+
+def _not_a_truth(place: Place, each: ErrorDetails) -> str:
+    return f"{shown(each['input'])} will not do; true or false is meant, without quotes"
+
+
+def _too_short(place: Place, each: ErrorDetails) -> str:
+    field = _field(place)
+    return f"the list is empty; {field.description}" if field and field.description else "the list is empty"
+
+
+def _unfit(place: Place, each: ErrorDetails) -> str:
+    return f"{shown(each['input'])} will not do here"
+
+
+_SENTENCES: dict[str, Callable[[Place, ErrorDetails], str]] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown,
+    "literal_error": _not_a_choice,
+    "value_error": _refused,
+    "tuple_type": _not_a_list,
+    "model_type": _not_a_table,
+    "int_type": _not_a_whole_number,
+    "bool_type": _not_a_truth,
+    "too_short": _too_short,
+}
+
+
+def _section(place: Place) -> type[Section] | None:
+    """The model of the table at `place`."""
+    section: type[Section] | None = Config
+    for part in place:
+        if isinstance(part, str):
+            field = section.model_fields.get(part) if section else None
+            section = _inner(field.annotation) if field else None
+    return section
+
+
+def _field(place: Place) -> FieldInfo | None:
+    section = _section(place[:-1])
+    return section.model_fields.get(str(place[-1])) if section else None
+
+
+def _inner(annotation: Any) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _inner(each))), None)
+
+
+def _has(section: str, key: str) -> bool:
+    inner = _inner(Config.model_fields[section].annotation)
+    return inner is not None and key in inner.model_fields
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return Ellipsis in get_args(field.annotation)

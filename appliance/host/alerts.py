@@ -1,0 +1,108 @@
+"""The alert log: JSON lines in a file that only grows, rotated by size. Several processes may write, anybody may read.
+
+Every record is written with one append, so records never mix; after a crash the last line may be cut short, and readers
+pass over it. Writers find out by themselves when another one rotated the file.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from appliance.base import limits
+from appliance.base.errors import DiskError
+
+_MODE = 0o640
+
+
+class AlertLog:
+    """The writer's side. `path` is the newest file, `path.1` the one before it, up to `keep` old ones."""
+
+    def __init__(self, path: Path, max_bytes: int = limits.ALERT_LOG.default, keep: int = 4) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._descriptor = -1
+        try:
+            self._open()
+        except OSError as error:
+            raise DiskError(
+                f"cannot write alerts to {path}: {error.strerror}", fix="Check the directory and its owner."
+            ) from None
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record. Raises DiskError; the next call tries again."""
+        line = json.dumps(record, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+        try:
+            if not self._current():
+                self._open()
+            size = os.fstat(self._descriptor).st_size
+            if size and size + len(line) > self._max_bytes:
+                self._rotate()
+            if os.write(self._descriptor, line) < len(line):
+                os.write(self._descriptor, b"\n")  # the disk filled up: what comes next begins on its own line
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise DiskError(
+                f"cannot write an alert to {self._path}: {error.strerror}", fix="Make room on the disk."
+            ) from None
+
+    def _open(self) -> None:
+        self.close()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(self._path, flags, _MODE)
+
+    def _current(self) -> bool:
+        """Whether our descriptor still is the newest file."""
+        if self._descriptor < 0:
+            return False
+        try:
+            named, ours = self._path.lstat(), os.fstat(self._descriptor)
+        except FileNotFoundError:
+            return False
+        return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def _rotate(self) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # given up when the descriptor is closed
+        if self._current():
+            for number in range(self._keep, 0, -1):
+                older = numbered(self._path, number - 1)
+                if older.exists():
+                    older.replace(numbered(self._path, number))
+        self._open()
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def numbered(path: Path, number: int) -> Path:
+    """The name of a file that was rotated so many times."""
+    return path.with_name(f"{path.name}.{number}") if number else path
+
+
+def read_alerts(path: Path) -> Iterator[dict[str, Any]]:
+    """All records that are kept, the oldest first. What is no record, such as a line cut short, is passed over."""
+    number = 1
+    while numbered(path, number).exists():
+        number += 1
+    for each in range(number - 1, -1, -1):
+        try:
+            file = numbered(path, each).open("rb")
+        except FileNotFoundError:
+            continue
+        with file:
+            for line in file:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(record, dict):
+                    yield record

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from appliance.cli.main import run
+from tests.cli.sites import make_site
+
+
+def test_a_first_configuration_can_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = make_site(tmp_path)
+    capsys.readouterr()
+    assert run(["check", "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == f"ok: {config} can be used: 0 errors, 4 warnings, 3 notes"
+    assert "warning peer: no device may send [no-peer]\n  why: Every association" in out
+    assert "theft: not protected" in out
+    assert "\x1b" not in out
+
+
+def test_findings_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = make_site(tmp_path)
+    capsys.readouterr()
+    assert run(["check", "--config", str(config), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], said["config"], said["mistakes"]) == (True, str(config), [])
+    assert {"no-peer", "no-destination", "theft-not-protected"} <= {each["id"] for each in said["findings"]}
+    assert set(said["findings"][0]) == {"id", "severity", "subject", "what", "why", "fix"}
+
+
+def test_a_finding_that_is_an_error_is_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = make_site(tmp_path)
+    (tmp_path / "tls" / "appliance.key").unlink()
+    capsys.readouterr()
+    assert run(["check", "--config", str(config)]) == 78
+    out = capsys.readouterr().out
+    assert out.startswith(
+        f"error receive.key: {tmp_path}/tls/appliance.key: No such file or directory [file-unreadable]\n"
+    )
+    assert out.splitlines()[-1].startswith(f"not ok: {config} can be read, and not used as it is: 1 error, ")
+
+
+def test_mistakes_are_78_with_their_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "a.toml"
+    config.write_text("[receive]\nworkrs = 1\n")
+    assert run(["check", "--config", str(config)]) == 78
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f'{config}:2: receive.workrs: unknown key; did you mean "workers"?\n' in err
+    assert err.endswith("appliance: error: the configuration has 4 mistakes\n")
+    assert run(["check", "--config", str(config), "--json"]) == 78
+    said = json.loads(capsys.readouterr().out)
+    assert not said["ok"]
+    assert said["mistakes"][-1]["line"] == 2
+    assert said["mistakes"][-1]["key"] == "receive.workrs"
+
+
+def test_the_file_comes_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("APPLIANCE_CONFIG", str(tmp_path / "elsewhere.toml"))
+    assert run(["check"]) == 78
+    assert f"{tmp_path}/elsewhere.toml: there is no such file" in capsys.readouterr().err

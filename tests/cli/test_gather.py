@@ -1,0 +1,140 @@
+"""Facts from real files: each way in which one can be missing, closed, broken or of another."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from appliance.cli.gather import gather
+from appliance.config.load import load_config
+from appliance.config.posture.facts import Facts
+from appliance.host.certificates import Authority
+from tests.cli.sites import make_site
+
+NOW = datetime.now(UTC)
+DESTINATION = """
+[[destination]]
+name = "pacs"
+kind = "dimse"
+address = "pacs.example:2762"
+ae_title = "PACS"
+ca = "{tls}/site-ca.crt"
+certificate = "{tls}/appliance-client.crt"
+key = "{tls}/appliance-client.key"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = make_site(tmp_path)
+    with path.open("a") as file:
+        file.write(DESTINATION.format(tls=tmp_path / "tls"))
+    return path
+
+
+def facts(config: Path) -> Facts:
+    return gather(load_config(config), NOW)
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    path.chmod(0o600)
+    path.write_bytes(content)
+    path.chmod(0o400)
+
+
+def test_what_is_right(config: Path) -> None:
+    found = facts(config)
+    tls = config.parent / "tls"
+    assert {path.name for path in found.files} == {
+        "appliance.crt", "appliance.key", "site-ca.crt", "appliance-client.crt", "appliance-client.key", "identity",
+        "index-key",
+    }  # fmt: skip
+    assert not [file for file in found.files.values() if file.error]
+    assert found.files[tls / "appliance.crt"].certificates[0].names == ("edge.example",)
+    assert found.files[tls / "appliance.key"].mode == 0o400
+    assert [each.kind for each in found.recipients] == ["hybrid", "hybrid"]
+    assert found.identity == load_config(config).vault.recipients[0]
+    assert (found.broken_pairs, found.broken_secrets, found.server_trusted) == ({}, {}, True)
+    assert found.authority_key == tls / "site-ca.key"
+    assert (found.state.exists, found.state.usable) == (False, True)
+
+
+def test_files_that_cannot_be_used(config: Path) -> None:
+    tls = config.parent / "tls"
+    (tls / "appliance.crt").unlink()
+    (tls / "appliance.key").unlink()
+    (tls / "appliance.key").mkdir()
+    rewrite(tls / "site-ca.crt", b"hello")
+    (tls / "appliance-client.key").unlink()
+    os.mkfifo(tls / "appliance-client.key")
+    found = facts(config)
+    errors = {path.name: file.error for path, file in found.files.items() if file.error}
+    assert errors == {
+        "appliance.crt": "No such file or directory",
+        "appliance.key": "Is a directory",
+        "site-ca.crt": 'this is no certificate. PEM is meant: "-----BEGIN CERTIFICATE-----".',
+        "appliance-client.key": "this is no file",
+    }
+    assert (found.broken_pairs, found.server_trusted) == ({}, True)
+
+
+def test_a_key_of_another_and_a_certificate_of_another(config: Path) -> None:
+    tls = config.parent / "tls"
+    issued = Authority.create("another").issue("x", ["x.example"], server=True)
+    rewrite(tls / "appliance-client.key", issued.key)
+    rewrite(tls / "appliance.crt", issued.certificate)
+    rewrite(tls / "appliance.key", issued.key)
+    found = facts(config)
+    pair = (tls / "appliance-client.crt", tls / "appliance-client.key")
+    assert found.broken_pairs == {pair: f"{pair[0]} is not the certificate of {pair[1]}"}
+    assert not found.server_trusted
+
+
+def test_secrets_with_something_else_in_them(config: Path) -> None:
+    keys = config.parent / "keys"
+    rewrite(keys / "identity", b"one\ntwo\n")
+    rewrite(keys / "index-key", b"AGE-SECRET-KEY-1QQQQ\n")
+    found = facts(config)
+    assert found.identity is None
+    assert found.broken_secrets[f"file:{keys}/identity"].startswith(f"file:{keys}/identity holds 2 secrets")
+    assert "QQQQ" not in found.broken_secrets[f"file:{keys}/index-key"]
+
+
+def test_a_secret_that_others_may_read_is_a_matter_of_its_mode(config: Path) -> None:
+    identity = config.parent / "keys/identity"
+    identity.chmod(0o444)
+    found = facts(config)
+    assert (found.files[identity].mode, found.identity, found.broken_secrets) == (0o444, None, {})
+
+
+def test_an_identity_of_another_box(config: Path) -> None:
+    rewrite(config.parent / "keys/identity", (config.parent / "kit").read_bytes())
+    assert facts(config).identity == load_config(config).vault.recipients[1]
+
+
+def test_a_credential_is_looked_at_where_there_is_one(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text(config.read_text().replace(f"file:{config.parent}/keys/identity", "credential:identity"))
+    assert facts(config).identity is None
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(config.parent / "keys"))
+    assert facts(config).identity == load_config(config).vault.recipients[0]
+
+
+def test_a_recipient_with_a_slip_of_the_pen(config: Path) -> None:
+    recipient = load_config(config).vault.recipients[1]
+    slip = recipient[:-1] + ("q" if recipient[-1] != "q" else "p")
+    config.write_text(config.read_text().replace(recipient, slip))
+    assert [bool(each.error) for each in facts(config).recipients] == [False, True]
+
+
+def test_the_state_directory(config: Path) -> None:
+    state = config.parent / "state"
+    state.mkdir()
+    assert (facts(config).state.exists, facts(config).state.usable) == (True, True)
+    state.rmdir()
+    state.write_text("")
+    assert (facts(config).state.exists, facts(config).state.usable) == (True, False)
+    config.write_text(config.read_text().replace(f'"{state}"', f'"{state}/below/it"'))
+    assert facts(config).state.usable is False

@@ -1,0 +1,72 @@
+"""A whole configuration, each key in it once, that is right; tests break it."""
+
+from __future__ import annotations
+
+VALID = """\
+[appliance]
+ae_title = "EDGE01"
+state_dir = "/var/lib/appliance"
+runtime_dir = "/run/appliance"
+
+[receive]
+listen = ["[::]:2762"]
+listen_plain = ["10.20.0.1:104"]
+called_ae_titles = ["EDGE01", "PACS"]
+workers = 0
+certificate = "/etc/appliance/tls/appliance.crt"
+key = "/etc/appliance/tls/appliance.key"
+client_ca = "/etc/appliance/tls/site-ca.crt"
+max_pdu = 131072
+max_associations = 128
+tls_handshake = "10s"
+artim = "10s"
+pdu = "60s"
+message = "30min"
+idle = "5min"
+
+[[peer]]
+name = "CT suite 2"
+accept = true
+ae_titles = ["CT_SOMATOM1", "CT_SOMATOM1_QR"]
+addresses = ["10.20.0.11", "10.20.0.16/29"]
+tls = "required"
+certificate = "san:ct1.rad.example"
+services = ["echo", "store"]
+sop_classes = ["1.2.840.10008.5.1.4.1.1.2"]
+
+[[peer]]
+name = "MR 1"
+ae_titles = ["MR1"]
+addresses = ["2001:db8::/64"]
+tls = "allowed"
+
+[vault]
+recipients = ["age1pq1qqqqqqqqqq", "age1pq1pppppppppp"]
+identity = "file:/etc/appliance/keys/identity"
+index_key = "credential:index-key"
+min_free = "10%"
+keep = "72h"
+
+[[destination]]
+name = "pacs"
+kind = "dimse"
+address = "pacs.rad.example:2762"
+ae_title = "PACS"
+calling_ae_title = "own"
+tls = "required"
+ca = "/etc/appliance/tls/site-ca.crt"
+certificate = "/etc/appliance/tls/client.crt"
+key = "/etc/appliance/tls/client.key"
+server_name = "pacs.rad.example"
+associations = 2
+transfer_syntaxes = ["1.2.840.10008.1.2.1"]
+
+[[route]]
+to = ["pacs"]
+when = { modality = ["CT", "MR"], peer = ["CT suite 2"], ae_title = ["MR1"], sop_class = ["1.2.840.10008.5.1.4.1.1.2"] }
+
+[sensor]
+interface = "eth1"
+mode = "mirror"
+decoy_ae = "ARCHIVE"
+"""

@@ -1,0 +1,327 @@
+"""Each finding: what makes it, and that it stays away otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.config.load import parse_config
+from appliance.config.posture import posture
+from appliance.config.posture.facts import CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
+from appliance.config.posture.rules import RULES
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+TLS = Path("/etc/appliance/tls")
+BOX, RECOVERY = "age1pq1qqqqqqqqqq", "age1pq1pppppppppp"
+
+# Nothing to find in it.
+GOOD = f"""\
+[appliance]
+ae_title = "EDGE01"
+[receive]
+listen = ["[::]:2762"]
+certificate = "{TLS}/appliance.crt"
+key = "{TLS}/appliance.key"
+client_ca = "{TLS}/site-ca.crt"
+[[peer]]
+name = "CT"
+ae_titles = ["CT1", "CT2"]
+addresses = ["10.20.0.11", "2001:db8::/64", "10.20.1.0/24"]
+certificate = "san:ct.example"
+[vault]
+recipients = ["{BOX}", "{RECOVERY}"]
+identity = "credential:identity"
+index_key = "file:/keys/index"
+[[destination]]
+name = "pacs"
+kind = "dimse"
+address = "pacs.example:2762"
+ae_title = "PACS"
+ca = "{TLS}/pacs-ca.crt"
+certificate = "{TLS}/client.crt"
+key = "{TLS}/client.key"
+[[route]]
+to = ["pacs"]
+[sensor]
+interface = "eth1"
+"""
+LEAF = CertificateFacts("CN=EDGE01", "CN=CA", ("edge.example",), NOW - 99 * DAY, NOW + 99 * DAY, "ab" * 32, "RSA 2048")
+ROOT = replace(LEAF, subject="CN=CA", names=(), authority=True)
+FILES = {
+    TLS / "appliance.crt": FileFacts(mode=0o444, certificates=(replace(LEAF, calls=False), ROOT)),
+    TLS / "appliance.key": FileFacts(mode=0o440),
+    TLS / "site-ca.crt": FileFacts(mode=0o444, certificates=(ROOT,)),
+    TLS / "pacs-ca.crt": FileFacts(mode=0o444, certificates=(replace(ROOT, not_after=NOW - DAY), ROOT)),
+    TLS / "client.crt": FileFacts(mode=0o444, certificates=(replace(LEAF, serves=False, names=()),)),
+    TLS / "client.key": FileFacts(),
+    Path("/keys/index"): FileFacts(),
+}
+FACTS = Facts(now=NOW, files=FILES, recipients=[RecipientFacts()] * 2, identity=BOX)
+
+
+def found(text: str, facts: Facts) -> list[tuple[str, str, str]]:
+    config = parse_config(text.encode())
+    return [(finding.id, finding.subject, finding.what) for finding in posture(config, facts)]
+
+
+def test_a_good_configuration_has_no_finding() -> None:
+    assert found(GOOD, FACTS) == []
+
+
+PEER = 'peer "CT"'
+DEST = 'destination "pacs"'
+CROSS = 'certificate = "san:ct.example"\n'
+ROUTE = '[[route]]\nto = ["pacs"]\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (
+            (CROSS, CROSS + 'tls = "allowed"\n'),
+            [
+                ("listener-cleartext", "receive.listen_plain", "associations in cleartext are taken at 10.0.0.1:104"),
+                ("peer-cleartext", f"{PEER}.tls", "it may come in cleartext"),
+            ],
+        ),
+        (
+            (CROSS, 'tls = "never"\n'),
+            [
+                ("listener-cleartext", "receive.listen_plain", "associations in cleartext are taken at 10.0.0.1:104"),
+                ("peer-cleartext", f"{PEER}.tls", "it comes in cleartext"),
+            ],
+        ),
+        ((CROSS, ""), [("peer-without-certificate", f"{PEER}.certificate", "any certificate of the site will do")]),
+        (
+            (CROSS, CROSS + "accept = false\n"),
+            [("no-peer", "peer", "no device may send"), ("peer-not-accepted", PEER, "it is proposed, not accepted")],
+        ),
+        (
+            ('"10.20.0.11"', '"10.0.0.0/23"'),
+            [("peer-wide-address", f"{PEER}.addresses", "it may come from all of 10.0.0.0/23")],
+        ),
+        (
+            ("2001:db8::/64", "2001:db8::/63"),
+            [("peer-wide-address", f"{PEER}.addresses", "it may come from all of 2001:db8::/63")],
+        ),
+        (('[sensor]\ninterface = "eth1"\n', ""), [("no-sensor", "sensor", "there is no sensor")]),
+        (
+            (f'ca = "{TLS}/pacs-ca.crt"', 'tls = "never"'),
+            [("destination-cleartext", f"{DEST}.tls", "deliveries to pacs.example:2762 are in cleartext")],
+        ),
+        (
+            (f'certificate = "{TLS}/client.crt"\nkey = "{TLS}/client.key"\n', ""),
+            [("destination-without-certificate", f"{DEST}.certificate", "we show no certificate there")],
+        ),
+        ((', "age1pq1pppppppppp"', ""), [("no-recovery", "vault.recipients", "one key alone opens the objects")]),
+        ((RECOVERY, BOX), [("no-recovery", "vault.recipients", "one key alone opens the objects")]),
+        (
+            ('identity = "credential:identity"\n', ""),
+            [("identity-missing", "vault.identity", "this box has no identity")],
+        ),
+        (
+            ('"credential:identity"', '"file:/keys/index"'),
+            [
+                (
+                    "theft-not-protected",
+                    "vault.identity",
+                    "theft: not protected; the identity lies on the disk of this box",
+                )
+            ],
+        ),
+        (
+            (GOOD[GOOD.index("[[dest") : GOOD.index("[sensor]")], ""),
+            [
+                ("no-destination", "destination", "there is no destination"),
+                ("identity-unneeded", "vault.identity", "nothing here needs to open objects"),
+            ],
+        ),
+        (
+            (ROUTE, ""),
+            [
+                ("destination-unused", DEST, "no route leads to it"),
+                ("peer-without-route", PEER, "no route takes what it sends"),
+            ],
+        ),
+        ((ROUTE, ROUTE + 'when = { modality = ["CT"] }\n'), "gap"),
+        ((ROUTE, ROUTE + 'when = { ae_title = ["CT1"] }\n'), "gap"),
+        ((ROUTE, ROUTE + 'when = { ae_title = ["CT1", "CT2"] }\n'), []),
+        ((ROUTE, ROUTE + 'when = { peer = ["CT"] }\n'), []),
+        ((ROUTE, ROUTE + 'when = { ae_title = ["MR1"] }\n'), "dead"),
+        ((ROUTE, ROUTE + 'when = { sop_class = ["1.2.3"] }\n'), "gap"),
+        ((CROSS, CROSS + 'services = ["echo"]\n'), []),
+    ],
+)  # fmt: skip
+def test_what_the_file_says(change: tuple[str, str], finding: Any) -> None:
+    names = {
+        "gap": [("route-gap", PEER, "routes take some of what it sends, on conditions")],
+        "dead": [
+            ("route-unreachable", "route #1.when", "its condition is never met"),
+            ("peer-without-route", PEER, "no route takes what it sends"),
+        ],
+    }
+    assert GOOD.count(change[0]) >= 1
+    text = GOOD.replace(*change, 1)
+    if 'tls = "never"\n[' in text or 'tls = "allowed"' in text:
+        text = text.replace("[receive]", '[receive]\nlisten_plain = ["10.0.0.1:104"]')
+    expected = names[finding] if isinstance(finding, str) else finding
+    assert found(text, FACTS) == expected
+
+
+def test_routes_by_sop_class() -> None:
+    text = GOOD.replace(CROSS, CROSS + 'sop_classes = ["1.2.3", "1.2.4"]\n')
+
+    def ids(classes: str) -> list[str]:
+        route = ROUTE + f"when = {{ sop_class = [{classes}] }}\n"
+        return [each[0] for each in found(text.replace(ROUTE, route), FACTS)]
+
+    assert ids('"1.2.3"') == ["route-gap"]
+    assert ids('"1.2.3", "1.2.4", "1.2.5"') == []
+    assert ids('"1.2.5"') == ["route-unreachable", "peer-without-route"]
+
+
+def leaf(path: str, **changes: Any) -> dict[str, Any]:
+    file = FILES[TLS / path]
+    changed = (replace(file.certificates[0], **changes), *file.certificates[1:])
+    return {"files": {**FILES, TLS / path: replace(file, certificates=changed)}}
+
+
+def file(path: Path, **changes: Any) -> dict[str, Any]:
+    return {"files": {**FILES, path: replace(FILES[path], **changes)}}
+
+
+OURS = "receive.certificate"
+
+
+@pytest.mark.parametrize(
+    ("facts", "finding"),
+    [
+        (leaf("appliance.crt", not_after=NOW), ("certificate-expired", OURS, "it expired on 2026-06-01")),
+        (
+            leaf("appliance.crt", not_before=NOW + DAY),
+            ("certificate-not-yet-valid", OURS, "it is valid from 2026-06-02 12:00 UTC on"),
+        ),
+        (
+            leaf("appliance.crt", not_after=NOW + 30 * DAY),
+            ("certificate-expires", OURS, "it expires on 2026-07-01, in 30 days"),
+        ),
+        (leaf("appliance.crt", not_after=NOW + 31 * DAY), None),
+        (
+            leaf("appliance.crt", serves=False, calls=True),
+            ("certificate-purpose", OURS, "it is not for TLS servers"),
+        ),
+        (
+            leaf("client.crt", calls=False),
+            ("certificate-purpose", f"{DEST}.certificate", "it is not for TLS clients"),
+        ),
+        (leaf("appliance.crt", weak="its key is DSA"), ("certificate-weak", OURS, "its key is DSA")),
+        (leaf("appliance.crt", names=()), ("certificate-nameless", OURS, "it has no subject alternative name")),
+        (
+            leaf("site-ca.crt", authority=False),
+            ("ca-without-authority", "receive.client_ca", f"{TLS}/site-ca.crt holds no certificate of a CA"),
+        ),
+        (
+            leaf("site-ca.crt", not_after=NOW - DAY),
+            ("ca-expired", "receive.client_ca", "it expired on 2026-05-31"),
+        ),
+        (
+            leaf("site-ca.crt", not_after=NOW + 90 * DAY),
+            ("ca-expires", "receive.client_ca", "it expires on 2026-08-30, in 90 days"),
+        ),
+        ({"server_trusted": False}, ("certificate-other-ca", OURS, "its issuer, CN=CA, is not in client_ca")),
+        (
+            {"broken_pairs": {(TLS / "appliance.crt", TLS / "appliance.key"): "x is not the certificate of y"}},
+            ("certificate-key-mismatch", "receive.key", "x is not the certificate of y"),
+        ),
+        (
+            file(TLS / "appliance.crt", error="No such file or directory"),
+            ("file-unreadable", OURS, f"{TLS}/appliance.crt: No such file or directory"),
+        ),
+        (
+            file(TLS / "pacs-ca.crt", error="Permission denied"),
+            ("file-unreadable", f"{DEST}.ca", f"{TLS}/pacs-ca.crt: Permission denied"),
+        ),
+        (
+            file(TLS / "client.key", mode=0o644),
+            ("key-exposed", f"{DEST}.key", f"others may read or change {TLS}/client.key (mode 0644)"),
+        ),
+        (
+            file(Path("/keys/index"), mode=0o420),
+            ("key-exposed", "vault.index_key", "others may read or change /keys/index (mode 0420)"),
+        ),
+        (
+            {"broken_secrets": {"file:/keys/index": "it holds 2 secrets"}},
+            ("secret-malformed", "vault.index_key", "/keys/index: it holds 2 secrets"),
+        ),
+        (
+            {"authority_key": TLS / "site-ca.key"},
+            ("ca-key-on-box", "receive.client_ca", "the private key of the CA lies on this box"),
+        ),
+        (
+            {"state": StateFacts(exists=False)},
+            ("state-dir-missing", "appliance.state_dir", "/var/lib/appliance is not there yet"),
+        ),
+        (
+            {"state": StateFacts(exists=False, usable=False)},
+            ("state-dir-unusable", "appliance.state_dir", "/var/lib/appliance is not there and cannot be made"),
+        ),
+        (
+            {"state": StateFacts(usable=False)},
+            ("state-dir-unusable", "appliance.state_dir", "/var/lib/appliance is no directory that we can write"),
+        ),
+        (
+            {"recipients": [RecipientFacts(), RecipientFacts(error="the checksum is wrong")]},
+            ("recipient-malformed", "vault.recipients #2", "the checksum is wrong"),
+        ),
+        (
+            {"recipients": [RecipientFacts(), RecipientFacts("classical")]},
+            ("recipients-mixed", "vault.recipients", "hybrid and classical recipients stand together"),
+        ),
+        (
+            {"recipients": [RecipientFacts("classical")] * 2},
+            ("recipients-classical", "vault.recipients", "all recipients are classical (X25519)"),
+        ),
+        (
+            {"identity": "age1pq1other"},
+            ("identity-not-recipient", "vault.identity", "objects are not sealed to this identity"),
+        ),
+        ({"identity": None}, None),
+    ],
+)
+def test_what_the_box_has(facts: dict[str, Any], finding: tuple[str, str, str] | None) -> None:
+    assert found(GOOD, replace(FACTS, **facts)) == ([finding] if finding else [])
+
+
+def test_files_that_are_not_used_are_not_looked_at() -> None:
+    plain = GOOD.replace('listen = ["[::]:2762"]', 'listen_plain = ["[::]:104"]').replace(CROSS, 'tls = "never"\n')
+    missing = replace(FACTS, files={path: FileFacts(error="missing") for path in FILES})
+    subjects = {subject for _, subject, what in found(plain, missing) if "missing" in what}
+    assert subjects == {f"{DEST}.ca", f"{DEST}.certificate", f"{DEST}.key", "vault.index_key"}
+
+
+def test_errors_come_first() -> None:
+    facts = replace(FACTS, state=StateFacts(exists=False), identity="age1pq1other", server_trusted=False)
+    severities = [finding.severity for finding in posture(parse_config(GOOD.encode()), facts)]
+    assert severities == ["error", "warning", "note"]
+
+
+def test_the_fix_names_the_file() -> None:
+    (finding,) = posture(parse_config(GOOD.encode()), replace(FACTS, **file(TLS / "client.key", mode=0o666)))
+    assert finding.fix.startswith(f"Run: chmod 0400 {TLS}/client.key.")
+    assert finding.as_dict()["id"] == "key-exposed"
+
+
+def test_each_kind_has_an_id_of_its_own_a_reason_and_a_way_out() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        assert rule.why.endswith(".") and rule.fix.endswith(".")
+
+
+def test_each_kind_is_made_by_one_of_these_tests() -> None:
+    tested = Path(__file__).read_text()
+    assert [rule.id for rule in RULES if f'"{rule.id}"' not in tested] == []

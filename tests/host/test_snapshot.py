@@ -1,0 +1,49 @@
+"""Reports arrive with the kernel's word on who sent them, and never hold anybody up."""
+
+import os
+import time
+from pathlib import Path
+
+from appliance.host.snapshot import Collector, Reporter, panel_socket
+
+
+def test_a_report_arrives_with_the_senders_uid(tmp_path: Path) -> None:
+    collector, reporter = Collector(tmp_path), Reporter(tmp_path, "receive")
+    assert reporter.send({"stored": 3})
+    received = collector.receive()
+    assert received is not None
+    uid, snapshot = received
+    assert uid == os.geteuid()
+    assert snapshot == {"program": "receive", "pid": os.getpid(), "dropped": 0, "stored": 3}
+    collector.close()
+    reporter.close()
+
+
+def test_without_a_panel_reports_are_dropped_and_counted(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path, "receive")
+    assert not reporter.send({}) and not reporter.send({})
+    collector = Collector(tmp_path)
+    assert reporter.send({})
+    received = collector.receive()
+    assert received is not None and received[1]["dropped"] == 2
+    collector.close()
+    reporter.close()
+
+
+def test_a_panel_that_does_not_read_holds_nobody_up(tmp_path: Path) -> None:
+    collector, reporter = Collector(tmp_path), Reporter(tmp_path, "receive")
+    began = time.monotonic()
+    taken = sum(reporter.send({"n": number}) for number in range(1000))
+    assert time.monotonic() - began < 1
+    assert 0 < taken < 1000 and reporter.dropped == 1000 - taken
+    collector.close()
+    reporter.close()
+
+
+def test_what_is_no_snapshot_is_passed_over(tmp_path: Path) -> None:
+    collector, reporter = Collector(tmp_path), Reporter(tmp_path, "receive")
+    for junk in (b"\xff\x00", b"[]", b'{"program": 3}', b""):
+        reporter._socket.sendto(junk, str(panel_socket(tmp_path)))
+        assert collector.receive() is None
+    collector.close()
+    reporter.close()
