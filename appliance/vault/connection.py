@@ -1,0 +1,112 @@
+"""The ledger's SQLite connection: opened for good, used by one thread at a time, every commit durable.
+
+Owns the pragmas, the lock, transactions, and the translation of SQLite's errors. Knows no table.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+from sqlite_utils import Database
+
+from appliance.base.errors import LocalError
+from appliance.vault.refusals import Condition, DiskRefused
+from appliance.vault.schema import migrate
+
+_CONDITIONS = {
+    sqlite3.SQLITE_FULL: Condition.FULL,
+    sqlite3.SQLITE_READONLY: Condition.READ_ONLY,
+    sqlite3.SQLITE_IOERR: Condition.BROKEN,
+    sqlite3.SQLITE_CANTOPEN: Condition.MISSING,
+    sqlite3.SQLITE_PERM: Condition.DENIED,
+    sqlite3.SQLITE_AUTH: Condition.DENIED,
+    sqlite3.SQLITE_NOMEM: Condition.EXHAUSTED,
+}
+
+
+class LedgerDamaged(DiskRefused):
+    """The ledger's file is not a whole SQLite database. It can be set aside and rebuilt from the objects."""
+
+
+class LedgerTaken(LocalError):
+    """Another process has the ledger open; it has one owner."""
+
+
+class Connection:
+    """One SQLite connection and one lock. WAL with synchronous=FULL: a commit that returned survives a power cut.
+
+    locking_mode=EXCLUSIVE, because a second process that opens the same WAL, even to read, can lock the owner out;
+    it is told at once instead, and no -shm file is needed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = RLock()
+        self._depth = 0
+        with self._errors():
+            # The empty isolation level is what sqlite-utils asks for; every write below begins its own transaction.
+            self._sqlite = sqlite3.connect(path, timeout=0, check_same_thread=False)
+            try:
+                self._sqlite.execute("PRAGMA locking_mode = EXCLUSIVE")
+                self._sqlite.execute("PRAGMA synchronous = FULL")
+                self._sqlite.execute("PRAGMA foreign_keys = ON")
+                self._sqlite.execute("PRAGMA journal_size_limit = 67108864")
+                self.db = Database(self._sqlite, recursive_triggers=False, execute_plugins=False)
+                self.db.enable_wal()
+                self.new = migrate(self.db)
+            except BaseException:
+                self._sqlite.close()
+                raise
+
+    def close(self) -> None:
+        """Checkpoint and close. Nothing is lost without it."""
+        with self._lock:
+            self._sqlite.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the ledger; what is written is committed durably when the outermost of these ends, all or nothing."""
+        with self._lock, self._errors():
+            if self._depth == 0:
+                self._sqlite.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield self._sqlite
+                if self._depth == 1:
+                    self._sqlite.execute("COMMIT")
+            except BaseException:
+                if self._depth == 1 and self._sqlite.in_transaction:
+                    self._sqlite.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth -= 1
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Hold the ledger to read from it."""
+        with self._lock, self._errors():
+            yield self._sqlite
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+
+def _translated(error: sqlite3.Error) -> DiskRefused | LocalError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return LocalError(f"the ledger was used wrongly: {type(error).__name__}")
+    primary = code & 0xFF
+    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return LedgerDamaged("the ledger is damaged", Condition.BROKEN)
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LedgerTaken("another process has the ledger open", fix="Ask the running `forward` instead.")
+    if primary in _CONDITIONS:
+        return DiskRefused(f"cannot use the ledger: {error.sqlite_errorname}", _CONDITIONS[primary])
+    return LocalError(f"the ledger refused a statement: {error.sqlite_errorname}")

@@ -1,0 +1,210 @@
+"""Who is owed what: one row for each object and destination, leased to a worker for a while.
+
+Rows go waiting → leased → delivered, or back to waiting for another try, or to held for a person. A lease that ends
+without a word counts as waiting, so no crash strands a row. Times are Unix seconds and always come in as arguments.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from appliance.base.text import wash
+from appliance.vault.connection import Connection
+
+_IDENTIFYING = re.compile(r"\d+(?:\.\d+){4,}|\d{6,}")  # UIDs, and digits long enough for an id or a date
+_REASON_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One object that a worker may now deliver. `attempts` counts this one: 1 is the first. `size` is in bytes."""
+
+    object_id: str
+    destination: str
+    attempts: int
+    expires: float
+    received: float
+    peer: str
+    calling_ae: str
+    called_ae: str
+    sop_class: str
+    transfer_syntax: str
+    modality: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The rows of one destination; `oldest` is when the longest-owed object was received, None if none is owed."""
+
+    waiting: int = 0
+    leased: int = 0
+    held: int = 0
+    delivered: int = 0
+    oldest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery that waits for a person."""
+
+    object_id: str
+    destination: str
+    error: str
+    received: float
+    attempts: int
+
+
+class Deliveries(Connection):
+    """The queues of the ledger. Every change is durable when its call returns."""
+
+    def lease(self, destination: str, now: float, lease_seconds: float, limit: int) -> list[Lease]:
+        """Take up to `limit` deliveries that are due, the longest-due first; nobody else gets them until the lease
+        ends. The cost depends on `limit` alone."""
+        with self.transaction() as sqlite:
+            rows = sqlite.execute(
+                """SELECT d.object, d.attempts + 1, o.object_id, o.received, o.peer, o.calling_ae, o.called_ae,
+                          o.sop_class, o.transfer_syntax, o.modality, o.size
+                   FROM delivery AS d INDEXED BY delivery_due CROSS JOIN object AS o ON o.id = d.object
+                   WHERE d.destination = ? AND d.state IN ('waiting', 'leased') AND d.due <= ?
+                   ORDER BY d.due LIMIT ?""",
+                (destination, now, limit),
+            ).fetchall()
+            expires = now + lease_seconds
+            sqlite.executemany(
+                "UPDATE delivery SET state = 'leased', due = ?, attempts = ? WHERE object = ? AND destination = ?",
+                [(expires, attempts, key, destination) for key, attempts, *_ in rows],
+            )
+        return [Lease(object_id, destination, attempts, expires, *rest) for _, attempts, object_id, *rest in rows]
+
+    def delivered(self, object_id: str, destination: str, status: int, now: float) -> bool:
+        """The destination proved that it holds the object. True when it was the last one that owed a proof."""
+        with self.transaction() as sqlite:
+            sqlite.execute(
+                """UPDATE delivery SET state = 'delivered', status = ?, done = ?, error = ''
+                   WHERE object = (SELECT id FROM object WHERE object_id = ?) AND destination = ?
+                   AND state <> 'delivered'""",
+                (status, now, object_id, destination),
+            )
+            proven = sqlite.execute(
+                """UPDATE object SET proven = ? WHERE object_id = ? AND proven IS NULL AND NOT EXISTS
+                   (SELECT 1 FROM delivery WHERE object = object.id AND state <> 'delivered')""",
+                (now, object_id),
+            )
+            return proven.rowcount == 1
+
+    def retry(self, object_id: str, destination: str, not_before: float, error: str) -> None:
+        """A lease ended in a temporary failure; the row is due again at `not_before`."""
+        self._end_lease(
+            """UPDATE delivery SET state = 'waiting', due = ?, error = ?
+               WHERE object = (SELECT id FROM object WHERE object_id = ?) AND destination = ? AND state = 'leased'""",
+            (not_before, _reason(error), object_id, destination),
+        )
+
+    def hold(self, object_id: str, destination: str, error: str) -> None:
+        """A lease ended in a permanent failure; the row waits for a person."""
+        self._end_lease(
+            """UPDATE delivery SET state = 'held', error = ?
+               WHERE object = (SELECT id FROM object WHERE object_id = ?) AND destination = ? AND state = 'leased'""",
+            (_reason(error), object_id, destination),
+        )
+
+    def give_back(self, object_id: str, destination: str) -> None:
+        """A lease was not used: the row waits as if it had not been taken, in its old place."""
+        self._end_lease(
+            """UPDATE delivery SET state = 'waiting', due = since, attempts = attempts - 1
+               WHERE object = (SELECT id FROM object WHERE object_id = ?) AND destination = ? AND state = 'leased'""",
+            (object_id, destination),
+        )
+
+    def release(self, object_id: str, destination: str, now: float) -> bool:
+        """A person sends one held row on; its attempts count anew. False if it is not held, or its file is gone."""
+        with self.transaction() as sqlite:
+            changed = sqlite.execute(
+                """UPDATE delivery SET state = 'waiting', due = ?, attempts = 0
+                   WHERE object = (SELECT id FROM object WHERE object_id = ? AND state = 'present')
+                   AND destination = ? AND state = 'held'""",
+                (now, object_id, destination),
+            )
+            return changed.rowcount == 1
+
+    def retry_held(self, destination: str | None, now: float) -> int:
+        """Send on all that is held for a destination, or for all of them; the number of rows."""
+        with self.transaction() as sqlite:
+            return sqlite.execute(
+                """UPDATE delivery INDEXED BY delivery_held SET state = 'waiting', due = ?1, attempts = 0
+                   WHERE state = 'held' AND (destination = ?2 OR ?2 IS NULL)
+                   AND object IN (SELECT id FROM object WHERE id = delivery.object AND state = 'present')""",
+                (now, destination),
+            ).rowcount
+
+    def held(self, destination: str | None = None, limit: int = 1000) -> list[Held]:
+        """What waits for a person, oldest first."""
+        with self.reading() as sqlite:
+            return [
+                Held(*row)
+                for row in sqlite.execute(
+                    """SELECT o.object_id, d.destination, d.error, d.since, d.attempts
+                       FROM delivery AS d INDEXED BY delivery_held CROSS JOIN object AS o ON o.id = d.object
+                       WHERE d.state = 'held' AND (d.destination = ?1 OR ?1 IS NULL) ORDER BY d.since LIMIT ?2""",
+                    (destination, limit),
+                )
+            ]
+
+    def next_due(self, destination: str, now: float) -> float | None:
+        """When `lease` next has something: `now` or later, None if nothing is owed."""
+        with self.reading() as sqlite:
+            (due,) = sqlite.execute(
+                "SELECT min(due) FROM delivery INDEXED BY delivery_due "
+                "WHERE destination = ? AND state IN ('waiting', 'leased')",
+                (destination,),
+            ).fetchone()
+            return None if due is None else max(now, due)
+
+    def counts(self) -> dict[str, Queue]:
+        """The queues by destination. The cost does not depend on the number of rows."""
+        found: dict[str, dict[str, int]] = {}
+        with self.reading() as sqlite:
+            for destination, state, rows in sqlite.execute("SELECT destination, state, rows FROM delivery_tally"):
+                found.setdefault(destination, {})[state] = rows
+            oldest = {
+                destination: sqlite.execute(
+                    "SELECT min(since) FROM delivery INDEXED BY delivery_since "
+                    "WHERE destination = ? AND state <> 'delivered'",
+                    (destination,),
+                ).fetchone()[0]
+                for destination in found
+            }
+        return {name: Queue(**states, oldest=oldest[name]) for name, states in sorted(found.items())}
+
+    def take_back_leases(self) -> int:
+        """At start-up: all leases are of the dead, for the ledger has one owner. The number of rows."""
+        with self.transaction() as sqlite:
+            return sqlite.execute(
+                "UPDATE delivery SET state = 'waiting', due = since WHERE (object, destination) IN "
+                "(SELECT object, destination FROM delivery INDEXED BY delivery_due "
+                "WHERE state IN ('waiting', 'leased') AND state = 'leased')"
+            ).rowcount
+
+    def _end_lease(self, update: str, values: tuple[float | str, ...]) -> None:
+        """Only a leased row changes: one that was delivered meanwhile, after its lease had run out, stays so."""
+        with self.transaction() as sqlite:
+            sqlite.execute(update, values)
+
+    @staticmethod
+    def _owe(sqlite: sqlite3.Connection, key: int, since: float, due: float, destinations: Iterable[str]) -> int:
+        """Add the rows of an object that are not there yet; the number added."""
+        added = sqlite.executemany(
+            "INSERT INTO delivery (object, destination, state, since, due) VALUES (?, ?, 'waiting', ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            [(key, destination, since, due) for destination in destinations],
+        )
+        return max(0, added.rowcount)  # -1 where there was nothing to add
+
+
+def _reason(error: str) -> str:
+    """A failure in words fit for the ledger. Callers give their own words, never a peer's; this is the second lock."""
+    return _IDENTIFYING.sub("#", wash(error, _REASON_LENGTH))

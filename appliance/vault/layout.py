@@ -1,0 +1,97 @@
+"""Where everything lies in the state directory. Builds every path of the vault, and only from ids that we made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from appliance.base.errors import LocalError
+from appliance.vault.medium import Medium
+
+SUFFIX = ".dcm.age"
+_OBJECT_ID = re.compile(r"[0-9a-f]{32}")
+
+SHARED = 0o2770  # `receive` and `forward` share a group; setgid hands it on to the files
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class StateLayout:
+    """The directories below `root`, which is the state_dir of the configuration."""
+
+    root: Path
+
+    @cached_property
+    def incoming(self) -> Path:
+        """Whole sealed objects that `receive` answered for and `forward` has not adopted yet."""
+        return self.root / "incoming"
+
+    @cached_property
+    def objects(self) -> Path:
+        """Adopted objects, in 256 directories by the first two digits of their id. `forward` alone enters."""
+        return self.root / "objects"
+
+    @cached_property
+    def ledger(self) -> Path:
+        """The SQLite file. It has a directory of its own, for its owner must create -wal files beside it."""
+        return self.root / "ledger" / "ledger.sqlite"
+
+    @cached_property
+    def quarantine(self) -> Path:
+        """Files that cannot be used, kept for a person to look at."""
+        return self.root / "quarantine"
+
+    @cached_property
+    def alerts(self) -> Path:
+        """The directory of the sensor's alert files."""
+        return self.root / "alerts"
+
+    def incoming_file(self, object_id: str) -> Path:
+        """The name of an object before adoption."""
+        return self.incoming / (checked(object_id) + SUFFIX)
+
+    def object_directory(self, object_id: str) -> Path:
+        """The directory of an adopted object."""
+        return self.objects / checked(object_id)[:2]
+
+    def object_file(self, object_id: str) -> Path:
+        """The name of an adopted object."""
+        return self.object_directory(object_id) / (object_id + SUFFIX)
+
+    def fan(self) -> list[Path]:
+        """The 256 directories of `objects`, in order."""
+        return [self.objects / f"{number:02x}" for number in range(256)]
+
+    def create(self, medium: Medium | None = None) -> None:
+        """Make the directories that are missing, durably. Those that exist are left as they are."""
+        medium = medium or Medium()
+        made_root = medium.make_directory(self.root, 0o750)
+        made = [
+            medium.make_directory(directory, mode)
+            for directory, mode in (
+                (self.incoming, SHARED),
+                (self.objects, PRIVATE),
+                (self.ledger.parent, PRIVATE),
+                (self.quarantine, PRIVATE),
+                (self.alerts, PRIVATE),
+            )
+        ]
+        if any(made):
+            medium.sync_directory(self.root)
+        if made_root:
+            medium.sync_directory(self.root.parent)
+
+
+def checked(object_id: str) -> str:
+    """Return `object_id` if it is one: 32 lower-case hex digits. A path is never built from anything else."""
+    if not _OBJECT_ID.fullmatch(object_id):
+        raise LocalError("not an object id", fix="An object id is 32 lower-case hex digits.")
+    return object_id
+
+
+def object_id_of(name: str) -> str | None:
+    """The object id in a file name, or None for a file that is none of ours."""
+    stem = name.removesuffix(SUFFIX)
+    return stem if len(stem) + len(SUFFIX) == len(name) and _OBJECT_ID.fullmatch(stem) else None

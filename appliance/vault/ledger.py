@@ -1,0 +1,241 @@
+"""The ledger: which objects the vault holds, and what is owed of them. One process owns it, `forward`.
+
+Holds no UID and nothing else that names a patient: equality of studies, series and instances is equality of keyed tags.
+It can be lost: recovery rebuilds it from the sealed records. So it is never the only place of an object's facts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from enum import Enum
+from itertools import accumulate
+
+from appliance.seal.record import Record
+from appliance.vault.deliveries import Deliveries
+
+_FIELDS = tuple(field.name for field in fields(Record))
+_INSERT = (
+    f"INSERT INTO object ({', '.join(_FIELDS)}, state, adopted) "  # noqa: S608
+    f"VALUES ({', '.join('?' * len(_FIELDS))}, 'present', ?)"
+)
+MISSING = "the object's file is missing"
+ASIDE = "the object is in quarantine"
+
+Pair = tuple[str, str]
+
+
+class Kind(Enum):
+    """What an object turned out to be at adoption."""
+
+    NEW = "new"
+    KNOWN = "known"  # it has its row already: a cut came between row and file
+    DUPLICATE = "duplicate"  # same instance, same bytes: not kept
+    CONFLICT = "conflict"  # same instance, other bytes: kept, and somebody should hear of it
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptResult:
+    """The kind, and for a duplicate or a conflict the object that was there first."""
+
+    kind: Kind
+    other: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Objects in one state, and the bytes of their data sets."""
+
+    objects: int
+    bytes: int
+
+
+class Ledger(Deliveries):
+    """Objects and queues in one SQLite file. Thread-safe: one connection, one lock."""
+
+    def adopt(
+        self,
+        record: Record,
+        destinations: Iterable[str],
+        now: float,
+        present: Callable[[str], bool] = lambda _: True,
+    ) -> AdoptResult:
+        """Enter an object whose file is durable in `objects/`, and owe it to `destinations`.
+
+        A duplicate gets no row; what it adds to the destinations is owed of the older one. It is only a duplicate if
+        the older one is there: `present` looks for its file. Several calls within one `transaction` commit together.
+        """
+        with self.transaction() as sqlite:
+            due = min(record.received, now)  # the clock may have been ahead when it came
+            found = sqlite.execute("SELECT id, state FROM object WHERE object_id = ?", (record.object_id,)).fetchone()
+            if found:
+                if found[1] == "lost":
+                    self._found_again(sqlite, found[0], now)
+                return AdoptResult(Kind.KNOWN)
+            other = None
+            if record.instance_tag:
+                for twin, object_id, same in self._twins(sqlite, record):
+                    if not present(object_id):
+                        self._except(sqlite, object_id, "lost", MISSING)
+                    elif same:
+                        if self._owe(sqlite, twin, record.received, due, destinations):
+                            sqlite.execute("UPDATE object SET proven = NULL WHERE id = ?", (twin,))
+                        return AdoptResult(Kind.DUPLICATE, object_id)
+                    else:
+                        other = object_id
+            values = [getattr(record, field) for field in _FIELDS]
+            key = sqlite.execute(_INSERT, (*values, now)).lastrowid
+            assert key is not None
+            self._owe(sqlite, key, record.received, due, destinations)
+        return AdoptResult(Kind.CONFLICT, other) if other else AdoptResult(Kind.NEW)
+
+    def record(self, object_id: str) -> Record | None:
+        """What the sealed record of an object says, or None for one that is not in the ledger."""
+        with self.reading() as sqlite:
+            row = sqlite.execute(
+                f"SELECT {', '.join(_FIELDS)} FROM object WHERE object_id = ?",  # noqa: S608
+                (object_id,),
+            ).fetchone()
+        return Record(*row) if row else None
+
+    def state(self, object_id: str) -> str | None:
+        """present, leaving, lost or quarantined; None for an object that is not in the ledger."""
+        with self.reading() as sqlite:
+            row = sqlite.execute("SELECT state FROM object WHERE object_id = ?", (object_id,)).fetchone()
+            return row[0] if row else None
+
+    def newest(self, limit: int, size: int) -> list[str]:
+        """The objects that were entered last: `limit` at most, and `size` bytes of data sets together."""
+        with self.reading() as sqlite:
+            rows = sqlite.execute(
+                "SELECT object_id, size FROM object WHERE state = 'present' ORDER BY id DESC LIMIT ?", (limit,)
+            ).fetchall()
+        total = accumulate(length for _, length in rows)
+        return [object_id for (object_id, _), so_far in zip(rows, total, strict=True) if so_far <= size]
+
+    def ids(self, prefix: str, state: str = "present") -> list[str]:
+        """The ids in one state that start with `prefix` (hex digits), in order."""
+        with self.reading() as sqlite:
+            rows = sqlite.execute(
+                "SELECT object_id FROM object WHERE object_id >= ? AND object_id < ? AND state = ? ORDER BY object_id",
+                (prefix, prefix + "g", state),
+            )
+            return [object_id for (object_id,) in rows]
+
+    def exceptional(self, state: str) -> list[str]:
+        """The ids in a state other than present: leaving, lost or quarantined."""
+        with self.reading() as sqlite:
+            rows = sqlite.execute("SELECT object_id FROM object WHERE state = ? AND state <> 'present'", (state,))
+            return [object_id for (object_id,) in rows]
+
+    def holdings(self) -> dict[str, Holding]:
+        """Objects and bytes by state. The cost does not depend on the number of rows."""
+        with self.reading() as sqlite:
+            rows = sqlite.execute("SELECT state, rows, bytes FROM object_tally")
+            return {state: Holding(count, size) for state, count, size in rows}
+
+    def evictable(self, now: float, keep: float, limit: int) -> list[str]:
+        """Objects that every one of their destinations proved at least `keep` seconds ago, the longest-proven first.
+
+        An object that is owed to nobody was proven by nobody, and stays.
+        """
+        with self.reading() as sqlite:
+            rows = sqlite.execute(
+                "SELECT object_id FROM object INDEXED BY object_proven "
+                "WHERE proven IS NOT NULL AND state = 'present' AND proven <= ? ORDER BY proven LIMIT ?",
+                (now - keep, limit),
+            )
+            return [object_id for (object_id,) in rows]
+
+    def leave(self, object_ids: Iterable[str]) -> list[str]:
+        """The files of these are about to be removed: from now on nothing claims that they are there.
+
+        Returns those that may go. One that a duplicate made owed again, since `evictable` named it, is not among them.
+        """
+        with self.transaction() as sqlite:
+            return [
+                object_id
+                for object_id in object_ids
+                if sqlite.execute(
+                    "UPDATE object SET state = 'leaving' "
+                    "WHERE object_id = ? AND state = 'present' AND proven IS NOT NULL",
+                    (object_id,),
+                ).rowcount
+            ]
+
+    def forget(self, object_id: str) -> None:
+        """Remove an object and its deliveries from the ledger, once its file is durably gone."""
+        with self.transaction() as sqlite:
+            sqlite.execute(
+                "DELETE FROM delivery WHERE object = (SELECT id FROM object WHERE object_id = ?)", (object_id,)
+            )
+            sqlite.execute("DELETE FROM object WHERE object_id = ?", (object_id,))
+
+    def lost(self, object_id: str) -> None:
+        """The file of an object is missing; what it owes is held, so that a person sees it."""
+        with self.transaction() as sqlite:
+            self._except(sqlite, object_id, "lost", MISSING)
+
+    def quarantine(self, object_id: str) -> None:
+        """The file of an object cannot be used and is being set aside; what it owes is held."""
+        with self.transaction() as sqlite:
+            self._except(sqlite, object_id, "quarantined", ASIDE)
+
+    def note_accepted(self, destination: str, accepted: Iterable[Pair], refused: Iterable[Pair], now: float) -> None:
+        """What a destination's association answered to (SOP class, transfer syntax) pairs."""
+        with self.transaction() as sqlite:
+            sqlite.executemany(
+                "INSERT INTO accepted VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen",
+                [(destination, *pair, now) for pair in accepted],
+            )
+            sqlite.executemany(
+                "DELETE FROM accepted WHERE destination = ? AND sop_class = ? AND transfer_syntax = ?",
+                [(destination, *pair) for pair in refused],
+            )
+
+    def accepted(self, destination: str) -> frozenset[Pair]:
+        """The (SOP class, transfer syntax) pairs that a destination took lately."""
+        with self.reading():
+            rows = self.db["accepted"].rows_where("destination = ?", [destination])
+            return frozenset((row["sop_class"], row["transfer_syntax"]) for row in rows)
+
+    def fact(self, name: str) -> bytes | None:
+        """A note about the ledger itself."""
+        with self.reading():
+            found = list(self.db["fact"].rows_where("name = ?", [name]))
+            return found[0]["value"] if found else None
+
+    def note_fact(self, name: str, value: bytes) -> None:
+        """Keep a note about the ledger itself."""
+        with self.transaction():
+            self.db["fact"].upsert({"name": name, "value": value}, pk="name")
+
+    @staticmethod
+    def _twins(sqlite: sqlite3.Connection, record: Record) -> list[tuple[int, str, bool]]:
+        """Present objects of the same instance, and whether they hold the same: those that do come first."""
+        rows = sqlite.execute(
+            """SELECT id, object_id,
+                      data_set_digest = ? AND transfer_syntax = ? AND sop_class = ? AND size = ? AS same
+               FROM object WHERE instance_tag = ? AND state = 'present' ORDER BY same DESC, id LIMIT 100""",
+            (record.data_set_digest, record.transfer_syntax, record.sop_class, record.size, record.instance_tag),
+        )
+        return [(key, object_id, bool(same)) for key, object_id, same in rows]
+
+    @staticmethod
+    def _except(sqlite: sqlite3.Connection, object_id: str, state: str, error: str) -> None:
+        sqlite.execute("UPDATE object SET state = ? WHERE object_id = ?", (state, object_id))
+        sqlite.execute(
+            "UPDATE delivery SET state = 'held', error = ? "
+            "WHERE object = (SELECT id FROM object WHERE object_id = ?) AND state IN ('waiting', 'leased')",
+            (error, object_id),
+        )
+
+    @staticmethod
+    def _found_again(sqlite: sqlite3.Connection, key: int, now: float) -> None:
+        sqlite.execute("UPDATE object SET state = 'present' WHERE id = ?", (key,))
+        sqlite.execute(
+            "UPDATE delivery SET state = 'waiting', due = ?, error = '' "
+            "WHERE object = ? AND state = 'held' AND error = ?",
+            (now, key, MISSING),
+        )

@@ -1,0 +1,142 @@
+"""The one seam between the vault and the file system: each operation that the vault asks of a disk, and nothing more.
+
+Everything else in this room goes through a `Medium`, so a simulated disk that records, reorders or loses operations can
+stand in for it. Names no object and decides nothing. Paths are opened anew for each operation: a file system that was
+away and is mounted again is found without a restart.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+from appliance.vault.refusals import Condition, NotRegular, refusable
+
+FILE_MODE = 0o660
+"""Group-writable, for `forward` links files that `receive` made: fs.protected_hardlinks asks for read and write."""
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Medium:
+    """The real disk. Every method raises `DiskRefused` or a kind of it, and no OSError."""
+
+    @refusable("start a file")
+    def create(self, directory: Path) -> int:
+        """Open a nameless file in `directory` for writing; it vanishes with its descriptor unless it is linked."""
+        return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
+
+    @refusable("write a file")
+    def write_at(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
+        """Write all of `data` at `offset`, in one call where the kernel takes it in one."""
+        written = os.pwrite(descriptor, data, offset)
+        while written < len(data):
+            written += os.pwrite(descriptor, memoryview(data)[written:], offset + written)
+
+    @refusable("flush a file to the medium")
+    def sync_data(self, descriptor: int) -> None:
+        """fdatasync. After a failure the kernel may have dropped the pages and call them clean: never ask again."""
+        os.fdatasync(descriptor)
+
+    @refusable("give a file its name")
+    def link(self, descriptor: int, path: Path) -> None:
+        """Give the file behind `descriptor` the name `path`.
+
+        linkat(2) follows /proc/self/fd only with AT_SYMLINK_FOLLOW; Python calls linkat, not link(2), when a directory
+        descriptor is given. The path is absolute, so which one is given does not matter.
+        """
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+
+    @refusable("flush a directory to the medium")
+    def sync_directory(self, directory: Path) -> None:
+        """Make the names in `directory` durable."""
+        descriptor = os.open(directory, _DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @refusable("close a file")
+    def close(self, descriptor: int) -> None:
+        """Give a descriptor back."""
+        os.close(descriptor)
+
+    @refusable("open a file")
+    def open(self, path: Path) -> BufferedReader:
+        """Open a regular file for reading. Other kinds of file are refused: a link or a pipe would lead us astray."""
+        try:
+            descriptor = os.open(path, _READ)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise _irregular() from None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _irregular()
+        os.set_blocking(descriptor, True)
+        return open(descriptor, "rb")  # noqa: PTH123, a descriptor, and the caller closes it
+
+    @refusable("rename a file")
+    def rename(self, old: Path, new: Path) -> None:
+        """Move a file; `new` must be on the same file system."""
+        old.rename(new)
+
+    @refusable("remove a file")
+    def unlink(self, path: Path) -> None:
+        """Remove a name."""
+        path.unlink()
+
+    @refusable("look for a file")
+    def exists(self, path: Path) -> bool:
+        """Whether a name is taken."""
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return False
+        return True
+
+    @refusable("compare two files")
+    def same_file(self, descriptor: int, path: Path) -> bool:
+        """Whether `path` is a name of the file behind `descriptor`."""
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+
+    @refusable("list a directory")
+    def names(self, directory: Path) -> list[str]:
+        """The names in a directory, in no order."""
+        return os.listdir(directory)  # noqa: PTH208, names are wanted, not a million Path objects
+
+    @refusable("make a directory")
+    def make_directory(self, directory: Path, mode: int) -> bool:
+        """Make a directory with just `mode`, whatever the umask; False if there is one."""
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            return False
+        directory.chmod(mode)
+        return True
+
+    @refusable("begin to flush a file")
+    def start_writing(self, descriptor: int, offset: int, length: int) -> None:
+        """Have the kernel begin to write these bytes out, without waiting. It promises nothing; `sync_data` does.
+
+        POSIX_FADV_DONTNEED starts the writing of dirty pages and drops clean ones only, so these stay cached.
+        """
+        os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+
+    @refusable("drop a file from the page cache")
+    def drop_cache(self, descriptor: int) -> None:
+        """Make the next read of this file come from the medium."""
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    @refusable("ask for free space")
+    def usage(self, directory: Path) -> os.statvfs_result:
+        """statvfs of the file system that holds `directory`."""
+        return os.statvfs(directory)
+
+
+def _irregular() -> NotRegular:
+    return NotRegular("cannot open a file: it is not a regular file", Condition.OTHER)

@@ -1,0 +1,130 @@
+"""Start-up of the program that owns the vault: takes up what the last one left, however it ended.
+
+`incoming/` is always scanned: what is not there is either in the ledger or was finished (see adoption and departure),
+so a start costs what is waiting, not what is stored. `objects/` is compared with the ledger only when the ledger is
+new, when a comparison was not completed, or on request. A sample, the newest, is read back from the medium.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.seal.errors import SealError
+from appliance.vault import departure
+from appliance.vault.adoption import BATCH, Adopted, Adoption, Fate
+from appliance.vault.connection import LedgerDamaged
+from appliance.vault.layout import StateLayout
+from appliance.vault.ledger import MISSING, Ledger
+from appliance.vault.medium import Medium
+from appliance.vault.refusals import DiskRefused, NotThere
+
+_COMPARED = "compared"
+SAMPLE_OBJECTS = 16
+SAMPLE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Progress: `done` of `total` in this phase, and the fates of the objects that this step concerned."""
+
+    phase: str
+    done: int
+    total: int
+    fates: Sequence[Adopted] = ()
+
+
+def open_ledger(layout: StateLayout, medium: Medium | None = None) -> tuple[Ledger, bool]:
+    """Open the ledger. A damaged one is moved to quarantine and a new one begun; then the second value is True.
+
+    Raises `DiskRefused`, `LedgerTaken`.
+    """
+    try:
+        return Ledger(layout.ledger), False
+    except LedgerDamaged:
+        _set_aside_ledger(layout, medium or Medium())
+        return Ledger(layout.ledger), True
+
+
+def recover(adoption: Adoption, now: float, *, compare: bool = False) -> Iterator[Step]:
+    """Bring files and ledger into agreement, step by step; the caller logs the fates and feeds its watchdog.
+
+    Raises `DiskRefused` when the medium refuses, `CryptoError` when the index key is the wrong one.
+    """
+    ledger, objects = adoption.ledger, adoption.objects
+    objects.prepare()
+    ledger.take_back_leases()
+    departure.finish(ledger, objects)
+    waiting = objects.waiting()
+    for start in range(0, len(waiting), BATCH):
+        batch = waiting[start : start + BATCH]
+        yield Step("adopting", start + len(batch), len(waiting), adoption.adopt(batch, now))
+    if compare or ledger.fact(_COMPARED) is None:
+        complete = True
+        for step in _compare(adoption, now):
+            complete = complete and not any(adopted.fate is Fate.LEFT for adopted in step.fates)
+            yield step
+        if complete:
+            ledger.note_fact(_COMPARED, b"1")
+    yield from _sample(adoption)
+
+
+def _compare(adoption: Adoption, now: float) -> Iterator[Step]:
+    """A directory at a time, so memory holds 1/256 of the ids. No file of a known object is touched."""
+    fan = adoption.objects.layout.fan()
+    for done, directory in enumerate(fan, start=1):
+        yield Step("comparing", done, len(fan), _compare_directory(adoption, directory, now))
+
+
+def _compare_directory(adoption: Adoption, directory: Path, now: float) -> list[Adopted]:
+    stored = [object_id for object_id in adoption.objects.stored(directory) if object_id.startswith(directory.name)]
+    known = set(adoption.ledger.ids(directory.name))
+    fates = adoption.adopt_strays((object_id for object_id in stored if object_id not in known), now)
+    for object_id in sorted(known.difference(stored)):
+        adoption.ledger.lost(object_id)
+        fates.append(Adopted(object_id, Fate.LOST, reason=MISSING))
+    return fates
+
+
+def _sample(adoption: Adoption) -> Iterator[Step]:
+    """Read the newest objects back: they are what a power cut would have hurt."""
+    sample = adoption.ledger.newest(SAMPLE_OBJECTS, SAMPLE_BYTES)
+    for done, object_id in enumerate(sample, start=1):
+        yield Step("verifying", done, len(sample), verify(adoption, object_id))
+
+
+def verify(adoption: Adoption, object_id: str) -> list[Adopted]:
+    """Read one adopted object back from the medium; its fate if it is not whole, nothing if it is.
+
+    A damaged one goes to quarantine, and what it owes is held.
+    """
+    ledger, objects = adoption.ledger, adoption.objects
+    try:
+        adoption.verify(object_id)
+    except NotThere as refusal:
+        ledger.lost(object_id)
+        return [Adopted(object_id, Fate.LOST, reason=refusal.message)]
+    except DiskRefused as refusal:
+        return [Adopted(object_id, Fate.LEFT, reason=refusal.message)]
+    except SealError as error:
+        departure.set_aside(ledger, objects, object_id)
+        return [Adopted(object_id, Fate.SET_ASIDE, reason=error.message)]
+    return []
+
+
+def _set_aside_ledger(layout: StateLayout, medium: Medium) -> None:
+    """Move the ledger and its -wal to quarantine, where a person may yet read what it held."""
+    number = 0
+    while medium.exists(layout.quarantine / f"ledger.{number}.sqlite"):
+        number += 1
+    for suffix in ("-wal", ""):
+        try:
+            medium.rename(
+                layout.ledger.with_name(layout.ledger.name + suffix),
+                layout.quarantine / f"ledger.{number}.sqlite{suffix}",
+            )
+        except NotThere:
+            pass
+    medium.sync_directory(layout.quarantine)
+    medium.sync_directory(layout.ledger.parent)

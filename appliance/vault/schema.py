@@ -1,0 +1,113 @@
+"""The schema of the ledger, as a list of migrations that sqlite-utils applies, each once and in a transaction.
+
+Holds no UID, name or date of a patient: what must be compared is a keyed tag. A migration that was released is never
+changed; what changes is a new one at the end.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from appliance.base.errors import LocalError
+
+
+def _objects_and_deliveries(db: Database) -> None:
+    db["fact"].create({"name": str, "value": bytes}, pk="name", strict=True)
+    db["object"].create(
+        {
+            "id": int,
+            "object_id": str,
+            "state": str,  # present | leaving | lost | quarantined
+            "received": float,
+            "adopted": float,
+            "proven": float,  # when the last destination proved it; NULL while one owes it
+            "peer": str,
+            "calling_ae": str,
+            "called_ae": str,
+            "sop_class": str,
+            "transfer_syntax": str,
+            "modality": str,
+            "study_tag": bytes,
+            "series_tag": bytes,
+            "instance_tag": bytes,
+            "size": int,
+            "data_set_digest": bytes,
+            "payload_digest": bytes,
+        },
+        pk="id",
+        strict=True,
+        not_null={"object_id", "state", "received", "size", "instance_tag", "data_set_digest"},
+    )
+    db["object"].create_index(["object_id"], unique=True)
+    db["object"].create_index(["instance_tag"])
+    db.execute("CREATE INDEX object_proven ON object(proven) WHERE proven IS NOT NULL AND state = 'present'")
+    db.execute("CREATE INDEX object_exceptional ON object(state) WHERE state <> 'present'")
+    # Clustered by object, so that new rows are neighbours however many there are.
+    db.execute(
+        """CREATE TABLE delivery (
+            object INTEGER NOT NULL REFERENCES object(id),
+            destination TEXT NOT NULL,
+            state TEXT NOT NULL,            -- waiting | leased | held | delivered
+            since REAL NOT NULL,            -- when the object was received
+            due REAL NOT NULL,              -- waiting: not before; leased: the lease ends
+            attempts INTEGER NOT NULL DEFAULT 0,
+            status INTEGER,                 -- delivered: the upstream's status
+            error TEXT NOT NULL DEFAULT '', -- the last failure, without what might name a patient
+            done REAL,
+            PRIMARY KEY (object, destination)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    # Only what is open stands in these two, so a lease costs the same with a million delivered rows as with none.
+    db.execute("CREATE INDEX delivery_due ON delivery(destination, due) WHERE state IN ('waiting', 'leased')")
+    db.execute("CREATE INDEX delivery_since ON delivery(destination, since) WHERE state <> 'delivered'")
+    db.execute("CREATE INDEX delivery_held ON delivery(destination) WHERE state = 'held'")
+    db["accepted"].create(
+        {"destination": str, "sop_class": str, "transfer_syntax": str, "seen": float},
+        pk=("destination", "sop_class", "transfer_syntax"),
+        strict=True,
+    )
+    _tally(db, "delivery_tally", "delivery", ("destination", "state"), "0")
+    _tally(db, "object_tally", "object", ("state",), "size")
+
+
+migrations = Migrations("ledger")
+VERSIONS = {"0001-objects-and-deliveries": _objects_and_deliveries}
+for _name, _migration in VERSIONS.items():
+    migrations(name=_name)(_migration)
+
+
+def _tally(db: Database, tally: str, table: str, keys: tuple[str, ...], amount: str) -> None:
+    """Keep counts by trigger: `status` asks often, and counting a million rows would hold up the queue.
+
+    The triggers avoid conflict clauses, for those of the statement that fires a trigger override its own.
+    """
+    db[tally].create({**dict.fromkeys(keys, str), "rows": int, "bytes": int}, pk=keys, strict=True)
+
+    def change(row: str, sign: str) -> str:
+        values = ", ".join(f"{row}.{key}" for key in keys)
+        where = " AND ".join(f"{key} = {row}.{key}" for key in keys)
+        size = "0" if amount == "0" else f"{row}.{amount}"
+        return (
+            f"INSERT INTO {tally} SELECT {values}, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM {tally} WHERE {where});"  # noqa: S608
+            f"UPDATE {tally} SET rows = rows {sign} 1, bytes = bytes {sign} {size} WHERE {where};"
+        )
+
+    db.execute(f"CREATE TRIGGER {tally}_insert AFTER INSERT ON {table} BEGIN {change('new', '+')} END")
+    db.execute(f"CREATE TRIGGER {tally}_delete AFTER DELETE ON {table} BEGIN {change('old', '-')} END")
+    db.execute(
+        f"CREATE TRIGGER {tally}_update AFTER UPDATE OF state ON {table} WHEN new.state <> old.state "
+        f"BEGIN {change('old', '-')} {change('new', '+')} END"
+    )
+
+
+def migrate(db: Database) -> bool:
+    """Bring the schema up to date; True if the ledger is new. Refuses a ledger that a later version wrote."""
+    applied = {migration.name for migration in migrations.applied(db)}
+    if applied - VERSIONS.keys():
+        raise LocalError(
+            "the ledger was written by a later version of the appliance",
+            fix="Install that version again; or set the ledger aside, and it is rebuilt from the objects.",
+        )
+    migrations.apply(db)
+    return not applied

@@ -1,0 +1,159 @@
+"""How fast the vault is on this disk: `python -m tests.vault.measure DIRECTORY`. Not a test; numbers are for people.
+
+Compare within one run only: the machine is shared.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from appliance.seal.keys import generate_identity
+from appliance.vault.deliveries import Queue
+from appliance.vault.incoming import Incoming
+from appliance.vault.intake import Intake
+from appliance.vault.ledger import Ledger
+from appliance.vault.medium import Medium
+from tests.vault.samples import HEAD, INDEX_KEY, NOW, Vault, facts, record
+
+
+class Timed(Medium):
+    """The real disk and the time that its flushes and links take, all threads together."""
+
+    def __init__(self) -> None:
+        self.spent = dict.fromkeys(("sync_data", "link", "sync_directory", "write_at"), 0.0)
+        self.calls = dict.fromkeys(self.spent, 0)
+
+    def _time(self, name: str, *arguments: object) -> None:
+        start = time.perf_counter()
+        try:
+            getattr(super(), name)(*arguments)
+        finally:
+            self.spent[name] += time.perf_counter() - start
+            self.calls[name] += 1
+
+    def write_at(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
+        self._time("write_at", descriptor, data, offset)
+
+    def sync_data(self, descriptor: int) -> None:
+        self._time("sync_data", descriptor)
+
+    def link(self, descriptor: int, path: Path) -> None:
+        self._time("link", descriptor, path)
+
+    def sync_directory(self, directory: Path) -> None:
+        self._time("sync_directory", directory)
+
+
+class NotDurable(Timed):
+    """The same without any flush: what sealing and writing cost alone."""
+
+    def sync_data(self, descriptor: int) -> None:
+        pass
+
+    def sync_directory(self, directory: Path) -> None:
+        pass
+
+
+def intake(parent: Path, medium: Timed, size: int, threads: int, count: int, kind: str) -> None:
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        vault = Vault(Path(directory) / "state")
+        recipients = [generate_identity(kind).recipient for _ in range(2)]  # type: ignore[arg-type]
+        shared = Intake(Incoming(vault.layout, medium), recipients, INDEX_KEY)
+        data = memoryview(os.urandom(size))
+        in_commit = [0.0] * threads
+
+        def associate(number: int) -> None:
+            for _ in range(count // threads):
+                with shared.begin(HEAD) as instance:
+                    for start in range(0, size, 16_384):
+                        instance.write(data[start : start + 16_384])
+                    start_commit = time.perf_counter()
+                    instance.commit(facts(instance.object_id, "1.2.3"))
+                    in_commit[number] += time.perf_counter() - start_commit
+
+        start, cpu = time.perf_counter(), time.process_time()
+        workers = [threading.Thread(target=associate, args=(number,)) for number in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+        flush = medium.spent["sync_data"] + medium.spent["sync_directory"]
+        print(
+            f"{type(medium).__name__:10} {kind:9} {size:7} B, {threads} threads: {count / wall:6.0f}/s "
+            f"{count * size / wall / 1e6:6.1f} MB/s; a thread spends {in_commit[0] / wall:4.0%} in commit, "
+            f"{flush / threads / wall:4.0%} in flushes ({medium.calls['sync_directory']} of the directory "
+            f"for {count}), cpu {cpu / wall:.2f}"
+        )
+        vault.close()
+
+
+def adoption(parent: Path, count: int) -> None:
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        vault = Vault(Path(directory) / "state")
+        for number in range(count):
+            vault.store(b"x" * 13_000, str(number))
+        start = time.perf_counter()
+        vault.adopt()
+        print(f"adoption: {count / (time.perf_counter() - start):.0f}/s")
+        start = time.perf_counter()
+        while leases := vault.ledger.lease("pacs", NOW + 1, 60, 16):
+            for lease in leases:
+                vault.ledger.delivered(lease.object_id, "pacs", 0, NOW)
+        print(f"lease 16 and deliver, each durable: {count / (time.perf_counter() - start):.0f}/s")
+        vault.close()
+
+
+def ledger(parent: Path, rows: int) -> None:
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        made = Ledger(Path(directory) / "ledger.sqlite")
+        made.adopt(record(0, received=0.0), ["pacs"], NOW)
+        for goal in (1_000, rows):
+            have = made.holdings()["present"].objects
+            start = time.perf_counter()
+            for first in range(have, goal, 64):
+                with made.transaction():
+                    for number in range(first, min(first + 64, goal)):
+                        entry = record(number, object_id=os.urandom(16).hex(), instance_tag=os.urandom(16))
+                        made.adopt(entry, ["pacs"], NOW * 2)
+                        if number % 100:
+                            made.delivered(entry.object_id, "pacs", 0, NOW)
+            insert = (goal - have) / (time.perf_counter() - start)
+            timings = {}
+            for name, call in {
+                "lease 16": lambda: made.lease("pacs", NOW * 2, -1, 16),
+                "next_due": lambda: made.next_due("pacs", NOW),
+                "counts": made.counts,
+                "evictable 64": lambda: made.evictable(NOW, 0, 64),
+            }.items():
+                start = time.perf_counter()
+                for _ in range(20):
+                    call()
+                timings[name] = (time.perf_counter() - start) / 20 * 1000
+            print(
+                f"{goal} rows: {insert:.0f} entered and delivered/s; "
+                + ", ".join(f"{name} {ms:.2f} ms" for name, ms in timings.items())
+            )
+        assert isinstance(made.counts()["pacs"], Queue)
+        start = time.perf_counter()
+        made.close()
+        again = Ledger(Path(directory) / "ledger.sqlite")
+        again.take_back_leases()
+        print(f"{rows} rows: close, open, take back leases {time.perf_counter() - start:.2f} s")
+        again.close()
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir())
+    for bytes_, number_of in ((13_000, 800), (525_000, 200)):
+        for threads_ in (1, 4):
+            for disk in (NotDurable, Timed):
+                intake(where, disk(), bytes_, threads_, number_of, "hybrid")
+    intake(where, Timed(), 13_000, 4, 800, "classical")
+    adoption(where, 1024)
+    ledger(where, int(sys.argv[2]) if len(sys.argv) > 2 else 100_000)

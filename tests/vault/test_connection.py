@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from appliance.base.errors import LocalError
+from appliance.vault.connection import Connection, LedgerDamaged, LedgerTaken
+from appliance.vault.refusals import Condition, DiskRefused
+
+
+def test_every_commit_is_durable(tmp_path: Path) -> None:
+    connection = Connection(tmp_path / "l.sqlite")
+    with connection.reading() as sqlite:
+        assert sqlite.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert sqlite.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert sqlite.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    connection.close()
+
+
+def test_new_and_not_new(tmp_path: Path) -> None:
+    for new in (True, False):
+        connection = Connection(tmp_path / "l.sqlite")
+        assert connection.new is new
+        connection.close()
+
+
+def test_one_owner_even_for_readers(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    connection = Connection(path)
+    with pytest.raises(LedgerTaken):
+        Connection(path)
+    read = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('SELECT * FROM object')"
+    other = subprocess.run([sys.executable, "-c", read, str(path)], capture_output=True, text=True)
+    assert "database is locked" in other.stderr
+    with connection.transaction() as sqlite:
+        sqlite.execute("INSERT INTO fact VALUES ('a', x'00')")
+    connection.close()
+
+
+def test_all_or_nothing_and_the_outermost_decides(tmp_path: Path) -> None:
+    connection = Connection(tmp_path / "l.sqlite")
+    with pytest.raises(RuntimeError), connection.transaction() as sqlite:
+        with connection.transaction():
+            sqlite.execute("INSERT INTO fact VALUES ('a', x'00')")
+        raise RuntimeError
+    with connection.transaction() as sqlite:
+        sqlite.execute("INSERT INTO fact VALUES ('b', x'00')")
+    with connection.reading() as sqlite:
+        assert sqlite.execute("SELECT name FROM fact").fetchall() == [("b",)]
+    connection.close()
+
+
+def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    path.write_bytes(b"this is not a database, " * 100)
+    with pytest.raises(LedgerDamaged):
+        Connection(path)
+
+
+def test_a_missing_directory_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DiskRefused) as caught:
+        Connection(tmp_path / "unmounted" / "l.sqlite")
+    assert caught.value.condition is Condition.MISSING
+
+
+def test_a_ledger_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    Connection(path).close()
+    raw = sqlite3.connect(path)
+    raw.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('ledger', '9999-later', '')")
+    raw.commit()
+    raw.close()
+    with pytest.raises(LocalError) as caught:
+        Connection(path)
+    assert "later version" in caught.value.message
+
+
+def test_misuse_is_our_own_fault_and_repeats_no_value(tmp_path: Path) -> None:
+    connection = Connection(tmp_path / "l.sqlite")
+    with pytest.raises(LocalError) as caught, connection.transaction() as sqlite:
+        sqlite.execute("INSERT INTO delivery VALUES (1, 'secret', 'waiting', 0, 0, 0, 0, '', 0)")
+    assert "secret" not in str(caught.value)
+    connection.close()
