@@ -1,0 +1,144 @@
+"""Adoption as it runs: wakes when `receive` links a file into `incoming/`, takes it over, and wakes the queues.
+
+One thread. It sleeps until the directory changes; while it works on a batch the next gathers, so under load flushes are
+shared. What became of each object is said in the log, by its random id.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from appliance.base import catalogue
+from appliance.base.errors import ApplianceError, DiskError
+from appliance.base.events import Event
+from appliance.base.throttle import Throttle
+from appliance.config.model import Route
+from appliance.host.log import log
+from appliance.host.watch import Watch, watch_directory
+from appliance.routing.routes import Facts, destinations_for
+from appliance.seal.record import Record
+from appliance.vault.adoption import BATCH, Adopted, Adoption, Fate
+
+_DISK_PAUSE = 5.0  # seconds until a medium that refused is tried again
+
+
+def route(routes: Sequence[Route]) -> Callable[[Record], tuple[str, ...]]:
+    """The routing of records by the routes of the configuration."""
+
+    def destinations(record: Record) -> tuple[str, ...]:
+        facts = Facts(record.peer, record.calling_ae, record.sop_class, record.modality)
+        return destinations_for(facts, routes)
+
+    return destinations
+
+
+class Adopter:
+    """The thread that adopts. `adopted` gets the destinations that have something new."""
+
+    def __init__(
+        self, adoption: Adoption, adopted: Callable[[set[str]], None], now: Callable[[], float] = time.time
+    ) -> None:
+        self._adoption = adoption
+        self._adopted = adopted
+        self._now = now
+        self._condition = threading.Condition()
+        self._changed = True  # files may lie there already
+        self._stopping = False
+        self._throttle = Throttle()
+        self._watch: Watch | None = None
+        self._thread = threading.Thread(target=self._run, name="adopter", daemon=True)
+
+    def start(self) -> None:
+        """Watch, then look. Raises DiskError when the directory cannot be watched."""
+        self._watch = watch_directory(self._adoption.objects.layout.incoming, self._on_change)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the batch that is under way."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        if self._watch:
+            self._watch.stop()
+        self._thread.join()
+
+    def is_alive(self) -> bool:
+        """Whether it adopts."""
+        return self._thread.is_alive()
+
+    def tell(self, fates: Iterable[Adopted]) -> None:
+        """Log what became of objects, and say which destinations have something new."""
+        woken: set[str] = set()
+        for fate in fates:
+            self._log(fate)
+            woken.update(fate.destinations)
+        self._adopted(woken)
+
+    def _on_change(self) -> None:
+        with self._condition:
+            self._changed = True
+            self._condition.notify()
+
+    def _run(self) -> None:
+        pause: float | None = None
+        while True:
+            with self._condition:
+                if not self._changed and not self._stopping:
+                    self._condition.wait(pause)
+                if self._stopping:
+                    return
+                self._changed = False
+            pause = self._look()
+
+    def _look(self) -> float | None:
+        """Adopt what waits. Returns the seconds after which to look again unasked, if need be."""
+        left = False
+        try:
+            waiting = self._adoption.objects.waiting()
+            for start in range(0, len(waiting), BATCH):
+                if self._stopping:
+                    break
+                fates = self._adoption.adopt(waiting[start : start + BATCH], self._now())
+                left = left or any(fate.fate is Fate.LEFT for fate in fates)
+                self.tell(fates)
+        except DiskError as error:
+            log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+            return _DISK_PAUSE
+        except ApplianceError as error:
+            log(catalogue.ADOPTION_FAILED, reason=error.message, advice=error.fix)
+            return _DISK_PAUSE
+        except Exception as error:  # noqa: BLE001, adoption must go on
+            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="adoption")
+            return _DISK_PAUSE
+        return _DISK_PAUSE if left else None
+
+    def _say(self, event: Event, key: str, **fields: object) -> None:
+        """Log what may concern many objects, a few a minute for each `key`."""
+        if self._throttle.passes((event.code, key), time.monotonic())[0]:
+            log(event, **fields)
+
+    def _log(self, found: Adopted) -> None:
+        match found.fate:
+            case Fate.ADOPTED | Fate.CONFLICT:
+                log(
+                    catalogue.OBJECT_ADOPTED,
+                    object_id=found.object_id,
+                    destinations=", ".join(found.destinations) or "nobody",
+                )
+                if not found.destinations:
+                    self._say(catalogue.OBJECT_UNROUTED, found.peer, object_id=found.object_id, peer=found.peer)
+                if found.fate is Fate.CONFLICT:
+                    log(catalogue.OBJECT_CONFLICT, object_id=found.object_id, other_id=found.other, peer=found.peer)
+            case Fate.DUPLICATE:
+                log(catalogue.OBJECT_DUPLICATE, object_id=found.object_id, other_id=found.other)
+            case Fate.SET_ASIDE:
+                log(catalogue.OBJECT_UNREADABLE, object_id=found.object_id, reason=found.reason)
+            case Fate.LOST:
+                log(catalogue.OBJECT_LOST, object_id=found.object_id)
+            case Fate.LEFT:
+                advice = "Check the disk; it is tried again."
+                self._say(catalogue.DISK_REFUSED, found.reason, reason=found.reason, advice=advice)
+            case Fate.KNOWN:
+                pass

@@ -1,0 +1,200 @@
+"""An association as requestor: drives the upper layer's engine over a transport, one C-STORE at a time.
+
+Every wait has a deadline. An association on which anything went wrong in mid-message is aborted and never used again
+(the next message's PDVs would interleave with the rest of the last). The command and the data set travel in PDUs of
+their own, since some receivers fail otherwise, but in one write where they fit.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from appliance.base.errors import LocalError, UpstreamError
+from appliance.delivery.deadlines import Deadlines
+from appliance.delivery.transport import Transport, tls_words
+from appliance.upper_layer import words
+from appliance.upper_layer.association import (
+    Aborted,
+    Association,
+    AssociationAccepted,
+    AssociationRejected,
+    CommandReceived,
+    ConnectionClosed,
+    Event,
+    PeerFault,
+    Released,
+    ReleaseRequested,
+)
+from appliance.upper_layer.command import CommandField, c_store_rq
+from appliance.upper_layer.negotiation import AssociateRequest
+
+_RECEIVE = 65536
+_REJECT_ADVICE = {
+    (1, 3): "Register our AE title there, or change ae_title of [appliance].",
+    (1, 7): "Check ae_title of the destination.",
+}
+
+
+class RequestorAssociation:
+    """An open association. Not thread-safe. Raises UpstreamError; after that only `close` may be called."""
+
+    def __init__(self, transport: Transport, request: AssociateRequest, deadlines: Deadlines) -> None:
+        """Associate. Closes the transport when that fails."""
+        self._transport = transport
+        self._deadlines = deadlines
+        self._engine = Association.requestor(request)
+        self._buffer = memoryview(bytearray(_RECEIVE))
+        self._events: deque[Event] = deque()
+        self._message_id = 0
+        self.usable = False
+        try:
+            self._send(self._engine.associate_request())
+            answer = self._next_event(deadlines.association, "an answer to our A-ASSOCIATE-RQ")
+            if isinstance(answer, AssociationRejected):
+                raise UpstreamError(
+                    f"the association was {words.rejection(answer.result, answer.source, answer.reason)}",
+                    fix=_REJECT_ADVICE.get((answer.source, answer.reason), ""),
+                )
+            if not isinstance(answer, AssociationAccepted):
+                raise _ended(answer)
+        except BaseException:
+            self.close()
+            raise
+        self.accepted = frozenset(self._engine.accepted)
+        self.usable = True
+
+    def c_store(
+        self, context_id: int, sop_class: str, sop_instance: str, data_set: Iterable[tuple[memoryview, bool]]
+    ) -> int:
+        """Store one instance; the status of its C-STORE-RSP.
+
+        `data_set` yields pieces with a flag on the last. What it raises passes through, after an abort.
+        """
+        self.usable = False
+        self._message_id = self._message_id % 0xFFFF + 1
+        over = time.monotonic() + self._deadlines.message
+        command = c_store_rq(self._message_id, sop_class, sop_instance)
+        try:
+            pdus = [self._engine.send_command(context_id, command, data_set_follows=True)]
+            for piece, last in data_set:
+                pdus += self._engine.send_data(context_id, piece, last)
+                self._send(b"".join(pdus))
+                pdus.clear()
+                if time.monotonic() > over:
+                    raise UpstreamError(f"it took longer than {self._deadlines.message:.0f} s to send one instance")
+            status = self._response()
+        except BaseException:
+            self.abort()
+            raise
+        self.usable = True
+        return status
+
+    def alive(self) -> bool:
+        """Whether the association still stands after an idle time. Looks at what has come, without waiting for more."""
+        if not (self.usable and self._transport.readable()):
+            return self.usable
+        try:
+            count = self._transport.receive_into(self._buffer, time.monotonic())
+        except TimeoutError:
+            return True  # something of the TLS layer only, like a key update
+        except OSError:
+            count = 0
+        self.usable = False  # nothing was asked for, so this is an end of one kind or another
+        events = list(self._engine.receive(self._buffer[:count]))
+        if any(isinstance(event, ReleaseRequested) for event in events):
+            try:
+                self._transport.send(self._engine.release_reply(), self._deadlines.release)
+            except OSError:
+                pass
+        return False
+
+    def release(self) -> None:
+        """End the association in order, or at once where the other side does not play along. Never raises."""
+        try:
+            self._send(self._engine.release())
+            while not isinstance(event := self._next_event(self._deadlines.release, "a release"), Released):
+                if not isinstance(event, ReleaseRequested):
+                    break
+                self._send(self._engine.release_reply())  # both asked at once: PS3.8 9.2.3
+        except (UpstreamError, LocalError):
+            pass  # it ended in another way meanwhile
+        finally:
+            self.close()
+
+    def abort(self) -> None:
+        """Send an A-ABORT if the connection still takes it, and close. Never raises."""
+        self.usable = False
+        try:
+            self._transport.send(self._engine.abort(), self._deadlines.release)
+        except OSError:
+            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.usable = False
+        self._transport.close()
+
+    def _response(self) -> int:
+        event = self._next_event(self._deadlines.response, "the response to a C-STORE")
+        if not isinstance(event, CommandReceived):
+            raise _ended(event)
+        command = event.command
+        answers = (
+            command.command_field == CommandField.C_STORE_RSP and command.message_id_responded_to == self._message_id
+        )
+        if not answers or command.status is None:
+            raise UpstreamError("it answered something else than our C-STORE")
+        return command.status
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._transport.send(data, self._deadlines.write)
+        except TimeoutError:
+            raise UpstreamError(f"it took nothing from us for {self._deadlines.write:.0f} s") from None
+        except OSError:
+            # The other side is gone; what it said before may tell why.
+            raise _ended(self._next_event(self._deadlines.release, "the end of the connection")) from None
+
+    def _next_event(self, seconds: float, awaited: str) -> Event:
+        deadline = time.monotonic() + seconds
+        while not self._events:
+            try:
+                count = self._transport.receive_into(self._buffer, deadline)
+            except TimeoutError:
+                raise UpstreamError(f"{awaited} did not come within {seconds:.0f} s") from None
+            except ssl.SSLError as error:
+                # In TLS 1.3 the other side looks at our certificate after our handshake is over.
+                raise UpstreamError(f"TLS failed: {tls_words(error)}", fix="Does it trust our certificate?") from None
+            except OSError:
+                count = 0
+            if count:
+                self._events.extend(self._engine.receive(self._buffer[:count]))
+            else:
+                self._events.extend(self._engine.connection_lost())
+                if not self._events:
+                    raise UpstreamError("the connection was lost")
+        event = self._events.popleft()
+        if isinstance(event, PeerFault):
+            try:
+                self._transport.send(event.reply, self._deadlines.release)
+            except OSError:
+                pass
+        return event
+
+
+def _ended(event: Event) -> UpstreamError:
+    """Why an association ended where it should have gone on."""
+    if isinstance(event, Aborted):
+        return UpstreamError(f"the association was {words.abort(event.source, event.reason)}")
+    if isinstance(event, PeerFault):
+        return UpstreamError(f"it broke the protocol: {event.reason}", fix="Report it to the maker of the destination.")
+    if isinstance(event, ConnectionClosed):
+        return UpstreamError("it closed the connection")
+    if isinstance(event, ReleaseRequested):
+        return UpstreamError("it released the association before its answer")
+    return UpstreamError("it sent a message that nobody asked for")

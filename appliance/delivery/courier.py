@@ -1,0 +1,157 @@
+"""A courier: one thread with at most one open session, taking rows from its destination's queue.
+
+Nothing that happens to one instance, session or object reaches another courier.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from appliance.base import catalogue, limits
+from appliance.base.errors import ApplianceError, ConfigError, CryptoError, DiskError, UpstreamError
+from appliance.delivery.outcome import Outcome, Verdict
+from appliance.delivery.queue import Crowded, DestinationQueue
+from appliance.delivery.session import Connect, Kind, Session
+from appliance.delivery.source import Source
+from appliance.host.log import log
+from appliance.seal.keys import Identity
+from appliance.vault.deliveries import Lease
+from appliance.vault.objects import Objects
+from appliance.vault.refusals import NotThere
+
+_MOST_KINDS = 128
+_WRITE_EVERY = 1.0  # seconds; proofs are committed together, and a crash repeats what was not
+
+
+class Courier(threading.Thread):
+    """Delivers until its queue says stop."""
+
+    def __init__(
+        self,
+        queue: DestinationQueue,
+        connect: Connect,
+        objects: Objects,
+        identities: Sequence[Identity],
+        own_ae: str | None,
+    ) -> None:
+        """`own_ae` is as whom we call; None to call as the peer that an instance came from."""
+        super().__init__(name=f"courier {queue.name}", daemon=True)
+        self._queue = queue
+        self._connect = connect
+        self._objects = objects
+        self._identities = identities
+        self._own_ae = own_ae
+        self._session: Session | None = None
+        self._kinds: deque[Kind] = deque(maxlen=_MOST_KINDS)  # most lately seen first
+        self._doubted: set[Kind] = set()  # refused once
+
+    def run(self) -> None:
+        """Take batches until there are to be no more."""
+        while (batch := self._queue.take(limits.DELIVERY_LINGER.default if self._session else None)) is not None:
+            if not batch:
+                self._end_session()
+                continue
+            try:
+                self._deliver(deque(sorted(batch, key=self._calling_ae)))
+            except Exception as error:  # noqa: BLE001, a courier ends when its queue says so, and not before
+                log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where=self.name)
+        self._end_session()
+
+    def _deliver(self, batch: deque[Lease]) -> None:
+        """Deliver a batch, or as much of it as the destination takes; the rest goes back."""
+        proofs: list[tuple[Lease, int]] = []
+        since = time.monotonic()
+        try:
+            while batch:
+                outcome = self._attempt(batch)
+                lease = batch.popleft()
+                if outcome.verdict is Verdict.DONE and outcome.status is not None:
+                    proofs.append((lease, outcome.status))
+                    self._queue.succeeded()
+                else:
+                    self._queue.not_delivered(lease, outcome)
+                if not self._queue.flowing:
+                    break
+                if time.monotonic() - since > _WRITE_EVERY:
+                    self._queue.delivered(proofs)
+                    proofs, since = [], time.monotonic()
+        except Crowded:
+            pass  # others deliver; the rows go back to them
+        except (UpstreamError, ConfigError) as error:
+            self._queue.failed(error)
+        except Exception as error:  # noqa: BLE001, whatever it is, it ends this attempt and nothing else
+            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where=self.name)
+            if batch:
+                self._queue.not_delivered(batch.popleft(), Outcome(Verdict.BUSY, "internal error"))
+        finally:
+            self._queue.delivered(proofs)
+            self._queue.give_back(batch)
+            if not self._queue.flowing:
+                self._end_session()
+
+    def _attempt(self, batch: deque[Lease]) -> Outcome:
+        """Store the first of the batch. Raises UpstreamError with the row still there when it was not even tried."""
+        lease = batch[0]
+        kind = (lease.sop_class, lease.transfer_syntax)
+        if self._queue.refuses(kind):
+            return _refused(kind)
+        session = self._session_for(kind, batch)
+        if kind not in session.accepted:
+            # Some destinations answer the same proposal in different ways, so one new association decides.
+            self._doubted.add(kind)
+            self._end_session()
+            session = self._session_for(kind, batch)
+            self._doubted.discard(kind)
+            if kind not in session.accepted:
+                self._queue.refused(kind)
+                return _refused(kind)
+        try:
+            with self._objects.open(lease.object_id) as file:
+                return session.store(Source(file, self._identities, kind))
+        except UpstreamError as error:
+            self._end_session()
+            return Outcome(Verdict.BUSY, error.message, error.fix)
+        except NotThere as error:
+            return Outcome(Verdict.PERMANENT, "the object's file is missing", error.fix, ours=True)
+        except CryptoError as error:
+            return Outcome(Verdict.PERMANENT, f"the object cannot be opened: {error.message}", error.fix, ours=True)
+        except (DiskError, OSError) as error:
+            fix = error.fix if isinstance(error, ApplianceError) else ""
+            return Outcome(Verdict.TEMPORARY, "the object's file cannot be read", fix, ours=True)
+
+    def _session_for(self, kind: Kind, batch: deque[Lease]) -> Session:
+        """The open session if it will do, else a new one that proposes what is queued and what was lately."""
+        calling_ae = self._calling_ae(batch[0])
+        session = self._session
+        if session and session.calling_ae == calling_ae and kind in session.proposed and session.alive():
+            return session
+        self._end_session()
+        queued = [kind, *((lease.sop_class, lease.transfer_syntax) for lease in batch)]
+        kinds = [each for each in dict.fromkeys((*queued, *self._kinds)) if not self._queue.refuses(each)]
+        self._kinds = deque(kinds[:_MOST_KINDS], _MOST_KINDS)
+        with self._queue.opening():
+            session = self._connect(tuple(self._kinds), calling_ae)
+        self._session = session
+        self._queue.opened(session)
+        return session
+
+    def _calling_ae(self, lease: Lease) -> str:
+        return self._own_ae or lease.calling_ae
+
+    def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session:
+            session.end()
+            self._queue.closed()
+
+
+def _refused(kind: Kind) -> Outcome:
+    sop_class, syntax = kind
+    return Outcome(
+        Verdict.PERMANENT,
+        f"the destination does not accept SOP class {sop_class} with transfer syntax {syntax}",
+        "Have it configured there; then run `appliance queue retry`.",
+    )

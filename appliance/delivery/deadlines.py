@@ -1,0 +1,20 @@
+"""How long delivery waits for a destination at each step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from appliance.base import limits
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds. A message deadline bounds a whole C-STORE; the others one step of it."""
+
+    connect: float = limits.DELIVERY_CONNECT.default
+    handshake: float = limits.TLS_HANDSHAKE.default
+    association: float = limits.DELIVERY_ASSOCIATION.default
+    write: float = limits.DELIVERY_WRITE.default
+    message: float = limits.MESSAGE_DEADLINE.default
+    response: float = limits.DELIVERY_RESPONSE.default
+    release: float = limits.DELIVERY_RELEASE.default

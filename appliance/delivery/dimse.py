@@ -1,0 +1,79 @@
+"""The destination of kind "dimse": C-STORE on our own engine, over mutual TLS or in cleartext where the entry says so.
+
+Each (SOP class, transfer syntax) is proposed in a context of its own, so that an instance goes as it was stored or not
+at all; nothing is converted here.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Collection
+
+from appliance.config.model import Destination
+from appliance.delivery.association import RequestorAssociation
+from appliance.delivery.deadlines import Deadlines
+from appliance.delivery.outcome import Outcome, judge
+from appliance.delivery.session import Kind
+from appliance.delivery.source import Source
+from appliance.delivery.transport import connect
+from appliance.host import tls
+from appliance.upper_layer.negotiation import AssociateRequest, PresentationContext
+
+MOST_CONTEXTS = 128  # odd ids, 1 to 255
+
+
+class DimseSession:
+    """One association with a storage SCP."""
+
+    def __init__(self, association: RequestorAssociation, contexts: dict[int, Kind], calling_ae: str) -> None:
+        self._association = association
+        self._ids = {kind: number for number, kind in contexts.items() if number in association.accepted}
+        self.proposed: Collection[Kind] = frozenset(contexts.values())
+        self.accepted: Collection[Kind] = frozenset(self._ids)
+        self.calling_ae = calling_ae
+
+    def store(self, source: Source) -> Outcome:
+        """Store one instance of an accepted kind, and judge the answer."""
+        meta = source.meta
+        context_id = self._ids[meta.sop_class, meta.transfer_syntax]
+        return judge(self._association.c_store(context_id, meta.sop_class, meta.sop_instance, source.data_set()))
+
+    def alive(self) -> bool:
+        """Whether the association still stands."""
+        return self._association.alive()
+
+    def end(self) -> None:
+        """Release the association, or close what is left of it."""
+        if self._association.alive():
+            self._association.release()
+        else:
+            self._association.close()
+
+
+class Dimse:
+    """Opens associations with one destination."""
+
+    def __init__(self, destination: Destination, deadlines: Deadlines | None = None) -> None:
+        self._destination = destination
+        self._deadlines = deadlines or Deadlines()
+
+    def __call__(self, kinds: Collection[Kind], calling_ae: str) -> DimseSession:
+        """Associate as `calling_ae`, proposing `kinds`, of which 128 fit."""
+        numbered = {2 * index + 1: kind for index, kind in enumerate(list(kinds)[:MOST_CONTEXTS])}
+        request = AssociateRequest(
+            called_ae=self._destination.ae_title,
+            calling_ae=calling_ae,
+            contexts=tuple(
+                PresentationContext(number, sop_class, (syntax,)) for number, (sop_class, syntax) in numbered.items()
+            ),
+        )
+        transport = connect(self._destination.address, self._context(), self._destination.server_name, self._deadlines)
+        return DimseSession(RequestorAssociation(transport, request, self._deadlines), numbered, calling_ae)
+
+    def _context(self) -> Callable[[], ssl.SSLContext] | None:
+        """Read for each association anew, so that a renewed certificate counts from the next one on."""
+        entry = self._destination
+        if entry.tls == "never" or entry.ca is None:
+            return None
+        ca = entry.ca
+        return lambda: tls.client_context(ca, entry.certificate, entry.key)

@@ -1,0 +1,324 @@
+"""The queue of one destination: hands out leased rows, keeps the breaker, writes outcomes to the ledger.
+
+Shared by the destination's couriers and by nobody else's, so one dead destination blocks nothing else. Sleeps until the
+next row is due or the breaker lets an attempt through; it never polls. What the ledger could not take at once (a full
+disk) is kept and written first of all later.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from appliance.base import catalogue, limits
+from appliance.base.errors import ApplianceError, DiskError, UpstreamError
+from appliance.base.events import Event
+from appliance.base.throttle import Throttle
+from appliance.delivery.outcome import Outcome, Verdict
+from appliance.delivery.session import Kind, Session
+from appliance.host.log import log
+from appliance.routing.retry import CLOSED, Backoff, Breaker, Circuit
+from appliance.vault.deliveries import Lease, Queue
+from appliance.vault.ledger import Ledger
+
+_DISK_PAUSE = 5.0  # seconds until the ledger is tried again
+_ANY = 1 << 30
+_random = random.SystemRandom()
+
+
+class Crowded(UpstreamError):
+    """The destination takes no further association while others are open."""
+
+
+class DestinationQueue:
+    """What waits for one destination. Thread-safe."""
+
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger,
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        backoff: Backoff | None = None,
+        now: Callable[[], float] = time.time,
+        draw: Callable[[], float] = _random.random,
+    ) -> None:
+        """`on_change` is called after every outcome, from the couriers' threads. `now` gives Unix seconds."""
+        self.name = name
+        self._ledger = ledger
+        self._on_change = on_change
+        self._backoff = backoff or Backoff(limits.RETRY_BASE.default, limits.RETRY_CAP.default)
+        self._now = now
+        self._draw = draw
+        self._condition = threading.Condition()
+        self._breaker: Breaker = CLOSED
+        self._stopping = False
+        self._error = ""
+        self._refusals: dict[Kind, float] = {}
+        self._throttle = Throttle()
+        self._unwritten: deque[Callable[[], object]] = deque()
+        self._door = threading.Lock()  # held by the courier that opens a session
+        self._opening = 0  # couriers that open one, or wait at the door
+        self._open = 0
+        self._most_open = _ANY  # how many it takes at a time, found out by trying
+        self._most_until = 0.0
+
+    # For whoever feeds and steers the queue
+
+    def wake(self) -> None:
+        """There may be something to deliver."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def stop(self) -> None:
+        """Let the couriers end after the instance that is under way."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+
+    def block(self, reason: str) -> None:
+        """Say why nobody serves this queue."""
+        with self._condition:
+            self._error = reason
+
+    def retry_held(self) -> int:
+        """Send on what is held, and try what was refused anew; the number of rows."""
+        with self._condition:
+            self._refusals.clear()
+            rows = self._ledger.retry_held(self.name, self._now())
+            self._condition.notify_all()
+        return rows
+
+    def snapshot(self, counts: Queue) -> dict[str, Any]:
+        """The state as JSON values, for the panel and the command line."""
+        with self._condition:
+            breaker = self._breaker
+            wait = max(0.0, breaker.until - time.monotonic()) if breaker.circuit is Circuit.OPEN else 0.0
+            return {
+                "waiting": counts.waiting,
+                "leased": counts.leased,
+                "held": counts.held,
+                "delivered": counts.delivered,
+                "oldest": counts.oldest,
+                "error": self._error,
+                "circuit": breaker.circuit.value,
+                "failures": breaker.failures,
+                "next_try_in": round(wait, 1),
+            }
+
+    # For the couriers
+
+    @property
+    def flowing(self) -> bool:
+        """Whether the next instance may be sent: neither the breaker nor a stop speaks against it."""
+        return self._breaker.circuit is Circuit.CLOSED and not self._stopping
+
+    def take(self, linger: float | None = None) -> list[Lease] | None:
+        """Wait for rows and lease them: one where the destination is being tried, else a batch.
+
+        `linger` is for who has an open session: an empty list after so many seconds without work, or at once when
+        another courier waits to associate, so that a destination of few associations serves it. None to stop.
+        """
+        until = None if linger is None else time.monotonic() + linger
+        with self._condition:
+            while not self._stopping:
+                try:
+                    leases, wait = self._lease() if linger is not None or self._may_open() else ([], None)
+                except DiskError as error:
+                    log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+                    leases, wait = [], _DISK_PAUSE
+                except Exception as error:  # noqa: BLE001, a courier must not end
+                    log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="the queue")
+                    leases, wait = [], _DISK_PAUSE
+                if leases:
+                    return leases
+                if until is not None:
+                    left = until - time.monotonic()
+                    if left <= 0 or self._opening:
+                        return []
+                    wait = left if wait is None else min(wait, left)
+                self._condition.wait(wait)
+        return None
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Around the opening of a session, one at a time. One that fails while others are open tells how many the
+        destination takes, not that it is down: that is kept in mind for a while, and `Crowded` raised."""
+        with self._condition:
+            self._opening += 1
+            self._condition.notify_all()
+        try:
+            with self._door:
+                yield
+                with self._condition:
+                    self._open += 1
+        except UpstreamError as error:
+            with self._condition:
+                crowded = self._open
+                if crowded:
+                    self._most_open = crowded
+                    self._most_until = time.monotonic() + limits.DELIVERY_REFUSAL.default
+            if not crowded:
+                raise
+            log(catalogue.DESTINATION_CROWDED, destination=self.name, count=crowded, reason=error.message)
+            raise Crowded(error.message, fix=error.fix) from None
+        finally:
+            with self._condition:
+                self._opening -= 1
+                self._condition.notify_all()
+
+    def closed(self) -> None:
+        """A session that was opened is over."""
+        with self._condition:
+            self._open -= 1
+            self._condition.notify_all()
+
+    def opened(self, session: Session) -> None:
+        """A session was opened: remember what the destination takes."""
+        accepted, proposed = set(session.accepted), set(session.proposed)
+        now = self._now()
+        self._write(lambda: self._ledger.note_accepted(self.name, accepted, proposed - accepted, now))
+
+    def delivered(self, proofs: Sequence[tuple[Lease, int]]) -> None:
+        """These were proven, with these statuses; one commit for all of them."""
+        if not proofs:
+            return
+        now = self._now()
+
+        def write() -> None:
+            with self._ledger.transaction():
+                for lease, status in proofs:
+                    self._ledger.delivered(lease.object_id, self.name, status, now)
+
+        self._write(write)
+        for lease, status in proofs:
+            log(catalogue.DELIVERED, object_id=lease.object_id, destination=self.name, status=f"0x{status:04X}")
+        self._on_change()
+
+    def succeeded(self) -> None:
+        """The destination showed itself at work."""
+        with self._condition:
+            recovered = self._breaker.circuit is not Circuit.CLOSED
+            self._breaker = self._breaker.succeeded()
+            self._error = ""
+            if recovered:
+                self._condition.notify_all()
+        if recovered:
+            log(catalogue.DESTINATION_RECOVERED, destination=self.name, waiting=self._waiting())
+            self._on_change()
+
+    def not_delivered(self, lease: Lease, outcome: Outcome) -> None:
+        """This one was not stored; later, or held for a person."""
+        reason, advice = outcome.reason, outcome.advice
+        if outcome.verdict is Verdict.PERMANENT:
+            self._write(lambda: self._ledger.hold(lease.object_id, self.name, reason))
+            self._say(catalogue.DELIVERY_HELD, reason, advice, object_id=lease.object_id)
+        else:
+            due = self._now() + self._backoff.delay(lease.attempts, self._draw())
+            self._write(lambda: self._ledger.retry(lease.object_id, self.name, due, reason))
+        if outcome.ours:
+            with self._condition:
+                self._breaker = self._breaker.abandoned(time.monotonic())
+        elif outcome.verdict is Verdict.PERMANENT:
+            self.succeeded()
+        else:
+            self._break(reason, advice, stumbled=outcome.verdict is Verdict.TEMPORARY)
+        self._on_change()
+
+    def failed(self, error: ApplianceError) -> None:
+        """The destination itself failed us."""
+        self._break(error.message, error.fix, stumbled=False)
+        self._on_change()
+
+    def give_back(self, leases: Collection[Lease]) -> None:
+        """These were not tried."""
+        if not leases:
+            return
+        untried = tuple(leases)
+
+        def write() -> None:
+            with self._ledger.transaction():
+                for lease in untried:
+                    self._ledger.give_back(lease.object_id, self.name)
+
+        self._write(write)
+        self.wake()
+
+    def refuses(self, kind: Kind) -> bool:
+        """Whether the destination refused this kind twice, lately."""
+        with self._condition:
+            return time.monotonic() < self._refusals.get(kind, 0.0)
+
+    def refused(self, kind: Kind) -> None:
+        """The destination refused this kind, and again on a new association."""
+        with self._condition:
+            self._refusals[kind] = time.monotonic() + limits.DELIVERY_REFUSAL.default
+
+    def _may_open(self) -> bool:
+        """Whether one more session may be opened, as far as is known."""
+        return self._open + self._opening < self._most_open or time.monotonic() > self._most_until
+
+    def _lease(self) -> tuple[list[Lease], float | None]:
+        """Leases, or the seconds to wait for some (None: until woken)."""
+        self._settle()
+        mono = time.monotonic()
+        at = self._breaker.try_at(mono)
+        if at is None:
+            return [], None
+        if at > mono:
+            return [], at - mono
+        now = self._now()
+        limit = limits.DELIVERY_BATCH.default if self._breaker.circuit is Circuit.CLOSED else 1
+        leases = self._ledger.lease(self.name, now, limits.DELIVERY_LEASE.default, limit)
+        if leases:
+            self._breaker = self._breaker.attempt(mono)
+            return leases, None
+        due = self._ledger.next_due(self.name, now)
+        return [], None if due is None else max(due - now, 0.001)
+
+    def _break(self, reason: str, advice: str, *, stumbled: bool) -> None:
+        with self._condition:
+            before = self._breaker
+            step = before.stumbled if stumbled else before.failed
+            self._breaker = step(time.monotonic(), self._backoff, self._draw())
+            opened = self._breaker.circuit is Circuit.OPEN and before.circuit is not Circuit.OPEN
+            if opened:
+                self._error = reason
+                self._condition.notify_all()
+            delay = max(0.0, self._breaker.until - time.monotonic())
+        if opened or stumbled:
+            self._say(catalogue.DELIVERY_FAILED, reason, advice, waiting=self._waiting(), delay=f"{delay:.1f}")
+
+    def _say(self, event: Event, reason: str, advice: str, **fields: object) -> None:
+        """Log a failure, a few a minute for each reason."""
+        with self._condition:
+            passes, swallowed = self._throttle.passes((event.code, reason), time.monotonic())
+        if passes:
+            more = f" ({swallowed} more like this were not shown)" if swallowed else ""
+            log(event, destination=self.name, reason=reason + more, advice=advice, **fields)
+
+    def _waiting(self) -> int:
+        try:
+            counts = self._ledger.counts().get(self.name, Queue())
+        except DiskError:
+            return 0
+        return counts.waiting + counts.leased
+
+    def _write(self, change: Callable[[], object]) -> None:
+        with self._condition:
+            self._unwritten.append(change)
+            try:
+                self._settle()
+            except DiskError as error:
+                log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+
+    def _settle(self) -> None:
+        """Write what is not written yet, in order."""
+        while self._unwritten:
+            self._unwritten[0]()
+            self._unwritten.popleft()

@@ -1,0 +1,44 @@
+"""What every kind of destination looks like to its queue: a session that takes instances, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from appliance.delivery.outcome import Outcome
+from appliance.delivery.source import Source
+
+# SOP class and transfer syntax: what a destination accepts or refuses as a whole.
+Kind = tuple[str, str]
+
+
+class Session(Protocol):
+    """An open connection to a destination. Used by one thread. Raises UpstreamError when the destination fails as such;
+    what reading an object raises (CryptoError, DiskError) passes through, and the session may be over then."""
+
+    @property
+    def calling_ae(self) -> str:
+        """As whom we speak."""
+
+    @property
+    def proposed(self) -> Collection[Kind]:
+        """What was asked for when it was opened."""
+
+    @property
+    def accepted(self) -> Collection[Kind]:
+        """What the destination agreed to take."""
+
+    def store(self, source: Source) -> Outcome:
+        """Store one instance of an accepted kind."""
+
+    def alive(self) -> bool:
+        """Whether the next instance may use it."""
+
+    def end(self) -> None:
+        """End it in order. Never raises."""
+
+
+class Connect(Protocol):
+    """Opens a session for instances of these kinds. Raises UpstreamError, or ConfigError for bad local files."""
+
+    def __call__(self, kinds: Collection[Kind], calling_ae: str) -> Session: ...

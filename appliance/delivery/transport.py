@@ -1,0 +1,102 @@
+"""The connection to a destination: TCP, then TLS unless the entry says never; every step under a deadline.
+
+Owns the socket. Raises `UpstreamError` in words for a log line; what the other side sent is never part of them.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+
+from appliance.base.errors import UpstreamError
+from appliance.base.text import wash
+from appliance.config.values import HostPort
+from appliance.delivery.deadlines import Deadlines
+
+
+class Transport:
+    """One open connection. `send` and `receive_into` raise OSError; a TimeoutError among them is a missed deadline."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._timeout = connection.gettimeout()
+
+    def send(self, data: bytes, seconds: float) -> None:
+        """Hand all of `data` to the kernel within `seconds` for each TLS record of it."""
+        self._wait_at_most(seconds)
+        self._socket.sendall(data)
+
+    def receive_into(self, buffer: memoryview, deadline: float) -> int:
+        """Wait for bytes until `deadline` (time.monotonic seconds); 0 at the end of the stream."""
+        self._wait_at_most(max(deadline - time.monotonic(), 0.001))
+        return self._socket.recv_into(buffer)
+
+    def readable(self) -> bool:
+        """Whether something waits to be read: bytes, the end of the stream or an error."""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def close(self) -> None:
+        """Close at once: A-RELEASE or A-ABORT has ended the association, so no close_notify is awaited."""
+        self._socket.close()
+
+    def _wait_at_most(self, seconds: float) -> None:
+        # Setting a timeout is a system call; a stream of writes needs one.
+        if seconds != self._timeout:
+            self._socket.settimeout(seconds)
+            self._timeout = seconds
+
+
+def connect(
+    address: HostPort, context: Callable[[], ssl.SSLContext] | None, server_name: str | None, deadlines: Deadlines
+) -> Transport:
+    """Connect to `address`. With a TLS context, its certificate must name `server_name`, or else the address's host.
+
+    Raises UpstreamError, with a fix where the reason suggests one.
+    """
+    try:
+        raw = socket.create_connection((address.host, address.port), timeout=deadlines.connect)
+    except socket.gaierror as error:
+        raise UpstreamError(
+            f"the name {address.host} does not resolve ({wash(error.strerror or '')})",
+            fix="Check the name and the DNS.",
+        ) from None
+    except OSError as error:
+        why = "no answer in time" if isinstance(error, TimeoutError) else wash(error.strerror or str(error))
+        raise UpstreamError(f"cannot connect to {address}: {why}", fix="Check the address and the network.") from None
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if context is None:
+        return Transport(raw)
+    raw.settimeout(deadlines.handshake)
+    try:
+        return Transport(context().wrap_socket(raw, server_hostname=server_name or address.host))
+    except ssl.SSLCertVerificationError as error:
+        raw.close()
+        raise UpstreamError(
+            f"the certificate of {address} is refused: {wash(error.verify_message, 120)}",
+            fix="Check ca and server_name of the destination, and the clock.",
+        ) from None
+    except OSError as error:
+        raw.close()
+        why = "no answer in time" if isinstance(error, TimeoutError) else tls_words(error)
+        raise UpstreamError(
+            f"TLS handshake with {address} failed: {why}",
+            fix="Check that TLS is on there, and that it trusts our certificate.",
+        ) from None
+    except BaseException:
+        raw.close()
+        raise
+
+
+def tls_words(error: OSError) -> str:
+    """OpenSSL's name for what happened, like "tlsv1 alert unknown ca"; it holds nothing that the peer wrote."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return wash(error.reason.lower().replace("_", " "))
+    return wash(error.strerror or type(error).__name__)

@@ -1,0 +1,213 @@
+"""Delivery as a program: adopts, delivers, forgets, answers the command line. It alone owns the ledger."""
+
+from __future__ import annotations
+
+import os
+import resource
+import selectors
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from appliance.base import catalogue
+from appliance.base.errors import ConfigError
+from appliance.config.model import Config
+from appliance.delivery.adoption import Adopter, route
+from appliance.delivery.control import Control, Request, control_socket
+from appliance.delivery.courier import Courier
+from appliance.delivery.dimse import Dimse
+from appliance.delivery.eviction import Evictor
+from appliance.delivery.queue import DestinationQueue
+from appliance.host import notify
+from appliance.host.credentials import read_secret
+from appliance.host.log import log
+from appliance.host.signals import Signals
+from appliance.host.snapshot import Reporter
+from appliance.seal.index_key import IndexKey
+from appliance.seal.keys import Identity, parse_identity
+from appliance.vault.adoption import Adoption
+from appliance.vault.deliveries import Queue
+from appliance.vault.layout import StateLayout
+from appliance.vault.objects import Objects
+from appliance.vault.recovery import open_ledger, recover
+from appliance.vault.space import Space
+
+_HEARTBEAT = 5.0
+_AT_MOST_EVERY = 1.0
+_GRACE = 10.0  # seconds for instances that are under way when we are told to stop
+
+
+def main(config: Config, path: Path) -> int:
+    """Run until told to stop. What is cut off by the end is taken up at the next start."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # plaintext passes through our memory
+    signals = Signals()
+    forward = Forward(config)
+    forward.start()
+    with selectors.DefaultSelector() as selector:
+        selector.register(signals.socket, selectors.EVENT_READ)
+        selector.register(forward.bell, selectors.EVENT_READ)
+        while not signals.stop:
+            for key, _ in selector.select(forward.report()):
+                if key.fileobj is signals.socket:
+                    signals.drain()
+            if signals.take_reload():
+                log(catalogue.CONFIG_REJECTED, detail=f"forward reads {path.name} when it starts, and only then")
+    notify.stopping()
+    forward.stop()
+    log(catalogue.STOPPED, program="forward", detail="as told")
+    return 0
+
+
+class Forward:
+    """The parts of the program, wired."""
+
+    def __init__(self, config: Config) -> None:
+        """Open the vault and take up what the last run left. Raises ApplianceError when that can't be done."""
+        self._config = config
+        layout = StateLayout(config.appliance.state_dir)
+        layout.create()
+        config.appliance.runtime_dir.mkdir(parents=True, exist_ok=True)
+        self._reporter = Reporter(config.appliance.runtime_dir, "forward")
+        self.bell, self._clapper = socket.socketpair()
+        self.bell.setblocking(False)
+        self._clapper.setblocking(False)
+        self._reported = 0.0
+        self._changed = True
+
+        index_key = IndexKey.parse(read_secret(config.vault.index_key))
+        identities = [parse_identity(read_secret(config.vault.identity))] if config.vault.identity else []
+        self._ledger, damaged = open_ledger(layout)
+        if damaged:
+            log(catalogue.LEDGER_DAMAGED)
+        objects = Objects(layout)
+        adoption = Adoption(objects, self._ledger, index_key, route(config.route))
+        self._queues = {
+            destination.name: DestinationQueue(destination.name, self._ledger, on_change=self._ring)
+            for destination in config.destination
+        }
+        self._adopter = Adopter(adoption, self._adopted)
+        for step in recover(adoption, time.time()):
+            self._adopter.tell(step.fates)
+            notify.beat()
+        self._couriers = self._hire(objects, identities)
+        space = Space(layout.objects, config.vault.min_free)
+        self._evictor = Evictor(self._ledger, objects, space, config.vault.keep, on_change=self._ring)
+        operations = {"queue": self._on_queue, "held": self._on_held, "retry": self._on_retry}
+        self._control = Control(control_socket(config.appliance.runtime_dir), operations)
+
+    def start(self) -> None:
+        """Begin."""
+        for courier in self._couriers:
+            courier.start()
+        self._evictor.start()
+        self._control.start()
+        self._adopter.start()
+        to = ", ".join(self._queues) or "nowhere"
+        notify.ready(f"delivering to {to}")
+        log(catalogue.STARTED, program="forward", detail=f"delivering to {to}")
+
+    def stop(self) -> None:
+        """End in order: nothing new, then what is under way, for a while."""
+        deadline = time.monotonic() + _GRACE
+        self._control.stop()
+        self._adopter.stop()
+        for queue in self._queues.values():
+            queue.stop()
+        self._evictor.stop()
+        for courier in self._couriers:
+            courier.join(max(0.0, deadline - time.monotonic()))
+        self._reporter.send({**self._state(), "stopped": True})
+        if not any(courier.is_alive() for courier in self._couriers):
+            self._ledger.close()
+
+    def report(self) -> float:
+        """Tell the panel if it is time, and the watchdog that all threads live. The seconds until the next time."""
+        try:
+            self.bell.recv(64)
+        except BlockingIOError:
+            pass
+        since = time.monotonic() - self._reported
+        due = _AT_MOST_EVERY if self._changed else _HEARTBEAT
+        if since >= due:
+            self._reported, self._changed, due, since = time.monotonic(), False, _HEARTBEAT, 0.0
+            self._reporter.send(self._state())
+            if all(thread.is_alive() for thread in self._couriers) and self._adopter.is_alive():
+                notify.beat()
+        return due - since
+
+    def _hire(self, objects: Objects, identities: list[Identity]) -> list[Courier]:
+        """The couriers of each destination. Without an identity nobody can open what a DIMSE destination takes."""
+        if not identities and self._queues:
+            log(catalogue.DELIVERIES_LOCKED, destinations=", ".join(self._queues))
+            for queue in self._queues.values():
+                queue.block("this box has no identity to open objects with")
+            return []
+        return [
+            Courier(
+                self._queues[destination.name],
+                Dimse(destination),
+                objects,
+                identities,
+                self._config.appliance.ae_title if destination.calling_ae_title == "own" else None,
+            )
+            for destination in self._config.destination
+            for _ in range(destination.associations)
+        ]
+
+    def _adopted(self, destinations: set[str]) -> None:
+        for name in destinations:
+            if queue := self._queues.get(name):
+                queue.wake()
+        self._ring()
+
+    def _ring(self) -> None:
+        """Something changed; the loop tells the panel soon. Rung once, it hears no second ring until it has told."""
+        if self._changed:
+            return
+        self._changed = True
+        try:
+            self._clapper.send(b"\1")
+        except BlockingIOError:
+            pass
+
+    def _state(self) -> dict[str, Any]:
+        counts = self._ledger.counts()
+        present = self._ledger.holdings().get("present")
+        return {
+            "objects": present.objects if present else 0,
+            "bytes": present.bytes if present else 0,
+            "destinations": {name: queue.snapshot(counts.get(name, Queue())) for name, queue in self._queues.items()},
+        }
+
+    # What the command line asks
+
+    def _on_queue(self, _: Request) -> dict[str, Any]:
+        return self._state()
+
+    def _on_held(self, request: Request) -> dict[str, Any]:
+        held = self._ledger.held(self._named(request))
+        return {
+            "held": [
+                {
+                    "object": each.object_id,
+                    "destination": each.destination,
+                    "reason": each.error,
+                    "received": each.received,
+                    "attempts": each.attempts,
+                }
+                for each in held
+            ]
+        }
+
+    def _on_retry(self, request: Request) -> dict[str, Any]:
+        name = self._named(request)
+        queues = [self._queues[name]] if name else list(self._queues.values())
+        return {"released": sum(queue.retry_held() for queue in queues)}
+
+    def _named(self, request: Request) -> str | None:
+        name = request.get("destination")
+        if name is not None and name not in self._queues:
+            raise ConfigError("there is no destination of that name", fix=f"Known: {', '.join(self._queues)}.")
+        return name

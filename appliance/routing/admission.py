@@ -1,0 +1,169 @@
+"""Decides who may associate with us: by calling AE title and address and certificate, as a [[peer]] entry demands.
+
+Pure: it is given what the wire and the TLS layer say, and the configuration; it answers with a peer or with a reject.
+A stranger learns nothing from the answer that tells an unknown AE title from a known one at the wrong address; the log
+does, and says what to add to the configuration. It must never read a clock, a socket or a file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from appliance.base.text import wash
+from appliance.config.model import Config, Peer
+from appliance.config.values import Address
+
+
+class Rejection(Enum):
+    """The A-ASSOCIATE-RJ answers that we give, as (result, source, reason) of PS3.8 table 9-21."""
+
+    NO_REASON = (1, 1, 1)
+    APPLICATION_CONTEXT = (1, 1, 2)
+    CALLING_AE = (1, 1, 3)
+    CALLED_AE = (1, 1, 7)
+    PROTOCOL_VERSION = (1, 2, 2)
+    CONGESTION = (2, 3, 1)
+    LIMIT = (2, 3, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a verified TLS certificate says of a peer: SHA-256 of its DER in hex, and its subject alternative names."""
+
+    sha256: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. The AE titles are None where the wire held no AE title; `certificate` is None for cleartext."""
+
+    calling_ae: str | None
+    called_ae: str | None
+    address: Address
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The caller is this peer."""
+
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The A-ASSOCIATE-RJ for the peer; `why` and `advice` for our log alone."""
+
+    rejection: Rejection
+    why: str
+    advice: str
+
+    @property
+    def result(self) -> int:
+        """1 permanent, 2 transient."""
+        return self.rejection.value[0]
+
+    @property
+    def source(self) -> int:
+        """1 service user, 2 service provider (ACSE), 3 service provider (presentation)."""
+        return self.rejection.value[1]
+
+    @property
+    def reason(self) -> int:
+        """Its meaning depends on the source."""
+        return self.rejection.value[2]
+
+
+def admit(config: Config, caller: Caller) -> Admitted | Refused:
+    """Decide on an A-ASSOCIATE-RQ. Who calls is settled before what is called, so strangers can't try our titles."""
+    if caller.calling_ae is None:
+        return Refused(
+            Rejection.CALLING_AE, "the calling AE title is blank or malformed", "Set an AE title on the device."
+        )
+    found = _identify(config.peer, caller.calling_ae, _plain(caller.address), caller.certificate)
+    if isinstance(found, Refused):
+        return found
+    if caller.called_ae is None or caller.called_ae not in config.called_ae_titles:
+        title = "a malformed AE title" if caller.called_ae is None else f'"{wash(caller.called_ae, 16)}"'
+        ours = " or ".join(f'"{each}"' for each in config.called_ae_titles)
+        return Refused(
+            Rejection.CALLED_AE,
+            f"it calls us {title}",
+            f"Make the device call {ours}, or add its word to called_ae_titles of [receive].",
+        )
+    return Admitted(found)
+
+
+def _identify(
+    peers: Iterable[Peer], calling_ae: str, address: Address, certificate: Certificate | None
+) -> Peer | Refused:
+    title = f'"{wash(calling_ae, 16)}"'
+    named = [peer for peer in peers if calling_ae in peer.ae_titles]
+    if not named:
+        return Refused(
+            Rejection.CALLING_AE,
+            "no [[peer]] has this calling AE title",
+            f"If it is yours, add {title} to ae_titles of a [[peer]] with address {address}.",
+        )
+    placed = [peer for peer in named if any(address in network for network in peer.addresses)]
+    if not placed:
+        return Refused(
+            Rejection.CALLING_AE,
+            "this AE title is registered for another address",
+            f'If the device moved, add "{address}" to addresses of [[peer]] "{named[0].name}"; if not, find it.',
+        )
+    refusal: Refused | None = None
+    for peer in placed:
+        objection = _objection(peer, certificate)
+        if objection is None:
+            return peer
+        refusal = refusal or Refused(Rejection.CALLING_AE, *objection)
+    assert refusal is not None
+    return refusal
+
+
+def _objection(peer: Peer, certificate: Certificate | None) -> tuple[str, str] | None:
+    """What speaks against `peer` at its right title and address, as (why, advice)."""
+    entry = f'[[peer]] "{peer.name}"'
+    if not peer.accept:
+        return "its entry is not accepted yet", f"Set accept = true in {entry}."
+    if certificate is None:
+        if peer.tls == "required":
+            return "it came in cleartext", f'Turn on TLS at the device, or set tls = "allowed" in {entry}.'
+        if peer.certificate:
+            return (
+                "it came in cleartext, and its entry names a certificate",
+                f"Turn on TLS at the device, or remove certificate from {entry}.",
+            )
+        return None
+    if peer.tls == "never":
+        return "it came over TLS, and its entry says never", f'Set tls = "allowed" or "required" in {entry}.'
+    if peer.certificate and not _matches(peer.certificate, certificate):
+        return (
+            "its certificate is not the one that is registered",
+            f'If the device got a new one, set certificate = "sha256:{certificate.sha256}" in {entry}; '
+            "if not, find it.",
+        )
+    return None
+
+
+def _matches(wanted: str, certificate: Certificate) -> bool:
+    """Whether the certificate is the one that "sha256:…" or "san:…" names. A wildcard in a certificate names nobody."""
+    kind, _, value = wanted.partition(":")
+    if kind == "sha256":
+        return value == certificate.sha256.lower()
+    return _canonical(value) in {_canonical(name) for name in certificate.names}
+
+
+def _canonical(name: str) -> str:
+    return name.lower().removesuffix(".")
+
+
+def _plain(address: Address) -> Address:
+    """An IPv4 address as such, where a dual-stack listener saw it as ::ffff:a.b.c.d."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

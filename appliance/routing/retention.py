@@ -1,0 +1,31 @@
+"""Decides what may be forgotten: only what every destination proved, and only after its keep time. Pure.
+
+Nothing unproven ever goes to make room, and an object that no route sends anywhere is proven by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What one destination owes or gave: `proved_at` in Unix seconds, None while it has not; `held` for a person."""
+
+    destination: str
+    proved_at: float | None
+    held: bool = False
+
+
+def may_go(proofs: Collection[Proof], keep: float, now: float) -> bool:
+    """Whether an object may be forgotten at `now`. The keep time (seconds) runs from the last proof."""
+    if not proofs or any(proof.held for proof in proofs):
+        return False
+    times = [proof.proved_at for proof in proofs if proof.proved_at is not None]
+    return len(times) == len(proofs) and now >= max(times) + keep
+
+
+def keep_time(keep: float, *, pressed_for_space: bool) -> float:
+    """The keep time in force: none while space is short, for then proof alone is enough."""
+    return 0.0 if pressed_for_space else keep

@@ -1,0 +1,128 @@
+"""The adopter on a real vault: it wakes by inotify, and says what became of each object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.config.model import Route
+from appliance.delivery.adoption import Adopter, route
+from appliance.host import log
+from appliance.vault.adoption import Adoption
+from appliance.vault.deliveries import Queue
+from appliance.vault.ledger import Ledger
+from appliance.vault.objects import Objects
+from tests.delivery.upstream import until
+from tests.delivery.vaults import MR, State
+
+ROUTES = [
+    Route.model_validate({"to": ["pacs"], "when": {"modality": ["CT", "MR"]}}),
+    Route.model_validate({"to": ["research"], "when": {"sop_class": [MR]}}),
+]
+
+
+class Hall:
+    """An adopter on a state directory, and what it woke."""
+
+    def __init__(self, root: Path) -> None:
+        self.state = State(root)
+        self.ledger = Ledger(self.state.layout.ledger)
+        self.objects = Objects(self.state.layout)
+        self.woken: list[set[str]] = []
+        adoption = Adoption(self.objects, self.ledger, self.state.index_key, route(ROUTES))
+        self.adopter = Adopter(adoption, self.woken.append)
+
+    def counts(self, name: str) -> Queue:
+        return self.ledger.counts().get(name, Queue())
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[Hall]:
+    hall = Hall(tmp_path / "state")
+    yield hall
+    hall.adopter.stop()
+    hall.ledger.close()
+
+
+def test_what_waits_and_what_comes_is_adopted_for_its_destinations(hall: Hall) -> None:
+    hall.state.put()
+    hall.adopter.start()
+    until(lambda: hall.counts("pacs").waiting == 1)
+    object_id = hall.state.put(sop_class=MR, modality="MR")
+    until(lambda: hall.counts("pacs").waiting == 2 and hall.counts("research").waiting == 1)
+    until(lambda: not hall.objects.waiting())
+    assert hall.objects.holds(object_id)
+    assert {"pacs"} in hall.woken
+    assert {"pacs", "research"} in hall.woken
+
+
+def test_many_at_once_are_all_adopted(hall: Hall) -> None:
+    hall.adopter.start()
+    for _ in range(150):
+        hall.state.put(pixels=10)
+    until(lambda: hall.counts("pacs").waiting == 150)
+    until(lambda: not hall.objects.waiting())
+
+
+def test_the_same_again_is_dropped_and_other_content_is_kept_and_told(
+    hall: Hall, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hall.adopter.start()
+    first = hall.state.put(b"content", uid="1.2.3")
+    until(lambda: hall.counts("pacs").waiting == 1)
+    second = hall.state.put(b"content", uid="1.2.3")
+    until(lambda: not hall.objects.waiting())
+    third = hall.state.put(b"changed", uid="1.2.3")
+    until(lambda: hall.counts("pacs").waiting == 2)
+    assert hall.objects.holds(first)
+    assert not hall.objects.holds(second)
+    assert hall.objects.holds(third)
+    said = capfd.readouterr().err
+    assert f"OBJECT-DUPLICATE: object {second} holds what {first} holds" in said
+    assert "OBJECT-CONFLICT" in said
+    assert third in said
+    assert "1.2.3" not in said
+
+
+def test_an_unreadable_object_goes_to_quarantine_and_the_rest_is_adopted(
+    hall: Hall, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = hall.state.put(), hall.state.put()
+    path = hall.state.layout.incoming_file(bad)
+    path.write_bytes(b"not age-encryption.org\n" + path.read_bytes())
+    hall.adopter.start()
+    until(lambda: hall.counts("pacs").waiting == 1)
+    until(lambda: hall.objects.quarantined())
+    assert hall.objects.holds(good)
+    assert f"OBJECT-UNREADABLE: object {bad}" in capfd.readouterr().err
+
+
+def test_what_no_route_takes_is_kept_and_said_once(hall: Hall, capfd: pytest.CaptureFixture[str]) -> None:
+    log.threshold, before = log.Level.DEBUG, log.threshold
+    try:
+        hall.adopter.start()
+        ids = [hall.state.put(modality="US") for _ in range(20)]
+        until(lambda: not hall.objects.waiting())
+    finally:
+        log.threshold = before
+    assert all(hall.objects.holds(object_id) for object_id in ids)
+    said = capfd.readouterr().err
+    assert 1 <= said.count("OBJECT-UNROUTED") <= 5
+    assert said.count("OBJECT-ADOPTED") == 20
+    assert hall.ledger.evictable(9e9, 0, 100) == []
+
+
+def test_a_crash_in_between_leaves_nothing_behind(hall: Hall) -> None:
+    """A file that has both names and its row, as a cut between row and unlink leaves it."""
+    object_id = hall.state.put()
+    waiting = hall.state.layout.incoming_file(object_id)
+    kept = waiting.with_name("kept")
+    hall.adopter.start()
+    until(lambda: not waiting.exists())
+    kept.hardlink_to(hall.state.layout.object_file(object_id))
+    kept.rename(waiting)
+    until(lambda: not waiting.exists())
+    assert hall.counts("pacs").waiting == 1
+    assert hall.objects.holds(object_id)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.config.values import Share
+from appliance.delivery.eviction import Evictor
+from appliance.vault.adoption import Adoption
+from appliance.vault.ledger import Ledger
+from appliance.vault.objects import Objects
+from appliance.vault.space import Space
+from tests.delivery.upstream import until
+from tests.delivery.vaults import State
+
+NOW = 4e9
+KEEP = 100.0
+ROOM = Share(bytes=1)
+NO_ROOM = Share(bytes=1 << 60)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state")
+
+
+@pytest.fixture
+def ledger(state: State) -> Iterator[Ledger]:
+    ledger = Ledger(state.layout.ledger)
+    yield ledger
+    ledger.close()
+
+
+def adopt(state: State, ledger: Ledger, count: int, proven: int) -> list[str]:
+    """`count` objects for one destination, the first `proven` of them proven at NOW."""
+    ids = [state.put(pixels=10) for _ in range(count)]
+    Adoption(Objects(state.layout), ledger, state.index_key, lambda _: ("pacs",)).adopt(ids, NOW)
+    ledger.lease("pacs", NOW, 100, count)
+    for object_id in ids[:proven]:
+        ledger.delivered(object_id, "pacs", 0, NOW)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("at", "room", "gone"),
+    [
+        (NOW + KEEP - 1, ROOM, 0),
+        (NOW + KEEP, ROOM, 3),
+        (NOW, NO_ROOM, 3),
+    ],
+)
+def test_only_what_is_proven_goes_after_its_time_or_under_pressure(
+    state: State, ledger: Ledger, at: float, room: Share, gone: int
+) -> None:
+    ids = adopt(state, ledger, 5, proven=3)
+    objects = Objects(state.layout)
+    evictor = Evictor(ledger, objects, Space(state.root, room), KEEP, now=lambda: at)
+    assert evictor.evict() == gone
+    assert [objects.holds(object_id) for object_id in ids] == [not gone] * 3 + [True] * 2
+    assert evictor.evict() == 0
+
+
+def test_more_than_a_batch_goes_at_once(state: State, ledger: Ledger) -> None:
+    adopt(state, ledger, 70, proven=70)
+    evictor = Evictor(ledger, Objects(state.layout), Space(state.root, ROOM), KEEP, now=lambda: NOW + KEEP)
+    assert evictor.evict() == 70
+    assert ledger.holdings()["present"].objects == 0
+
+
+def test_the_thread_evicts_by_itself(state: State, ledger: Ledger) -> None:
+    adopt(state, ledger, 2, proven=1)
+    told: list[None] = []
+    space = Space(state.root, ROOM)
+    evictor = Evictor(ledger, Objects(state.layout), space, 0, on_change=lambda: told.append(None), now=lambda: NOW)
+    evictor.start()
+    until(lambda: told)
+    evictor.stop()
+    assert ledger.holdings()["present"].objects == 1

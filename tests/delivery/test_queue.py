@@ -1,0 +1,233 @@
+"""The queue of a destination on a real ledger, without couriers: what it hands out and what it remembers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.base.errors import UpstreamError
+from appliance.delivery.outcome import Outcome, Verdict, judge
+from appliance.delivery.queue import DestinationQueue
+from appliance.routing.retry import TOLERATED, Backoff
+from appliance.vault.adoption import Adoption
+from appliance.vault.deliveries import Queue
+from appliance.vault.ledger import Ledger
+from appliance.vault.objects import Objects
+from tests.delivery.vaults import CT, EXPLICIT, J2K, State
+
+NOW = 4e9  # later than anything that a test stores
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state")
+
+
+@pytest.fixture
+def ledger(state: State) -> Iterator[Ledger]:
+    ledger = Ledger(state.layout.ledger)
+    yield ledger
+    ledger.close()
+
+
+class Bench:
+    """A queue whose wall clock stands still, and which draws 1.0 from its dice: the longest delay."""
+
+    def __init__(self, state: State, ledger: Ledger, base: float = 0.2) -> None:
+        self.state = state
+        self.ledger = ledger
+        self.now = NOW
+        self.changes = 0
+        backoff = Backoff(base, base)
+        self.queue = DestinationQueue(
+            "pacs", ledger, backoff=backoff, now=lambda: self.now, draw=lambda: 1.0, on_change=self.changed
+        )
+
+    def changed(self) -> None:
+        self.changes += 1
+
+    def put(self, count: int) -> list[str]:
+        objects = Objects(self.state.layout)
+        ids = [self.state.put() for _ in range(count)]
+        Adoption(objects, self.ledger, self.state.index_key, lambda _: ("pacs",)).adopt(ids, NOW)
+        return ids
+
+    def counts(self) -> Queue:
+        return self.ledger.counts()["pacs"]
+
+
+@pytest.fixture
+def bench(state: State, ledger: Ledger) -> Bench:
+    return Bench(state, ledger)
+
+
+def test_a_batch_is_handed_out_once(bench: Bench) -> None:
+    ids = bench.put(20)
+    first = bench.queue.take(0)
+    second = bench.queue.take(0)
+    assert first and second
+    assert len(first) == 16
+    assert {lease.object_id for lease in first + second} == set(ids)
+    assert bench.queue.take(0) == []
+
+
+def test_without_work_it_lingers_and_then_says_so(bench: Bench) -> None:
+    assert bench.queue.take(0.05) == []
+
+
+def test_new_work_wakes_who_waits(bench: Bench) -> None:
+    taken: list[object] = []
+    thread = threading.Thread(target=lambda: taken.append(bench.queue.take()))
+    thread.start()
+    bench.put(1)
+    bench.queue.wake()
+    thread.join(5)
+    assert len(taken) == 1
+    assert isinstance(taken[0], list)
+    assert len(taken[0]) == 1
+
+
+def test_a_stop_ends_every_wait(bench: Bench) -> None:
+    threads = [threading.Thread(target=bench.queue.take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    bench.queue.stop()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert bench.queue.take() is None
+
+
+def test_proofs_are_written_and_told(bench: Bench) -> None:
+    bench.put(3)
+    leases = bench.queue.take(0)
+    assert leases
+    bench.queue.delivered([(lease, 0) for lease in leases])
+    assert bench.counts().delivered == 3
+    assert bench.changes
+
+
+def test_a_failure_of_the_destination_stops_the_flow_and_then_one_is_tried(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.put(5)
+    leases = bench.queue.take(0)
+    assert leases
+    bench.queue.failed(UpstreamError("cannot connect to it", fix="Check the network."))
+    bench.queue.give_back(leases)
+    assert not bench.queue.flowing
+    assert bench.queue.take(0) == []
+    said = bench.queue.snapshot(bench.counts())
+    assert (said["error"], said["circuit"], said["failures"]) == ("cannot connect to it", "open", 1)
+    assert said["waiting"] == 5
+    log = capfd.readouterr().err
+    assert "DELIVERY-FAILED" in log
+    assert "Check the network." in log
+    trial = bench.queue.take(5)
+    assert trial
+    assert len(trial) == 1
+    assert trial[0].attempts == 1  # the row was not to blame
+    assert bench.queue.take(0) == []  # while it is under way, no other
+    bench.queue.succeeded()
+    bench.queue.delivered([(trial[0], 0)])
+    assert bench.queue.flowing
+    rest = bench.queue.take(0)
+    assert rest
+    assert len(rest) == 4
+    assert bench.queue.snapshot(bench.counts())["error"] == ""
+    assert "DESTINATION-RECOVERED" in capfd.readouterr().err
+
+
+def test_out_of_resources_stops_the_flow_and_the_row_waits(bench: Bench) -> None:
+    bench.put(2)
+    leases = bench.queue.take(0)
+    assert leases
+    bench.queue.not_delivered(leases[0], judge(0xA700))
+    assert not bench.queue.flowing
+    bench.queue.give_back(leases[1:])
+    trial = bench.queue.take(5)
+    assert trial
+    assert trial[0].object_id == leases[1].object_id  # the refused row is due later
+
+
+def test_a_temporary_failure_of_one_lets_the_others_flow_until_it_is_a_habit(bench: Bench) -> None:
+    bench.put(TOLERATED)
+    leases = bench.queue.take(0)
+    assert leases
+    for lease in leases[:-1]:
+        bench.queue.not_delivered(lease, judge(0x0110))
+        assert bench.queue.flowing
+    bench.queue.not_delivered(leases[-1], judge(0x0110))
+    assert not bench.queue.flowing
+    assert bench.counts().waiting == TOLERATED
+
+
+def test_a_permanent_failure_is_held_until_a_person_sends_it_on(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench.put(2)
+    leases = bench.queue.take(0)
+    assert leases
+    for lease in leases:
+        bench.queue.not_delivered(lease, judge(0xC000))
+    assert bench.queue.flowing
+    assert bench.counts().held == 2
+    (held, _) = bench.ledger.held("pacs")
+    assert "0xC000" in held.error
+    assert "DELIVERY-HELD" in capfd.readouterr().err
+    assert bench.queue.retry_held() == 2
+    again = bench.queue.take(0)
+    assert again
+    assert len(again) == 2
+
+
+def test_an_object_that_we_cannot_read_says_nothing_of_the_destination(bench: Bench) -> None:
+    bench.put(3)
+    leases = bench.queue.take(0)
+    assert leases
+    bench.queue.failed(UpstreamError("down"))
+    bench.queue.give_back(leases)
+    trial = bench.queue.take(5)
+    assert trial
+    bench.queue.not_delivered(trial[0], Outcome(Verdict.PERMANENT, "damaged", ours=True))
+    said = bench.queue.snapshot(bench.counts())
+    assert (said["circuit"], said["error"]) == ("open", "down")
+    another = bench.queue.take(0)
+    assert another
+    assert len(another) == 1
+
+
+def test_a_refused_kind_is_remembered_until_a_person_asks_again(bench: Bench) -> None:
+    assert not bench.queue.refuses((CT, J2K))
+    bench.queue.refused((CT, J2K))
+    assert bench.queue.refuses((CT, J2K))
+    assert not bench.queue.refuses((CT, EXPLICIT))
+    bench.queue.retry_held()
+    assert not bench.queue.refuses((CT, J2K))
+
+
+def test_what_a_session_accepted_is_noted(bench: Bench) -> None:
+    class Opened:
+        calling_ae = "EDGE01"
+        proposed = frozenset({(CT, EXPLICIT), (CT, J2K)})
+        accepted = frozenset({(CT, EXPLICIT)})
+
+        def store(self, source: object) -> Outcome:
+            raise NotImplementedError
+
+        def alive(self) -> bool:
+            return True
+
+        def end(self) -> None:
+            pass
+
+    bench.queue.opened(Opened())
+    assert bench.ledger.accepted("pacs") == {(CT, EXPLICIT)}
+
+
+def test_a_queue_that_nobody_serves_says_why(bench: Bench) -> None:
+    bench.queue.block("no identity")
+    assert bench.queue.snapshot(Queue())["error"] == "no identity"
