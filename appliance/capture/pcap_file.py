@@ -1,0 +1,84 @@
+"""A capture that somebody made: pcap and pcapng, gzipped or not, read with scapy's readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from appliance.base.errors import LocalError
+from appliance.inspection.engine import Packet
+
+_LONGEST = 1 << 18
+_ETHERNET, _RAW, _RAW_OLD, _COOKED, _COOKED_2 = 1, 101, 12, 113, 276
+_NOBODY = bytes(12)  # the addresses of a frame that has none
+
+
+class PcapUnreadable(LocalError):
+    """A file is no capture that we can read."""
+
+    exit_status = 65  # EX_DATAERR
+
+
+class PcapFile:
+    """A capture file. Iterating gives packets; frames of other link types than we know are passed over and counted."""
+
+    def __init__(self, path: Path) -> None:
+        from scapy.error import Scapy_Exception
+        from scapy.utils import RawPcapReader
+
+        try:
+            self._reader = RawPcapReader(str(path))
+        except FileNotFoundError:
+            raise PcapUnreadable(f"there is no file {path}") from None
+        except (OSError, EOFError, Scapy_Exception):
+            raise PcapUnreadable(f"{path} is no pcap or pcapng file", fix="Capture with `tcpdump -w`.") from None
+        self._size = path.stat().st_size
+        self._linktype = getattr(self._reader, "linktype", None)
+        self.passed_over = 0
+
+    def __iter__(self) -> Iterator[Packet]:
+        while True:
+            try:
+                data, said = self._reader._read_packet(_LONGEST)
+            except EOFError:
+                return
+            frame = _as_ethernet(data, getattr(said, "linktype", self._linktype))
+            if frame is None:
+                self.passed_over += 1
+                continue
+            yield self._time(said), frame, (said.wirelen or len(data)) + len(frame) - len(data), None
+
+    def _time(self, said: Any) -> float:
+        if hasattr(said, "tsresol"):
+            if said.tshigh is None:
+                return 0.0
+            return float(((said.tshigh << 32) + said.tslow) / said.tsresol)
+        return float(said.sec + said.usec * (1e-9 if self._reader.nano else 1e-6))
+
+    @property
+    def progress(self) -> float:
+        """How much of the file was read, 0 to 1."""
+        try:
+            file = self._reader.f
+            place = file.fileobj.tell() if hasattr(file, "fileobj") else file.tell()
+        except (OSError, ValueError):
+            return 0.0
+        return float(min(1.0, place / self._size)) if self._size else 1.0
+
+    def close(self) -> None:
+        """Release the file."""
+        self._reader.close()
+
+
+def _as_ethernet(data: bytes, linktype: int | None) -> bytes | None:
+    """The frame, or an Ethernet frame made of it where the capture has another link type (`tcpdump -i any`)."""
+    if linktype == _ETHERNET:
+        return data
+    if linktype == _COOKED:
+        return _NOBODY + data[14:]
+    if linktype == _COOKED_2:
+        return _NOBODY + data[0:2] + data[20:]
+    if linktype in (_RAW, _RAW_OLD) and data:
+        return _NOBODY + (b"\x86\xdd" if data[0] >> 4 == 6 else b"\x08\0") + data
+    return None

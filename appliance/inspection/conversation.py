@@ -1,0 +1,219 @@
+"""A DICOM association in clear, watched from outside: who may send what now (PS3.8 9.2), and how far to trust it.
+
+Each direction has a walk (`pdu_walk.py`) that finds PDUs; the conversation joins the two. It grants the right to skip
+bulk data only when the A-ASSOCIATE-AC was seen, up to the maximum that the receiver announced.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from appliance.base import limits
+from appliance.inspection.associate import Associate, parse_associate
+from appliance.inspection.command_set import Command
+from appliance.inspection.flow import Carries, Flow
+from appliance.inspection.observations import (
+    AssociationAnswered,
+    AssociationRequested,
+    Blind,
+    CommandSeen,
+    Conflict,
+    DicomInClear,
+    Malformed,
+    OutOfState,
+    Oversized,
+)
+from appliance.inspection.stream import EVERYTHING, Stream
+from appliance.inspection.witness import Witness
+
+JOINED = "an association was joined midway: who it is was not seen"
+_SEQ = 0xFFFFFFFF
+_LEAST_ANSWER = 10  # bytes; the shortest answer to a request is an A-ASSOCIATE-RJ
+
+ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
+PDU_NAMES = {
+    1: "A-ASSOCIATE-RQ",
+    2: "A-ASSOCIATE-AC",
+    3: "A-ASSOCIATE-RJ",
+    4: "P-DATA-TF",
+    5: "A-RELEASE-RQ",
+    6: "A-RELEASE-RP",
+    7: "A-ABORT",
+}
+
+
+class Trust(Enum):
+    """What the state of the association allows a P-DATA-TF."""
+
+    GRANTED = "granted"  # its bulk may be skipped
+    WATCHED = "watched"  # walk on, but look at every byte
+    WAIT = "wait"  # its sender has acknowledged an answer that we have not read yet
+
+
+class Conversation:
+    """One association. Walks call it, it reports to the rules."""
+
+    __slots__ = ("_accept", "_answer", "_ended", "_incomplete", "_released", "_request", "flow", "report", "statistics")
+
+    def __init__(self, flow: Flow, witness: Witness) -> None:
+        self.flow = flow
+        self.report = witness.report
+        self.statistics = witness.statistics
+        self._request: Associate | None = None
+        self._accept: Associate | None = None
+        self._answer = 0  # the PDU type of the answer
+        self._incomplete = flow.joined  # a part was not seen that would show the state
+        self._released: set[bool] = set()
+        self._ended = False
+
+    # What walks ask.
+
+    def trust(self, from_client: bool) -> Trust:
+        """How far a P-DATA-TF that begins now may be trusted. Reports one that the state forbids."""
+        if self._answer == ASSOCIATE_AC and self._accept and self._request and not self._ended:
+            if from_client in self._released:
+                self._violation(from_client, "P-DATA-TF after the sender's own A-RELEASE-RQ")
+            return Trust.GRANTED
+        if self._incomplete:
+            return Trust.WATCHED
+        if self._answer == 0 and self._unread_answer(from_client):
+            return Trust.WAIT
+        if self._ended:
+            self._violation(from_client, "P-DATA-TF after A-ABORT")
+        elif self._answer == ASSOCIATE_RJ:
+            self._violation(from_client, "P-DATA-TF after A-ASSOCIATE-RJ")
+        elif self._answer:
+            self._incomplete = True
+        else:
+            self._violation(from_client, "P-DATA-TF before A-ASSOCIATE-AC")
+        return Trust.WATCHED
+
+    def _unread_answer(self, from_client: bool) -> bool:
+        """Whether the sender acknowledged bytes of the other side that did not reach us yet."""
+        sender = self.flow.client if from_client else self.flow.server
+        if sender.ack < 0:
+            return False
+        ahead = (sender.ack - sender.other.initial - sender.other.position) & _SEQ
+        return _LEAST_ANSWER <= ahead < 1 << 31
+
+    def maximum(self, from_client: bool) -> tuple[int, int]:
+        """(longest P-DATA-TF that may be skipped, maximum that the receiver announced or 0 for none).
+
+        The first is 0 before the A-ASSOCIATE-AC was seen.
+        """
+        receiver = self._accept if from_client else self._request
+        if self._accept is None or receiver is None:
+            return 0, 0
+        announced = receiver.max_length or 0
+        return min(announced or limits.SENSOR_SKIP.default, limits.SENSOR_SKIP.default), announced
+
+    @property
+    def contexts(self) -> frozenset[int] | None:
+        """The accepted presentation contexts; None while they are not known."""
+        return self._accept.accepted if self._accept else None
+
+    # What walks tell.
+
+    def control(self, pdu: bytes, from_client: bool) -> bool:
+        """Take a whole PDU other than P-DATA-TF. Says whether the walks' rights changed."""
+        kind = pdu[0]
+        if self._ended and kind != ABORT:
+            self._violation(from_client, f"{PDU_NAMES[kind]} after A-ABORT")
+        if kind == ASSOCIATE_RQ:
+            self._requested(parse_associate(pdu), from_client)
+        elif kind in (ASSOCIATE_AC, ASSOCIATE_RJ):
+            return self._answered(kind, pdu, from_client)
+        elif kind == RELEASE_RQ:
+            self._released.add(from_client)
+        elif kind == RELEASE_RP:
+            if (not from_client) not in self._released and not self._incomplete:
+                self._violation(from_client, "A-RELEASE-RP that nobody asked for")
+        else:
+            self._ended = True
+        return False
+
+    def _requested(self, request: Associate, from_client: bool) -> None:
+        if not from_client:
+            if self.flow.joined and self._request is None:
+                self.flow.swap()
+                from_client = True
+            else:
+                self._violation(from_client, "A-ASSOCIATE-RQ from the side that was called")
+        if self._request is not None:
+            self._violation(from_client, "a second A-ASSOCIATE-RQ")
+        else:
+            self._request = request
+        self.statistics.associations += 1
+        self.report(DicomInClear(self.flow, request))
+        self.report(AssociationRequested(self.flow, request))
+        for fault in request.faults:
+            self.malformed(f"A-ASSOCIATE-RQ: {fault}", True)
+
+    def _answered(self, kind: int, pdu: bytes, from_client: bool) -> bool:
+        if from_client:
+            if self.flow.joined and self._request is None:
+                self.flow.swap()
+            else:
+                self._violation(from_client, f"{PDU_NAMES[kind]} from the side that called")
+                return False
+        if self._answer:
+            self._violation(False, f"a second answer, {PDU_NAMES[kind]}")
+            return False
+        self._answer = kind
+        if self._request is None:
+            self._incomplete = True
+            self.report(DicomInClear(self.flow, None))
+        if kind == ASSOCIATE_RJ:
+            self.report(AssociationAnswered(self.flow, None, (pdu[7], pdu[8], pdu[9])))
+            return False
+        accept = parse_associate(pdu)
+        self._accept = accept
+        self.report(AssociationAnswered(self.flow, accept))
+        for fault in accept.faults:
+            self.malformed(f"A-ASSOCIATE-AC: {fault}", False)
+        return True
+
+    def command(self, command: Command, from_client: bool) -> None:
+        """Take a whole command set."""
+        self.statistics.commands += 1
+        self.report(CommandSeen(self.flow, from_client, command))
+        for fault in command.faults:
+            self.malformed(f"command set: {fault}", from_client)
+
+    def malformed(self, what: str, from_client: bool) -> None:
+        """Bytes that the standard does not allow."""
+        self.report(Malformed(self.flow, from_client, what))
+
+    def oversized(self, pdu_type: int, length: int, limit: int, from_client: bool) -> None:
+        """A PDU longer than its receiver takes, or than is ever inspected."""
+        self.report(Oversized(self.flow, from_client, pdu_type, length, limit))
+
+    def conflict(self, from_client: bool) -> None:
+        """Bytes came twice and differed."""
+        if not self.flow.conflicted:
+            self.flow.conflicted = True
+            self.report(Conflict(self.flow, from_client))
+
+    def blind(self, what: str) -> None:
+        """Something was not seen that was needed: from now on no state is taken for granted."""
+        self._incomplete = True
+        self.statistics.blind += 1
+        self.report(Blind(self.flow, what))
+
+    def found(self) -> None:
+        """A walk found its way, after a loss or in a flow that was joined midway."""
+        if self.flow.carries is Carries.UNKNOWN:
+            self.flow.carries = Carries.DICOM
+            if self._request is None and self._answer == 0:
+                self.report(DicomInClear(self.flow, None))
+                self.report(Blind(self.flow, JOINED))
+
+    def give_up(self, stream: Stream) -> None:
+        """A walk searched a stream in vain. If nothing says that this is DICOM, it is left alone."""
+        if self.flow.carries is Carries.UNKNOWN:
+            stream.shunt = EVERYTHING
+            if stream.other.shunt == EVERYTHING:
+                self.flow.carries = Carries.OTHER
+
+    def _violation(self, from_client: bool, what: str) -> None:
+        self.report(OutOfState(self.flow, from_client, what))

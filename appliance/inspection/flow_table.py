@@ -1,0 +1,144 @@
+"""All TCP connections that the sensor knows, bounded: so many flows, so many handshakes, so many bytes kept.
+
+A SYN costs one small entry until data comes, so a flood of them pushes out older SYNs and no association. Where room is
+needed the flow goes that was silent longest; whoever is pushed out is counted. Times are those of packets.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from appliance.base import limits
+from appliance.inspection.flow import DICOM_PORTS, Flow, reverse
+from appliance.inspection.memory import Memory
+from appliance.inspection.stream import EVERYTHING, Stream
+
+_SEQ = 0xFFFFFFFF
+_LOOKS = 256  # flows looked at in one sweep
+
+
+class FlowTable:
+    """`streams` finds a direction by its key (`frames.Segment.key`); the engine's fast path reads it."""
+
+    def __init__(self, attach: Callable[[Stream], None], memory: Memory) -> None:
+        self.streams: dict[bytes, Stream] = {}
+        self._attach = attach  # gives a new stream its first reader
+        self._memory = memory
+        self._flows: OrderedDict[bytes, Flow] = OrderedDict()
+        self._openings: OrderedDict[bytes, tuple[int, float, bool]] = OrderedDict()
+        self.evicted: list[Flow] = []  # for the engine to take
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+    @property
+    def openings(self) -> int:
+        """Handshakes that have not led to data."""
+        return len(self._openings)
+
+    def syn(self, key: bytes, seq: int, now: float, answers: bool) -> None:
+        """A SYN, or with `answers` a SYN-ACK. A flow that used the key before stays until the new one has data."""
+        self._openings.pop(key, None)
+        self._openings[key] = ((seq + 1) & _SEQ, now, answers)
+        if len(self._openings) > limits.SENSOR_OPENINGS.default:
+            self._openings.popitem(last=False)
+
+    def reopened(self, key: bytes, stream: Stream, seq: int) -> bool:
+        """Whether a segment belongs to a new connection with the ports of `stream`'s. If so, the old flow is gone."""
+        opening = self._openings.get(key)
+        if opening is None or opening[0] != seq or (stream.initial + stream.position) & _SEQ == seq:
+            return False
+        self.remove(stream.flow)
+        return True
+
+    def open(self, key: bytes, seq: int, ack: int | None, now: float, macs: bytes, vlans: tuple[int, ...]) -> Stream:
+        """Make the flow to which the first data segment, sent with `key`, belongs. Gives the sender's stream."""
+        back = reverse(key)
+        mine, theirs = self._openings.pop(key, None), self._openings.pop(back, None)
+        called = _seems_server(key)
+        if mine or theirs:
+            called = bool(mine and mine[2]) or bool(theirs and not theirs[2])
+        joined = mine is None or (seq - mine[0]) & _SEQ >= 1 << 31
+        flow = Flow(back if called else key, now, joined, macs[6:12] + macs[0:6] if called else macs, vlans)
+        sender = Stream(flow, seq if mine is None or joined else mine[0], not called, self._memory, now)
+        initial = theirs[0] if theirs else (ack if ack is not None else 0)
+        other = Stream(flow, initial, called, self._memory, now)
+        sender.other, other.other = other, sender
+        flow.client, flow.server = (other, sender) if called else (sender, other)
+        for stream in (sender, other):
+            self._attach(stream)
+        while len(self._flows) >= limits.SENSOR_FLOWS.default:
+            self._evict()
+        self._flows[flow.key] = flow
+        self.streams[key] = sender
+        self.streams[back] = other
+        return sender
+
+    def remove(self, flow: Flow) -> None:
+        """Forget a flow."""
+        for key in (flow.key, reverse(flow.key)):
+            self._flows.pop(key, None)
+            stream = self.streams.get(key)
+            if stream is not None and stream.flow is flow:
+                del self.streams[key]
+        for stream in (flow.client, flow.server):
+            stream.ignore()
+        del flow.client.other, flow.server.other, flow.client.reader, flow.server.reader  # no cycles left behind
+
+    def settle(self, now: float) -> None:
+        """Give up every hole whose time is over, in all flows."""
+        for flow in list(self._flows.values()):
+            flow.client.settle(now)
+            flow.server.settle(now)
+
+    def relieve(self) -> None:
+        """Make room when flows keep more bytes than all may together."""
+        looks = 0
+        while self._memory.used > self._memory.limit and looks < _LOOKS and self._flows:
+            looks += 1
+            key, flow = self._flows.popitem(last=False)
+            self._flows[key] = flow
+            if flow.stored:
+                self._give_up(flow)
+
+    def sweep(self, now: float) -> None:
+        """Forget what is over. Called about once a second; looks at a bounded number of flows each time."""
+        old = now - limits.SENSOR_OPENING_WAIT.default
+        while self._openings and next(iter(self._openings.values()))[1] < old:
+            self._openings.popitem(last=False)
+        for _ in range(min(_LOOKS + len(self._flows) // 16, len(self._flows))):
+            key, flow = next(iter(self._flows.items()))
+            self._flows.move_to_end(key)
+            limit = limits.SENSOR_FLOW_CLOSED if flow.closing else limits.SENSOR_FLOW_IDLE
+            if now - flow.last > limit.default:
+                self.remove(flow)
+            else:
+                flow.client.settle(now)
+                flow.server.settle(now)
+
+    def _evict(self) -> None:
+        """Give up the flow that was silent longest among the first few."""
+        candidates = []
+        for _ in range(min(8, len(self._flows))):
+            key, flow = self._flows.popitem(last=False)
+            self._flows[key] = flow
+            candidates.append(flow)
+        self._give_up(min(candidates, key=_worth))
+
+    def _give_up(self, flow: Flow) -> None:
+        self.remove(flow)
+        self.evicted.append(flow)
+
+
+def _worth(flow: Flow) -> tuple[bool, bool, float]:
+    watched = flow.client.shunt != EVERYTHING or flow.server.shunt != EVERYTHING
+    return not flow.closing, watched, flow.last
+
+
+def _seems_server(key: bytes) -> bool:
+    """Whether the sender of a segment of a flow that was joined midway is likely the server."""
+    source, target = int.from_bytes(key[-4:-2], "big"), int.from_bytes(key[-2:], "big")
+    if (source in DICOM_PORTS) != (target in DICOM_PORTS):
+        return source in DICOM_PORTS
+    return source < target

@@ -1,0 +1,349 @@
+"""Walks the PDUs and PDVs of one direction of an association, from header to header (PS3.8 9.3.1, 9.3.5, annex E).
+
+Every PDU and every PDV states its length, so bulk data need not be looked at: where the conversation grants it, the
+stream's shunt is moved behind the PDV and segments before that cost arithmetic only. What is not granted is searched
+for PDU headers that should not be there. Lost framing is searched for the next header, and called blind.
+
+Keeps control PDUs, command sets and split headers, each up to its limit; never bulk data.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from appliance.base import limits
+from appliance.inspection.command_set import CommandAssembly
+from appliance.inspection.conversation import ASSOCIATE_AC, ASSOCIATE_RQ, P_DATA, PDU_NAMES, Conversation, Trust
+from appliance.inspection.resync import Search
+from appliance.inspection.stream import EVERYTHING, Stream
+
+_DATA_HEADER = struct.Struct("!BxIIBB")
+_PDU_HEADER = struct.Struct("!BxI")
+_PDV_HEADER = struct.Struct("!IBB")
+_LEAST_ASSOCIATE = 68
+_LONGEST_SHORT = 1024  # bytes; a PDU of fixed length that announces more is not gathered
+_LONGEST_WAIT = 65536
+
+# States: what the next byte belongs to.
+HEADER, CONTROL, PDV, COMMAND, DATA, WATCH, HUNT, WAIT = range(8)
+_PLACES = (
+    "PDU header",
+    "control PDU",
+    "PDV header",
+    "command set",
+    "data set",
+    "data set",
+    "PDU header",
+    "data set",
+)
+
+
+class PduWalk:
+    """The reader of one stream that carries DICOM. `hunting`: the framing is not known yet."""
+
+    def __init__(self, stream: Stream, conversation: Conversation, hunting: bool) -> None:
+        self.stream = stream
+        self.conversation = conversation
+        self.other: PduWalk
+        self._state = HUNT if hunting else HEADER
+        self._sure = not hunting  # whether the framing is beyond doubt
+        self._pending = bytearray()  # a header, a control PDU, or what waits for an answer
+        self._from = 0  # the offset of its first byte
+        self._need = 6  # when it is whole
+        self._command = CommandAssembly()
+        self._left = 0  # of what the state is about
+        self._pdu_left = 0  # of the PDU, behind that
+        self._skippable = 0  # of the PDU, by what was granted
+        self._granted = 0
+        self._maximum = 0
+        self._contexts: frozenset[int] | None = None
+        self._search = Search()
+        self._again: tuple[bytes, int] | None = None  # bytes and offset to go on from
+
+    # What the stream tells: see `stream.Reader`.
+
+    def feed(self, data: memoryview, offset: int) -> None:
+        """Take the next bytes."""
+        i, n = 0, len(data)
+        while i < n:
+            if self._state == HEADER and n - i >= 12 and self._granted and self._sure and not self._pending:
+                kind, length, size, context, flags = _DATA_HEADER.unpack_from(data, i)
+                if (
+                    kind == P_DATA
+                    and length <= self._granted
+                    and 2 <= size <= length - 4
+                    and not flags & 1
+                    and self._contexts is not None
+                    and context in self._contexts
+                    and not self._command
+                    and self.conversation.trust(self.stream.from_client) is Trust.GRANTED
+                ):  # the usual case: bulk data
+                    self._look_at(data[i : i + 12], offset + i)
+                    self._skippable = length - 6
+                    self._pdu_left = length - 4 - size
+                    self._left = size - 2
+                    i = self._skip(i + 12, n, offset)
+                    continue
+            i = self._step(data, i, n, offset)
+            if self._again:
+                again, offset = self._again
+                self._again = None
+                data, i, n = memoryview(again), 0, len(again)
+
+    def lost(self, count: int) -> None:
+        """Bytes will never come."""
+        self._clear()
+        self.stream.release(self._command.clear())
+        self._search.clear()
+        was, self._state, self._sure = self._state, HUNT, False
+        if was != HUNT:
+            self.conversation.blind(f"segments were lost in a {_PLACES[was]}")
+        self.other.resume()
+
+    def conflict(self, offset: int) -> None:
+        """Bytes came twice and differed."""
+        self.conversation.conflict(self.stream.from_client)
+
+    # What the other direction tells.
+
+    def grant(self) -> None:
+        """The A-ASSOCIATE-AC was seen."""
+        self._granted, self._maximum = self.conversation.maximum(self.stream.from_client)
+        self._contexts = self.conversation.contexts
+
+    def resume(self) -> None:
+        """What this direction waited for has come, or never will."""
+        if self._state == WAIT:
+            waited, offset = bytes(self._pending), self._from
+            self._clear()
+            self._state = HEADER
+            self.feed(memoryview(waited), offset)
+
+    def wake(self) -> None:
+        """The flow is DICOM after all: search on if that was given up."""
+        if self.stream.shunt == EVERYTHING:
+            self.stream.shunt = self.stream.position
+
+    # States. Each takes bytes from data[i:n] and gives the new i.
+
+    def _step(self, data: memoryview, i: int, n: int, offset: int) -> int:
+        state = self._state
+        if state in (HEADER, CONTROL, PDV):
+            i = self._gather(data, i, n, offset)
+            if len(self._pending) == self._need:
+                if state == HEADER:
+                    self._header()
+                elif state == PDV:
+                    self._pdv()
+                    if self._state == DATA:  # at once, so that a frame of nothing but bulk data is never needed
+                        return self._skip(i, n, offset)
+                else:
+                    self._control()
+            return i
+        if state == COMMAND:
+            return self._command_bytes(data, i, n, offset)
+        if state == DATA:
+            return self._skip(i, n, offset)
+        if state == WAIT:
+            return self._wait(data, i, n)
+        return self._searching(data, i, n, offset)
+
+    def _gather(self, data: memoryview, i: int, n: int, offset: int) -> int:
+        pending = self._pending
+        if not pending:
+            self._from = offset + i
+        piece = data[i : min(n, i + self._need - len(pending))]
+        pending += piece
+        self.stream.keep(len(piece))
+        self._look_at(piece, offset + i)
+        return i + len(piece)
+
+    def _header(self) -> None:
+        kind, length = _PDU_HEADER.unpack(self._pending)
+        associate = kind in (ASSOCIATE_RQ, ASSOCIATE_AC)
+        if not self._sure:
+            if not self._plausible(kind, length):
+                self._search.clear(bytes(self._pending))
+                self._enter(HUNT)
+                return
+            self._sure = True
+            self.conversation.found()
+            self.other.wake()
+        if kind == P_DATA:
+            self._data(length)
+        elif kind not in PDU_NAMES:
+            self.conversation.malformed("a PDU of unknown type", self.stream.from_client)
+            self._sure = False
+            self._enter(HUNT)
+        elif length > (limits.SENSOR_ASSOCIATE.default if associate else _LONGEST_SHORT):
+            limit = limits.SENSOR_ASSOCIATE.default if associate else 4
+            self.conversation.oversized(kind, length, limit, self.stream.from_client)
+            self._watch(length)
+        else:
+            if length < _LEAST_ASSOCIATE if associate else length != 4:
+                self.conversation.malformed(f"{PDU_NAMES[kind]} of a wrong length", self.stream.from_client)
+            self._state = CONTROL
+            self._need = 6 + length
+            if length == 0:
+                self._control()
+
+    def _plausible(self, kind: int, length: int) -> bool:
+        if self._pending[1] or kind not in PDU_NAMES:
+            return False
+        if kind == P_DATA:
+            return 6 <= length <= limits.SENSOR_SKIP.default
+        if kind in (ASSOCIATE_RQ, ASSOCIATE_AC):
+            return _LEAST_ASSOCIATE <= length <= limits.SENSOR_ASSOCIATE.default
+        return length == 4
+
+    def _control(self) -> None:
+        pdu = bytes(self._pending)
+        self._enter(HEADER)
+        if len(pdu) < 10:
+            return
+        if self.conversation.control(pdu, self.stream.from_client):
+            self.grant()
+            self.other.grant()
+            self.other.resume()
+
+    def _data(self, length: int) -> None:
+        from_client = self.stream.from_client
+        trust = self.conversation.trust(from_client)
+        if trust is Trust.WAIT:
+            self._state = WAIT
+            return
+        granted = self._granted if trust is Trust.GRANTED else 0
+        limit = (self._maximum if granted else 0) or limits.SENSOR_SKIP.default
+        if length > limit:
+            self.conversation.oversized(P_DATA, length, limit, from_client)
+        if length < 6:
+            self.conversation.malformed("P-DATA-TF without a PDV", from_client)
+            self._watch(length)
+            return
+        self._skippable = granted
+        self._pdu_left = length
+        self._enter(PDV)
+
+    def _pdv(self) -> None:
+        from_client = self.stream.from_client
+        size, context, flags = _PDV_HEADER.unpack(self._pending)
+        if size < 2 or size > self._pdu_left - 4:
+            self.conversation.malformed("a PDV that runs past its PDU", from_client)
+            self._watch(self._pdu_left - 6)
+            return
+        if not context & 1 or (self._contexts is not None and context not in self._contexts):
+            self.conversation.malformed("a PDV in a presentation context that was not accepted", from_client)
+        if self._command and (not flags & 1 or context != self._command.context_id):
+            self.conversation.malformed("a PDV of another message inside a command set", from_client)
+        self._pdu_left -= 4 + size
+        self._skippable = max(0, self._skippable - 6)
+        self._left = size - 2
+        self._clear()
+        if flags & 1:
+            self._command.begin(context, last=bool(flags & 2))
+            self._state = COMMAND
+            if not self._left:
+                self._command_end()
+        elif self._left:
+            self._state = DATA if self._skippable else WATCH
+        else:
+            self._next()
+
+    def _command_bytes(self, data: memoryview, i: int, n: int, offset: int) -> int:
+        piece = data[i : min(n, i + self._left)]
+        self.stream.keep(self._command.add(piece))
+        self._look_at(piece, offset + i)
+        self._left -= len(piece)
+        if not self._left:
+            self._command_end()
+        return i + len(piece)
+
+    def _command_end(self) -> None:
+        self._next()
+        if self._command.whole:
+            command = self._command.parse()
+            self.stream.release(self._command.clear())
+            self.conversation.command(command, self.stream.from_client)
+
+    def _skip(self, i: int, n: int, offset: int) -> int:
+        """Pass by bulk data, as far as it was granted; the rest is watched."""
+        if self._state == DATA and self._left > self._skippable:
+            left, surplus = self._skippable, self._left - self._skippable
+        else:
+            left, surplus = self._left, 0
+        self._skippable = max(0, self._skippable - left)
+        self.conversation.statistics.skipped += left
+        if surplus:
+            self._state, self._left = WATCH, surplus
+        else:
+            self._next()
+        if n - i >= left:
+            return i + left
+        self.stream.shunt = offset + i + left
+        return n
+
+    def _wait(self, data: memoryview, i: int, n: int) -> int:
+        self._pending += data[i:n]
+        self.stream.keep(n - i)
+        if len(self._pending) > _LONGEST_WAIT:
+            self._again = bytes(self._pending), self._from
+            self._enter(HEADER)
+            self.conversation.blind("the answer to an A-ASSOCIATE-RQ was not seen; is one direction missing?")
+        return n
+
+    def _searching(self, data: memoryview, i: int, n: int, offset: int) -> int:
+        """WATCH: bulk data that nobody granted. HUNT: the framing is lost."""
+        watching = self._state == WATCH
+        end = min(n, i + self._left) if watching else n
+        piece = bytes(data[i:end])
+        self.conversation.statistics.inspected += len(piece)
+        found = self._search.feed(piece, self._granted or limits.SENSOR_SKIP.default)
+        if found is None:
+            if watching:
+                self._left -= len(piece)
+                if not self._left:
+                    self._search.clear()
+                    self._next()
+            elif self._search.searched > limits.SENSOR_JOIN.default:
+                self.conversation.give_up(self.stream)
+            return end
+        rest, sure = found
+        if watching:
+            self.conversation.malformed("a PDU header inside bulk data", self.stream.from_client)
+        elif sure:
+            self.conversation.found()
+            self.other.wake()
+        self._sure = sure
+        self._again = rest + bytes(data[end:n]), offset + end - len(rest)
+        self._enter(HEADER)
+        return n
+
+    # Moves between states.
+
+    def _watch(self, count: int) -> None:
+        """Look at the next `count` bytes for what should not be there, then go on behind this PDU."""
+        self._pdu_left = 0
+        self._left = count
+        self._search.clear()
+        self._enter(WATCH if count else HEADER)
+
+    def _next(self) -> None:
+        """Go on behind a PDV or PDU."""
+        if 0 < self._pdu_left < 6:
+            self.conversation.malformed("bytes left over behind the last PDV of a PDU", self.stream.from_client)
+            self._watch(self._pdu_left)
+        else:
+            self._enter(PDV if self._pdu_left else HEADER)
+
+    def _enter(self, state: int) -> None:
+        self._clear()
+        self._state = state
+        self._need = 6
+
+    def _clear(self) -> None:
+        self.stream.release(len(self._pending))
+        self._pending.clear()
+
+    def _look_at(self, piece: memoryview, offset: int) -> None:
+        self.conversation.statistics.inspected += len(piece)
+        self.stream.remember(offset, piece)

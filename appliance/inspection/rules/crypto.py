@@ -1,0 +1,66 @@
+"""Cleartext where TLS is demanded, and TLS where nobody expects it: D15, D19."""
+
+from __future__ import annotations
+
+from appliance.inspection.flow import DICOM_PORTS, endpoints
+from appliance.inspection.observations import DicomInClear, HelloSeen
+from appliance.inspection.registry import Registry
+from appliance.inspection.rules import shown
+from appliance.inspection.rules.rule import Finding, Rule, Severity
+from appliance.inspection.tls_hello import CLIENT_HELLO
+
+PLAINTEXT = Rule(
+    "D15",
+    Severity.HIGH,
+    "DICOM in clear where TLS is required",
+    "Turn on TLS at the caller. Until then what it sends can be read on the network.",
+    "cleartext",
+    ("T1040",),
+    "110126",
+)
+UNLISTED_TLS = Rule(
+    "D19",
+    Severity.MEDIUM,
+    "TLS connection that no entry allows",
+    "What it carries cannot be seen. If the pair belongs together, register it; if not, find the caller.",
+    "unauthorized association",
+    ("T1071", "T1573"),
+    "110126",
+)
+
+
+def plaintext(seen: DicomInClear, registry: Registry) -> Finding | None:
+    """D15."""
+    client, _, address, port = endpoints(seen.flow.key)
+    title = shown.ae(seen.request.calling) if seen.request else None
+    if seen.request is not None and title is None:
+        title = ""
+    demanded_by = registry.tls_demanded_by(title, client, registry.server(address, port))
+    if not demanded_by:
+        return None
+    fields = shown.request(seen.request) if seen.request else {}
+    who = f"calling {shown.title(seen.request.calling)}" if seen.request else "an association that was joined midway"
+    return Finding(PLAINTEXT, f"{who}; TLS is required by the entry of {demanded_by}", seen.flow, fields)
+
+
+def unlisted_tls(seen: HelloSeen, registry: Registry) -> Finding | None:
+    """D19."""
+    if seen.hello.kind != CLIENT_HELLO:
+        return None
+    client, _, address, port = endpoints(seen.flow.key)
+    server = registry.server(address, port)
+    if server is None:
+        if port not in DICOM_PORTS:
+            return None
+        reason = "its server is not registered, its port is DICOM's"
+    elif any(peer.tls != "never" for peer in registry.peers_at(client)) or registry.is_own(client):
+        return None
+    elif not server.own and registry.own is None:
+        return None  # it may be we
+    else:
+        reason = f"its client has no entry, its server is {server.name}"
+    fields = {"version": seen.hello.version, "ciphers_offered": len(seen.hello.ciphers)}
+    return Finding(UNLISTED_TLS, f"{reason}; offers {seen.hello.version}", seen.flow, fields)
+
+
+RULES = {DicomInClear: (plaintext,), HelloSeen: (unlisted_tls,)}

@@ -1,0 +1,97 @@
+"""Who calls whom under which names: D01, D02, D03, D13."""
+
+from __future__ import annotations
+
+from appliance.inspection.flow import endpoints
+from appliance.inspection.observations import AssociationRequested
+from appliance.inspection.registry import Calling, Registry
+from appliance.inspection.rules import shown
+from appliance.inspection.rules.rule import Finding, Rule, Severity
+
+UNKNOWN_CALLING = Rule(
+    "D01",
+    Severity.HIGH,
+    "unknown calling AE title",
+    "Find the device at this address. If it belongs here, add a [[peer]] for it; if not, take it off the network.",
+    "unauthorized association",
+    ("T1078",),
+    "110126",
+)
+UNKNOWN_CALLED = Rule(
+    "D02",
+    Severity.MEDIUM,
+    "called AE title or server that is not registered for this pair",
+    "Check the caller's settings: somebody may be guessing AE titles, or a server is missing in the configuration.",
+    "unauthorized association",
+    ("T1046",),
+    "110126",
+)
+WRONG_ADDRESS = Rule(
+    "D03",
+    Severity.HIGH,
+    "registered AE title from an address that is not its own",
+    "Find the device at this address. If the modality moved, change its addresses; if not, somebody uses its name.",
+    "impersonation",
+    ("T1036", "T1078"),
+    "110126",
+)
+DECOY = Rule(
+    "D13",
+    Severity.HIGH,
+    "the decoy AE title was called",
+    "No device has a reason to call it: find who did, and look at what else came from that address.",
+    "reconnaissance",
+    ("T1046",),
+    "110132",
+)
+_DEFAULTS = frozenset(
+    ("ANY-SCP", "ECHOSCU", "STORESCU", "FINDSCU", "MOVESCU", "GETSCU", "PYNETDICOM", "DCMTK", "ORTHANC")
+)
+
+
+def unknown_calling(seen: AssociationRequested, registry: Registry) -> Finding | None:
+    """D01."""
+    address, _, target, port = endpoints(seen.flow.key)
+    title = shown.ae(seen.request.calling)
+    standing = registry.calling(title, address, registry.server(target, port))
+    if standing not in (Calling.UNKNOWN, Calling.CASE):
+        return None
+    note = " (a toolkit's default)" if title in _DEFAULTS else ""
+    if standing is Calling.CASE:
+        note = " (registered with other upper and lower case)"
+    evidence = f"calling {shown.title(seen.request.calling)}{note}, called {shown.title(seen.request.called)}"
+    return Finding(UNKNOWN_CALLING, evidence, seen.flow, shown.request(seen.request))
+
+
+def wrong_address(seen: AssociationRequested, registry: Registry) -> Finding | None:
+    """D03."""
+    address, _, target, port = endpoints(seen.flow.key)
+    server = registry.server(target, port)
+    if registry.calling(shown.ae(seen.request.calling), address, server) is not Calling.ELSEWHERE:
+        return None
+    evidence = f"calling {shown.title(seen.request.calling)}, called {shown.title(seen.request.called)}"
+    return Finding(WRONG_ADDRESS, evidence, seen.flow, shown.request(seen.request))
+
+
+def unknown_called(seen: AssociationRequested, registry: Registry) -> Finding | None:
+    """D02."""
+    _, _, address, port = endpoints(seen.flow.key)
+    title = shown.ae(seen.request.called)
+    server = registry.server(address, port)
+    if (title is not None and title == registry.decoy) or (server is not None and title in server.titles):
+        return None
+    where = f"which {server.name} does not answer to" if server else "at a server that is not registered"
+    evidence = f"called {shown.title(seen.request.called)}, {where}"
+    return Finding(UNKNOWN_CALLED, evidence, seen.flow, shown.request(seen.request))
+
+
+def decoy(seen: AssociationRequested, registry: Registry) -> Finding | None:
+    """D13."""
+    title = shown.ae(seen.request.called)
+    if registry.decoy is None or title != registry.decoy:
+        return None
+    evidence = f"called {shown.title(seen.request.called)} as {shown.title(seen.request.calling)}"
+    return Finding(DECOY, evidence, seen.flow, shown.request(seen.request))
+
+
+RULES = {AssociationRequested: (unknown_calling, unknown_called, wrong_address, decoy)}

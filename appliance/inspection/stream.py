@@ -1,0 +1,215 @@
+"""One direction of a TCP connection: puts segments in order, and passes by what need not be looked at.
+
+Offsets count from the first byte of the stream and never wrap, so a transfer of any size and a PDU of any announced
+length are arithmetic. `shunt` is the offset up to which nothing need be looked at; its reader moves it. A segment that
+ends before it costs a comparison, and it does not matter whether segments before it are missing.
+
+Never guesses between two versions of the same bytes: it keeps the first and says that there was a conflict.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+from typing import Protocol
+
+from appliance.base import limits
+from appliance.inspection.flow import Flow
+from appliance.inspection.memory import Memory
+
+EVERYTHING = 1 << 62  # a shunt that no stream reaches
+_SEQ = 0xFFFFFFFF
+_HALF = 1 << 31
+_PIECES = 6
+_PIECE = 4096
+_LONG = 10.0  # seconds after which a hole is given up in any case
+_PATIENCE = 0.25  # seconds that a hole stays open after its receiver acknowledged what lies in it
+
+
+class Reader(Protocol):
+    """Understands the bytes of a stream."""
+
+    def feed(self, data: memoryview, offset: int) -> None:
+        """Take the next bytes; `data` is valid during the call only. They follow on the last, or on the shunt."""
+
+    def lost(self, count: int) -> None:
+        """`count` bytes will never be seen; what is fed next lies behind them."""
+
+    def conflict(self, offset: int) -> None:
+        """Bytes at `offset` came twice and were not the same."""
+
+
+class Stream:
+    """See the head of this file. Public attributes are read and written by the engine's fast path."""
+
+    __slots__ = (
+        "ack",
+        "finished",
+        "flow",
+        "from_client",
+        "held",
+        "held_bytes",
+        "hole_since",
+        "initial",
+        "last",
+        "memory",
+        "other",
+        "pieces",
+        "position",
+        "reader",
+        "shunt",
+        "stored",
+        "unseen",
+    )
+
+    def __init__(self, flow: Flow, initial: int, from_client: bool, memory: Memory, now: float) -> None:
+        self.flow = flow
+        self.initial = initial  # the sequence number of offset 0
+        self.from_client = from_client
+        self.memory = memory
+        self.position = 0
+        self.shunt = 0
+        self.last = now
+        self.ack = -1  # the last acknowledgement number that this side sent
+        self.finished = False
+        self.reader: Reader
+        self.other: Stream
+        self.held: list[tuple[int, bytes, int]] = []  # (offset, bytes, end), sorted; end is where it ended on the wire
+        self.held_bytes = 0
+        self.hole_since = 0.0
+        self.pieces: list[tuple[int, bytearray]] = []  # what was last looked at, to compare what comes again
+        self.stored = 0
+        self.unseen = 0
+
+    def segment(self, now: float, seq: int, data: memoryview, length: int) -> None:
+        """Take a segment: `length` bytes on the wire, of which `data` was captured."""
+        delta = (seq - self.initial - self.position) & _SEQ
+        offset = self.position + (delta if delta < _HALF else delta - (1 << 32))
+        idle, self.last = now - self.last, now
+        end = offset + length
+        if offset < self.position:
+            if not (length == 1 and end == self.position and idle > 1 and bytes(data) == b"\0"):  # no keep-alive probe
+                self._compare(offset, data)
+            if end <= self.position:
+                return
+            data = data[self.position - offset :]
+            offset = self.position
+        self._take(now, offset, data, end)
+        if self.held:
+            self._drain(now)
+
+    def settle(self, now: float) -> None:
+        """Time has passed: give up a hole that its receiver has not, or that nobody fills any more."""
+        waited = now - self.hole_since
+        if self.held and (waited > _LONG or (waited > _PATIENCE and self._received(self.held[0][0]))):
+            self._skip_to(self.held[0][0])
+            self._drain(now)
+
+    def _drain(self, now: float) -> None:
+        """Take what was held for as long as it follows on."""
+        while self.held and self.held[0][0] <= max(self.position, self.shunt):
+            offset, kept, end = self.held.pop(0)
+            self.held_bytes -= len(kept)
+            self.release(len(kept))
+            if end > self.position:
+                cut = max(0, self.position - offset)
+                self._take(now, offset + cut, memoryview(kept)[cut:], end)
+
+    def _take(self, now: float, offset: int, data: memoryview, end: int) -> None:
+        if end <= self.shunt:
+            self.position = end
+            return
+        if offset < self.shunt:
+            data = data[self.shunt - offset :]
+            offset = self.shunt
+        if self.position < self.shunt:
+            self.position = self.shunt
+        if offset > self.position:
+            self._hold(now, offset, data, end)
+            return
+        self.position = end
+        if data:
+            self.reader.feed(data, offset)
+        missing = end - max(offset + len(data), self.shunt)
+        if missing > 0:  # the capture cut the frame short
+            self._lose(missing)
+
+    def _hold(self, now: float, offset: int, data: memoryview, end: int) -> None:
+        if self._disagrees(((begin, kept) for begin, kept, _ in self.held), offset, data):
+            self.reader.conflict(offset)
+        if any(begin <= offset and end <= stop for begin, _, stop in self.held):
+            return
+        if not self.held:
+            self.hole_since = now
+        insort(self.held, (offset, bytes(data), end))
+        self.held_bytes += len(data)
+        self.keep(len(data))
+        first = self.held[0][0]
+        if (
+            (now - self.hole_since > _PATIENCE and self._received(first))
+            or self.held_bytes > limits.SENSOR_HELD.default
+            or len(self.held) > limits.SENSOR_HELD_SEGMENTS.default
+        ):
+            self._skip_to(first)
+
+    def _skip_to(self, offset: int) -> None:
+        """Give the hole up. What is held is delivered by who called."""
+        missing = offset - self.position
+        self.position = offset
+        self._lose(missing)
+
+    def _lose(self, count: int) -> None:
+        self.unseen += count
+        self.reader.lost(count)
+
+    def _received(self, offset: int) -> bool:
+        """Whether the other side said that it has all bytes up to an offset."""
+        acknowledged = (self.other.ack - self.initial - self.position) & _SEQ
+        return self.other.ack >= 0 and offset - self.position <= acknowledged < _HALF
+
+    def _compare(self, offset: int, data: memoryview) -> None:
+        if self._disagrees(self.pieces, offset, data):
+            self.reader.conflict(offset)
+
+    @staticmethod
+    def _disagrees(pieces: Iterable[tuple[int, bytes | bytearray]], offset: int, data: memoryview) -> bool:
+        end = offset + len(data)
+        for begin, kept in pieces:
+            low, high = max(begin, offset), min(begin + len(kept), end)
+            if low < high and memoryview(kept)[low - begin : high - begin] != data[low - offset : high - offset]:
+                return True
+        return False
+
+    def remember(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Keep bytes that were looked at, for a while, to notice when they come again and differ."""
+        pieces = self.pieces
+        if pieces and len(data) <= _PIECE:
+            begin, last = pieces[-1]
+            if begin + len(last) == offset and len(last) + len(data) <= _PIECE:
+                last += data
+                self.keep(len(data))
+                return
+        for at in range(0, len(data), _PIECE):
+            piece = bytearray(data[at : at + _PIECE])
+            pieces.append((offset + at, piece))
+            self.keep(len(piece))
+            if len(pieces) > _PIECES:
+                self.release(len(pieces.pop(0)[1]))
+
+    def keep(self, count: int) -> None:
+        """Say that so many more bytes are kept for this stream."""
+        self.stored += count
+        self.memory.used += count
+
+    def release(self, count: int) -> None:
+        """Say that so many bytes were let go."""
+        self.stored -= count
+        self.memory.used -= count
+
+    def ignore(self) -> None:
+        """Look at nothing of this stream from now on, and keep nothing for it."""
+        self.shunt = EVERYTHING
+        self.held.clear()
+        self.pieces.clear()
+        self.held_bytes = 0
+        self.release(self.stored)

@@ -1,0 +1,121 @@
+"""First facts of a TLS connection: what the hellos say in clear (RFC 5246 7.4.1, RFC 8446 4.1). Never raises."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+CLIENT_HELLO, SERVER_HELLO = 1, 2
+_HANDSHAKE = 22
+_RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+_RECORD = struct.Struct("!BHH")
+_SUPPORTED_VERSIONS = 0x002B
+_NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A ClientHello (`versions` and `ciphers` offered) or a ServerHello (the one of each that was chosen)."""
+
+    kind: int
+    versions: tuple[int, ...]
+    ciphers: tuple[int, ...]
+    extensions: tuple[int, ...] = ()
+    retry: bool = False  # HelloRetryRequest
+
+    @property
+    def version(self) -> str:
+        """The highest version, as people call it."""
+        best = max(self.versions, default=0)
+        return _NAMES.get(best, f"{best:04x}H")
+
+
+def looks_like_tls(data: bytes | memoryview) -> bool:
+    """Whether the first six bytes of a stream begin a handshake record with a hello in it."""
+    return (
+        data[0] == _HANDSHAKE
+        and data[1] == 3
+        and data[2] <= 4
+        and 4 <= (data[3] << 8 | data[4]) <= 16384 + 256
+        and data[5] in (CLIENT_HELLO, SERVER_HELLO)
+    )
+
+
+def read_hello(stream: bytes, limit: int) -> Hello | str | None:
+    """The hello with which a stream of records begins.
+
+    None while more bytes are needed; a text that says why where there is none and none will come.
+    """
+    handshake = bytearray()
+    at = 0
+    while True:
+        if len(handshake) >= 4:
+            needed = int.from_bytes(handshake[1:4], "big")
+            if needed > limit:
+                return "a hello over the limit"
+            if len(handshake) >= 4 + needed:
+                return _parse(handshake[0], bytes(handshake[4 : 4 + needed]))
+        if len(stream) - at < 5:
+            return None
+        kind, version, length = _RECORD.unpack_from(stream, at)
+        if kind != _HANDSHAKE or version >> 8 != 3 or not length:
+            return "no handshake record"
+        body = stream[at + 5 : at + 5 + length]
+        handshake += body
+        if len(body) < length and (len(handshake) < 4 or len(handshake) < 4 + int.from_bytes(handshake[1:4], "big")):
+            return None
+        at += 5 + length
+
+
+def _parse(kind: int, body: bytes) -> Hello | str:
+    if kind not in (CLIENT_HELLO, SERVER_HELLO):
+        return "no hello"
+    try:
+        return _client(body) if kind == CLIENT_HELLO else _server(body)
+    except (struct.error, IndexError):
+        return "a hello that runs past its end"
+
+
+def _client(body: bytes) -> Hello:
+    (legacy,) = struct.unpack_from("!H", body)
+    at = 34
+    at += 1 + body[at]
+    (size,) = struct.unpack_from("!H", body, at)
+    ciphers = struct.unpack_from(f"!{size // 2}H", body, at + 2)
+    at += 2 + size
+    at += 1 + body[at]
+    extensions = _extensions(body, at)
+    offered = extensions.get(_SUPPORTED_VERSIONS)
+    versions: tuple[int, ...] = (legacy,)
+    if offered:
+        versions = struct.unpack_from(f"!{offered[0] // 2}H", offered, 1)
+    return Hello(CLIENT_HELLO, _real(versions), _real(ciphers), tuple(extensions))
+
+
+def _server(body: bytes) -> Hello:
+    (legacy,) = struct.unpack_from("!H", body)
+    retry = body[2:34] == _RETRY
+    at = 35 + body[34]
+    (cipher,) = struct.unpack_from("!H", body, at)
+    extensions = _extensions(body, at + 3)
+    chosen = extensions.get(_SUPPORTED_VERSIONS)
+    version = struct.unpack("!H", chosen)[0] if chosen else legacy
+    return Hello(SERVER_HELLO, (version,), (cipher,), tuple(extensions), retry)
+
+
+def _extensions(body: bytes, at: int) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    if len(body) - at < 2:
+        return found
+    end = at + 2 + struct.unpack_from("!H", body, at)[0]
+    at += 2
+    while at + 4 <= min(end, len(body)):
+        kind, size = struct.unpack_from("!HH", body, at)
+        found[kind] = body[at + 4 : at + 4 + size]
+        at += 4 + size
+    return found
+
+
+def _real(values: tuple[int, ...]) -> tuple[int, ...]:
+    """Without GREASE (RFC 8701)."""
+    return tuple(value for value in values if value & 0x0F0F != 0x0A0A or value >> 8 != value & 0xFF)

@@ -1,0 +1,23 @@
+"""To whom the readers of streams tell what they saw."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from appliance.inspection.flow import Flow
+from appliance.inspection.observations import Observation
+from appliance.inspection.statistics import Statistics
+
+
+class Witness(Protocol):
+    """The engine, as far as readers know it."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """The engine's counters."""
+
+    def report(self, observation: Observation) -> None:
+        """Judge what was seen."""
+
+    def expects_dicom(self, flow: Flow) -> bool:
+        """Whether the flow's server is one at which the registry has DICOM, in clear or over TLS."""

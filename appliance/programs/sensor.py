@@ -1,0 +1,153 @@
+"""The sensor as a program: capture, inspection, alerts. It holds no key and sends nothing but alerts and snapshots."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from appliance.base import catalogue
+from appliance.base.errors import ApplianceError, ConfigError
+from appliance.capture.interface import open_interface
+from appliance.capture.source import Source
+from appliance.capture.surroundings import look_around
+from appliance.config.load import load_config
+from appliance.config.model import Config
+from appliance.host import notify
+from appliance.host.alerts import AlertLog
+from appliance.host.log import log
+from appliance.host.signals import Signals
+from appliance.host.snapshot import Reporter
+from appliance.inspection.engine import Inspection
+from appliance.inspection.registry import Registry
+from appliance.vault.layout import StateLayout
+
+_WAIT = 1.0  # seconds that a capture may sleep without packets
+_ROUND = 1.0  # between two looks at losses, windows of alerts and the panel
+_HEARTBEAT = 10.0
+_LOOK_AROUND = 300.0  # between two looks at addresses and names, which may change
+_BLIND_RULE = "D43"
+
+
+def main(config: Config, path: Path) -> int:
+    """Watch until told to stop. `path` is read again on SIGHUP."""
+    os.umask(0o027)
+    if config.sensor is None:
+        raise ConfigError("the configuration has no [sensor]", fix="Add one, with the interface to watch.")
+    sensor = Sensor(config, open_interface(config.sensor.interface))
+    signals = Signals()
+    sensor.run(signals, path)
+    return 0
+
+
+class Sensor:
+    """The parts of the program, wired."""
+
+    def __init__(self, config: Config, source: Source) -> None:
+        assert config.sensor is not None
+        self._config = config
+        self._interface = config.sensor.interface
+        self._source = source
+        self._inspection = Inspection(Registry.build(config, look_around(config)), self._interface)
+        layout = StateLayout(config.appliance.state_dir)
+        layout.alerts.mkdir(parents=True, exist_ok=True)
+        self._alerts = AlertLog(layout.alerts / "sensor.jsonl")
+        self._reporter = Reporter(config.appliance.runtime_dir, "sensor")
+        self._looked = time.monotonic()
+        self._rounded = 0.0
+        self._reported = 0.0
+        self._told: dict[str, int] = {}
+
+    def run(self, signals: Signals, path: Path) -> None:
+        """Until `signals` says stop."""
+        where = f"watching {self._interface} through a {self._source.how}"
+        notify.ready(where)
+        log(catalogue.STARTED, program="sensor", detail=where)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)  # flows are untied when they end, so there is little to collect
+        for batch in self._source.batches(signals.socket.fileno(), _WAIT):
+            self._inspection.inspect(batch)
+            self._tell()
+            self._round()
+            signals.drain()
+            if signals.stop:
+                break
+            if signals.take_reload():
+                self._reload(path)
+        notify.stopping()
+        self._inspection.finish()
+        self._tell()
+        self._report(stopped=True)
+        self._source.close()
+        log(catalogue.STOPPED, program="sensor", detail="as told")
+
+    def _tell(self) -> None:
+        for record in self._inspection.take_alerts():
+            try:
+                self._alerts.append(record)
+            except ApplianceError as error:
+                log(catalogue.SENSOR_BLIND, reason=error.message, advice=error.fix)
+            _say(record)
+
+    def _round(self) -> None:
+        """What is done about once a second, however busy or quiet the link is."""
+        now = time.monotonic()
+        if now - self._rounded < _ROUND:
+            return
+        self._rounded = now
+        lost, down = self._source.losses()
+        if lost:
+            self._inspection.lost(lost, time.time())
+        if down:
+            self._inspection.lost(1, time.time(), f"the interface {self._interface} went down")
+        self._inspection.tick(time.time())
+        if now - self._looked > _LOOK_AROUND:
+            self._looked = now
+            threading.Thread(target=self._renew, args=(self._config,), daemon=True).start()
+        counted = self._inspection.snapshot()
+        if counted["packets"] != self._told.get("packets") or now - self._reported > _HEARTBEAT:
+            self._report()
+        notify.beat()
+
+    def _renew(self, config: Config) -> None:
+        """Look around again, in a thread of its own, for a resolver may take its time."""
+        self._inspection.registry = Registry.build(config, look_around(config))
+
+    def _report(self, **more: Any) -> None:
+        self._reported = time.monotonic()
+        self._told = self._inspection.snapshot()
+        self._reporter.send({"interface": self._interface, "how": self._source.how, **self._told, **more})
+
+    def _reload(self, path: Path) -> None:
+        try:
+            config = load_config(path)
+            if config.sensor is None or config.sensor.interface != self._interface:
+                raise ConfigError("another interface to watch takes a restart of the sensor")
+        except ApplianceError as error:
+            log(catalogue.CONFIG_REJECTED, detail=error.message)
+            return
+        self._config = config
+        self._inspection.registry = Registry.build(config, look_around(config))
+        log(catalogue.CONFIG_LOADED, detail=str(path))
+
+
+def _say(record: dict[str, Any]) -> None:
+    """One log line for an alert."""
+    alert = record["alert"]
+    about = alert["metadata"]
+    if alert["signature_id"] == _BLIND_RULE:
+        log(catalogue.SENSOR_BLIND, reason=about["evidence"], advice=about["advice"])
+        return
+    log(
+        catalogue.ALERT,
+        rule=alert["signature_id"],
+        title=alert["signature"],
+        source=record.get("src_ip", "?"),
+        target=f"{record['dest_ip']} port {record['dest_port']}" if "dest_ip" in record else "several",
+        evidence=about["evidence"] if about["count"] == 1 else f"{about['evidence']} ({about['count']} times)",
+        advice=about["advice"],
+    )

@@ -1,0 +1,80 @@
+"""Who may send what when."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.inspection.scene import CT, OWN, engine, evidence, rules
+from tests.inspection.wire import ABORT, RELEASE_RP, RELEASE_RQ, Wire, associate, command, p_data, pdv, reject, store
+
+RQ, AC = associate(), associate(2)
+ECHO = p_data(pdv(1, 3, command(0x0030)))
+
+# What the client (>) and the server (<) say after one another, and the violation that is seen.
+VIOLATIONS = [
+    ((">", RQ), (">", RQ), "client: a second A-ASSOCIATE-RQ"),
+    ((">", RQ), ("<", AC), (">", RQ), "client: a second A-ASSOCIATE-RQ"),
+    ((">", RQ), ("<", AC), ("<", AC), "server: a second answer, A-ASSOCIATE-AC"),
+    ((">", RQ), ("<", reject()), ("<", AC), "server: a second answer, A-ASSOCIATE-AC"),
+    ((">", RQ), (">", AC), "client: A-ASSOCIATE-AC from the side that called"),
+    (("<", RQ), "server: A-ASSOCIATE-RQ from the side that was called"),
+    ((">", RQ), (">", ECHO), "client: P-DATA-TF before A-ASSOCIATE-AC"),
+    ((">", ECHO), "client: P-DATA-TF before A-ASSOCIATE-AC"),
+    ((">", RQ), ("<", reject()), (">", ECHO), "client: P-DATA-TF after A-ASSOCIATE-RJ"),
+    ((">", RQ), ("<", AC), (">", ABORT), (">", ECHO), "client: P-DATA-TF after A-ABORT"),
+    ((">", RQ), ("<", AC), (">", RELEASE_RQ), (">", ECHO), "client: P-DATA-TF after the sender's own A-RELEASE-RQ"),
+    ((">", RQ), ("<", AC), ("<", RELEASE_RP), "server: A-RELEASE-RP that nobody asked for"),
+    ((">", RQ), ("<", AC), ("<", ABORT), (">", RELEASE_RQ), "client: A-RELEASE-RQ after A-ABORT"),
+]
+
+
+@pytest.mark.parametrize("story", VIOLATIONS)
+def test_what_the_state_forbids_is_seen(story: tuple[object, ...]) -> None:
+    *steps, wanted = story
+    watching = engine()
+    talk = Wire(watching, CT, OWN).open()
+    for side, data in steps:  # type: ignore[misc]
+        talk.say(side == ">", data)
+    assert evidence(watching.take_alerts(), "D23") == f"from the {wanted}"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ((">", RQ), ("<", AC), (">", ECHO), ("<", ECHO), (">", RELEASE_RQ), ("<", RELEASE_RP)),
+        ((">", RQ), ("<", AC), ("<", ECHO), ("<", RELEASE_RQ), (">", RELEASE_RP)),
+        ((">", RQ), ("<", AC), (">", RELEASE_RQ), ("<", ECHO), ("<", RELEASE_RP)),
+        ((">", RQ), ("<", AC), (">", RELEASE_RQ), ("<", RELEASE_RQ), ("<", RELEASE_RP), (">", RELEASE_RP)),
+        ((">", RQ), ("<", reject())),
+        ((">", RQ), (">", ABORT)),
+        ((">", RQ), ("<", AC), (">", store(5000)), ("<", ABORT)),
+    ],
+)
+def test_what_the_state_allows_is_quiet(steps: tuple[tuple[str, bytes], ...]) -> None:
+    watching = engine()
+    talk = Wire(watching, CT, OWN).open()
+    for side, data in steps:
+        talk.say(side == ">", data)
+    talk.close()
+    assert rules(watching) == []
+
+
+def test_a_flow_joined_midway_is_found_said_and_walked() -> None:
+    watching = engine()
+    talk = Wire(watching, CT, OWN)
+    talk.client(store(60_000)[5000:]).server(ECHO).client(store(60_000)).server(ECHO)
+    counted = watching.snapshot()
+    records = watching.take_alerts()
+    assert [(r["alert"]["signature_id"], r["alert"]["severity"]) for r in records] == [("D43", 3)]
+    assert counted["commands"] >= 2
+    assert counted["skipped"] == 0  # no answer was seen, so nothing was granted
+
+
+def test_a_flow_joined_at_its_request_knows_who_called() -> None:
+    """The SYNs were not seen; the first segment is the answer's. Ports do not tell the sides apart."""
+    watching = engine()
+    talk = Wire(watching, "10.20.0.99", OWN, port=40000, client_port=30000)
+    talk.client(associate(calling=b"ROGUE")).server(AC)
+    records = watching.take_alerts()
+    assert all(record["src_ip"] == "10.20.0.99" for record in records)
+    assert {"D01", "D11"} <= {record["alert"]["signature_id"] for record in records}
