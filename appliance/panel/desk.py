@@ -51,7 +51,7 @@ def ask(runtime_dir: Path) -> dict[str, Any]:
         except OSError as error:
             raise LocalError(
                 f"the panel does not answer at {path}: {error.strerror or 'it took too long'}",
-                fix="Does the appliance run (`appliance run`, or systemctl status appliance.target), and may you ask it?",
+                fix="Does the appliance run (systemctl status appliance.target, or `appliance run`), and may you ask?",
             ) from None
     answer: dict[str, Any] = json.loads(b"".join(pieces))
     return answer

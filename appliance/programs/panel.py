@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import time
+from pathlib import Path
 
 from appliance.base import catalogue
 from appliance.config.model import Config
@@ -20,8 +21,8 @@ def expected(config: Config) -> tuple[str, ...]:
     return ("receive", "forward", *(("sensor",) if config.sensor else ()))
 
 
-def main(config: Config) -> int:
-    """Run until told to stop."""
+def main(config: Config, path: Path) -> int:
+    """Run until told to stop. `path` is where the configuration came from."""
     config.appliance.runtime_dir.mkdir(parents=True, exist_ok=True)
     board = Board(time.time())
     collector = Collector(config.appliance.runtime_dir)

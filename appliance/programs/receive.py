@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from appliance.base import catalogue
 from appliance.base.errors import ApplianceError, ConfigError
@@ -17,7 +18,6 @@ from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.config.values import Network
 from appliance.host import notify, tls
-from appliance.host.alerts import AlertLog
 from appliance.host.credentials import read_secret
 from appliance.host.log import log
 from appliance.host.snapshot import Reporter
@@ -41,7 +41,7 @@ _AT_MOST_EVERY = 1.0
 
 def main(config: Config, path: Path) -> int:
     """Serve until told to stop. `path` is read again on SIGHUP."""
-    os.umask(0o027)
+    os.umask(0o007)  # forward, of the same group, links what we create
     report = _Report(config)
     acceptor = Acceptor(_listeners(config), _slots(config), _workers(config), _serve(config), report.tick)
     report.acceptor = acceptor
@@ -103,12 +103,15 @@ def _serve(config: Config) -> Callable[[socket.socket, Tally], None]:
     def serve(channel: socket.socket, tally: Tally) -> None:
         intake = Intake(Incoming(layout), recipients, index_key)
         ingest = Ingest(intake, space, index_key, config.appliance.ae_title)
-        alerts = AlertLog(layout.alerts / "receive.jsonl")
+        reporter = Reporter(config.appliance.runtime_dir, "receive")
+
+        def alert(record: dict[str, Any]) -> None:
+            reporter.send({"alert": record})
 
         def associated(number: int) -> None:
             handoff.report(channel, handoff.Became(number, "associated"))
 
-        Worker(channel, Service(config, ingest, tally, alerts.append, associated), context).serve()
+        Worker(channel, Service(config, ingest, tally, alert, associated), context).serve()
 
     return serve
 

@@ -20,6 +20,17 @@ def test_states_of_programs() -> None:
     assert states(board, 200)["receive"] == "stopped"
 
 
+def test_alerts_are_kept_beside_the_state() -> None:
+    board = Board(0)
+    board.post({"program": "receive", "stored": 3}, 1)
+    for number in range(60):
+        board.post({"program": "receive", "alert": {"src_ip": f"192.0.2.{number}"}}, 2)
+    status = board.status(EXPECTED, 3)
+    assert status["programs"]["receive"]["stored"] == 3
+    assert status["alerts"]["count"] == 60 and len(status["alerts"]["latest"]) == 50
+    assert status["alerts"]["latest"][-1] == {"program": "receive", "src_ip": "192.0.2.59"}
+
+
 def test_programs_that_nobody_expected_are_shown_too() -> None:
     board = Board(0)
     board.post({"program": "sensor"}, 1)
