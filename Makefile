@@ -1,0 +1,29 @@
+# Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check clean fresh-test
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what is missing (Debian packages, .venv, npm's age-encryption); the others do it when needed
+	@.ci/setup
+
+demo: ## a study travels from a modality to a PACS, sealed in between; strangers are noticed. ARGS="--help" for more
+	@.ci/setup --if-needed
+	@.venv/bin/appliance demo $(ARGS)
+
+test: ## check, then the whole test suite
+	@.ci/setup --if-needed
+	@.ci/check --without-units
+	@.venv/bin/pytest -n auto $(ARGS)
+
+check: ## lint, format, types, layering, unit files: before a commit
+	@.ci/setup --if-needed
+	@.ci/check
+
+clean: ## remove all that the others made here (.venv too); Debian packages stay
+	rm -rf .venv .setup build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find appliance tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+fresh-test: ## as root: demo and test in fresh Debian 12 and 13 roots, as root and as a plain user. Takes a while
+	@.ci/fresh-test $(ARGS)

@@ -1,0 +1,239 @@
+"""Set-up on machines of many kinds. The script is the real one; apt-get, sudo, pip, npm and the machine are stand-ins
+that write down how they were called.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.units.machine import REPOSITORY
+
+REAL = (
+    "bash",
+    "sh",
+    "cat",
+    "cp",
+    "dirname",
+    "echo",
+    "env",
+    "find",
+    "flock",
+    "mkdir",
+    "rm",
+    "sha256sum",
+    "xargs",
+    "chmod",
+)
+TOOLS = ("gcc", "pkg-config", "storescu", "age", "openssl", "ip", "nmap", "tcpdump", "tshark", "nft", "node", "npm")
+
+# Says yes to everything; `.venv` gets a Python of the same kind.
+PYTHON = """#!/bin/sh
+case "$*" in
+"-c import sys; sys.exit"*) exec {real} -c "import sys; sys.exit($OLD_PYTHON)" ;;
+"-c import venv, ensurepip"|"-c import venv") exit $NO_ENSUREPIP ;;
+"-c import sysconfig"*) echo "$STAND_INS" ;;
+--version) echo "Python 3.11.2" ;;
+-c*) exit 0 ;;
+"-m venv --clear .venv")
+  echo "venv" >>"$CALLS"; mkdir -p .venv/bin; cp "$0" .venv/bin/python; cp "$0" .venv/bin/pip ;;
+*) echo "pip $*" >>"$CALLS" ;;
+esac
+"""
+# Installs by making the command appear, except for packages that the archive does not have.
+APT_GET = """#!/bin/sh
+echo "apt-get $*" >>"$CALLS"
+case " $* " in *" $APT_LACKS "*) exit 100 ;; esac
+for package; do
+  case "$package" in dcmtk) make=storescu ;; age) make=age ;; *) continue ;; esac
+  cp "$STAND_INS/openssl" "$STAND_INS/$make"
+done
+"""
+SUDO = """#!/bin/sh
+[ "$1" = -n ] && { [ "$SUDO_ASKS" = no ]; exit; }
+echo "sudo $3" >>"$CALLS"; exec "$@"
+"""
+NPM = """#!/bin/sh
+echo "npm $*" >>"$CALLS"; mkdir -p build/npm/node_modules/age-encryption build/npm/node_modules/cctv-age
+"""
+
+
+class Clone:
+    """A clone with set-up in it, on a machine made of stand-ins."""
+
+    def __init__(self, path: Path, without: tuple[str, ...] = ()) -> None:
+        self.path = path / "clone"
+        self.stand_ins = path / "bin"
+        self.calls_file = path / "calls"
+        (self.path / ".ci").mkdir(parents=True)
+        shutil.copy(REPOSITORY / ".ci/setup", self.path / ".ci/setup")
+        (self.path / "pyproject.toml").write_text("[project]\n")
+        self.stand_ins.mkdir()
+        for name in REAL:
+            found = shutil.which(name, path="/usr/bin:/bin")
+            assert found, name
+            (self.stand_ins / name).symlink_to(found)
+        for name in TOOLS:
+            if name not in without:
+                self.stand_in(name, "#!/bin/sh\n")
+        (self.stand_ins / "Python.h").touch()
+        self.stand_in("python3", PYTHON.format(real=sys.executable))
+        self.stand_in("apt-get", APT_GET)
+        self.stand_in("npm", NPM)
+        self.stand_in("id", '#!/bin/sh\necho "$FAKE_UID"\n')
+
+    def stand_in(self, name: str, script: str) -> None:
+        (self.stand_ins / name).write_text(script)
+        (self.stand_ins / name).chmod(0o755)
+
+    def set_up(self, *arguments: str, uid: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run set-up; `calls` then holds what it called, this time only."""
+        self.calls_file.write_text("")
+        defaults = {"OLD_PYTHON": "0", "NO_ENSUREPIP": "0", "APT_LACKS": "-", "SUDO_ASKS": "yes"}
+        return subprocess.run(
+            [self.stand_ins / "bash", ".ci/setup", *arguments],
+            cwd=self.path,
+            env={
+                **defaults,
+                **environment,
+                "PATH": str(self.stand_ins),
+                "FAKE_UID": str(uid),
+                "STAND_INS": str(self.stand_ins),
+                "CALLS": str(self.calls_file),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+    @property
+    def calls(self) -> list[str]:
+        return self.calls_file.read_text().splitlines()
+
+    def called(self, start: str) -> list[str]:
+        return [call for call in self.calls if call.startswith(start)]
+
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/usr/include/stdio.h"), reason="no C headers on this machine")
+
+
+def test_what_is_missing_is_said_and_installed(tmp_path: Path) -> None:
+    clone = Clone(tmp_path, without=("storescu", "age"))
+    done = clone.set_up()
+    assert done.returncode == 0, done.stderr
+    assert "dcmtk           the modality and the upstream of the demo" in done.stderr
+    (install,) = clone.called("apt-get -q -o DPkg::Lock::Timeout=300 install")
+    assert install.endswith("-y --no-install-recommends dcmtk age")
+    assert clone.calls.index(install) > 0, "the package lists are fetched first"
+
+
+def test_nothing_missing_means_no_apt(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    done = clone.set_up()
+    assert done.returncode == 0, done.stderr
+    assert not clone.called("apt-get")
+    assert clone.calls == [
+        "venv",
+        "pip -m pip install -q --no-input --disable-pip-version-check -e .[dev]",
+        "npm install --prefix build/npm --no-audit --no-fund --loglevel=error age-encryption@^0.3 cctv-age@^0.2",
+    ]
+
+
+def test_a_second_time_there_is_nothing_to_do_or_say(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    clone.set_up()
+    for arguments in ((), ("--if-needed",)):
+        again = clone.set_up(*arguments)
+        assert (again.returncode, again.stderr, clone.calls) == (0, "", [])
+
+
+def test_a_plain_user_gets_sudo_where_it_does_not_ask(tmp_path: Path) -> None:
+    clone = Clone(tmp_path, without=("storescu",))
+    clone.stand_in("sudo", SUDO)
+    assert clone.set_up(uid=1000, SUDO_ASKS="no").returncode == 0
+    assert len(clone.called("sudo apt-get")) == 2
+    assert (clone.stand_ins / "storescu").exists()
+
+
+@pytest.mark.parametrize("sudo", [False, True], ids=["no-sudo", "sudo-that-asks"])
+def test_a_plain_user_without_sudo_is_told_what_to_ask_for_and_goes_on(tmp_path: Path, sudo: bool) -> None:
+    clone = Clone(tmp_path, without=("storescu",))
+    if sudo:
+        clone.stand_in("sudo", SUDO)
+    done = clone.set_up(uid=1000)
+    assert done.returncode == 0
+    assert "  apt-get update && apt-get install -y --no-install-recommends dcmtk\n" in done.stderr
+    assert not clone.called("apt-get")
+    assert clone.called("pip")
+    again = clone.set_up("--if-needed", uid=1000)
+    assert (again.returncode, again.stderr, clone.calls) == (0, "", [])
+    assert "dcmtk" in clone.set_up(uid=1000).stderr, "make setup tells it again"
+
+
+def test_what_the_archive_lacks_does_not_keep_the_rest_away(tmp_path: Path) -> None:
+    clone = Clone(tmp_path, without=("storescu", "age"))
+    done = clone.set_up(APT_LACKS="dcmtk")
+    assert done.returncode == 0
+    assert "could not install dcmtk" in done.stderr
+    assert (clone.stand_ins / "age").exists()
+    clone.set_up("--if-needed", APT_LACKS="dcmtk")
+    assert not clone.called("apt-get"), "not again today"
+
+
+def test_a_changed_project_file_refreshes_the_environment(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    clone.set_up()
+    (clone.path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    clone.set_up("--if-needed")
+    assert [call.split()[0] for call in clone.calls] == ["pip"]
+
+
+def test_a_moved_clone_refreshes_the_environment(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    clone.set_up()
+    clone.path = clone.path.rename(tmp_path / "elsewhere")
+    clone.set_up("--if-needed")
+    assert [call.split()[0] for call in clone.calls] == ["pip"]
+
+
+def test_a_failed_installation_is_not_taken_for_done(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    clone.set_up()
+    (clone.path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    python = clone.path / ".venv/bin/python"
+    working = python.read_text()
+    python.write_text(working.replace('*) echo "pip $*" >>"$CALLS"', "*) exit 1"))
+    assert clone.set_up("--if-needed").returncode == 1
+    python.write_text(working)
+    assert clone.set_up("--if-needed").returncode == 0
+    assert clone.called("pip")
+
+
+def test_an_old_python_is_named(tmp_path: Path) -> None:
+    done = Clone(tmp_path).set_up(OLD_PYTHON="1")
+    assert done.returncode == 1
+    assert "Python 3.11 or later is needed; found: Python 3.11.2." in done.stderr
+
+
+def test_no_environment_without_ensurepip(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    done = clone.set_up(uid=1000, NO_ENSUREPIP="1")
+    assert done.returncode == 1
+    assert "install -y --no-install-recommends python3-venv" in done.stderr
+    assert "Nothing works without." in done.stderr
+
+
+def test_other_arguments_are_refused(tmp_path: Path) -> None:
+    assert Clone(tmp_path).set_up("--help").returncode == 64
+
+
+def test_the_makefile_lists_what_it_can_do() -> None:
+    listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
+    targets = [line.split()[1] for line in listed.stdout.splitlines()]
+    assert targets == ["help", "setup", "demo", "test", "check", "clean", "fresh-test"]

@@ -1,0 +1,100 @@
+"""The unit files are what systemd understands, and each program is held to what DESIGN.md section 2 lets it do."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.units.machine import PLACES, REPOSITORY, UNITS, run, tool
+
+NAMES = sorted(path.name for pattern in ("*.target", "*.socket", "*.service") for path in UNITS.glob(pattern))
+SERVICES = [name for name in NAMES if name.endswith(".service")]
+
+
+def service(name: str) -> dict[str, str]:
+    """The [Service] section of a unit; of keys that repeat, the last (enough for what is asked here)."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",), comment_prefixes=("#",))
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(UNITS / name)
+    return dict(parser["Service"])
+
+
+def test_systemd_accepts_every_unit(root: Path) -> None:
+    # Without --recursive-errors=no an unknown key is only a warning with status 0.
+    verified = run(tool("systemd-analyze"), "verify", f"--root={root}", "--recursive-errors=no", "--man=no", *NAMES)
+    assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+
+
+def test_verification_would_notice_an_unknown_key(root: Path) -> None:
+    unit = root / "usr/lib/systemd/system/appliance-panel.service"
+    unit.write_text(unit.read_text().replace("NoNewPrivileges=", "NoNewPrivilege="))
+    verified = run(tool("systemd-analyze"), "verify", f"--root={root}", "--recursive-errors=no", "--man=no", unit.name)
+    assert verified.returncode != 0
+    assert "NoNewPrivilege" in verified.stderr
+
+
+def test_every_file_has_a_place() -> None:
+    placed = {path for pattern in PLACES for path in UNITS.glob(pattern)}
+    assert {path for path in UNITS.rglob("*") if path.is_file()} - placed == {UNITS / "README.md"}
+
+
+def test_every_service_is_enabled_or_said_not_to_be(root: Path) -> None:
+    preset = (UNITS / "system-preset/80-appliance.preset").read_text().splitlines()
+    listed = [line.split()[1] for line in preset if line and not line.startswith("#")]
+    assert sorted(listed) == NAMES
+    applied = run(tool("systemctl"), f"--root={root}", "preset", *NAMES)
+    assert applied.returncode == 0, applied.stderr
+    wanted = root / "etc/systemd/system/appliance.target.wants"
+    assert sorted(link.name for link in wanted.iterdir()) == [
+        "appliance-forward.service",
+        "appliance-panel.service",
+        "appliance-receive.service",
+        "appliance-receive.socket",
+    ]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_program_has_a_user_of_its_own(name: str) -> None:
+    program = name.removeprefix("appliance-").removesuffix(".service")
+    settings = service(name)
+    assert settings["User"] == settings["Group"] == f"appliance-{program}"
+    assert f" program {program} " in settings["ExecStart"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_program_leaves_memory_on_a_disk(name: str) -> None:
+    settings = service(name)
+    assert (settings["LimitCORE"], settings["MemorySwapMax"]) == ("0", "0")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_secret_is_in_an_environment(name: str) -> None:
+    assert not {"Environment", "EnvironmentFile", "PassEnvironment"} & set(service(name))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_program_keeps_the_umask_of_its_unit(name: str) -> None:
+    # receive's files must stay group-writable, or the kernel lets nobody else link them (fs.protected_hardlinks).
+    program = name.removeprefix("appliance-").removesuffix(".service")
+    source = (REPOSITORY / f"appliance/programs/{program}.py").read_text()
+    for umask in re.findall(r"os\.umask\(0o(\d+)\)", source):
+        assert f"0{umask}" == service(name)["UMask"]
+
+
+def test_only_forward_is_handed_an_identity() -> None:
+    handed = {name for name in SERVICES if "LoadCredential=identity" in (UNITS / name).read_text()}
+    assert handed == {"appliance-forward.service"}
+
+
+def test_only_the_sensor_has_a_capability() -> None:
+    capable = {name: service(name)["CapabilityBoundingSet"] for name in SERVICES}
+    assert capable.pop("appliance-sensor.service") == "CAP_NET_RAW"
+    assert set(capable.values()) == {""}
+
+
+def test_units_are_plain_files() -> None:
+    assert not [name for name in NAMES if (UNITS / name).stat().st_mode & stat.S_IXUSR]
