@@ -63,6 +63,17 @@ def test_a_cut_after_the_link_and_one_after_the_row(vault: Vault) -> None:
     assert vault.ledger.counts()["pacs"].waiting == 2
 
 
+def test_departures_that_were_cut_are_finished(vault: Vault) -> None:
+    proven, damaged = vault.store(b"x", "1"), vault.store(b"x", "2")
+    _recover(vault)
+    vault.ledger.delivered(proven, "pacs", 0, NOW)
+    assert vault.ledger.leave([proven]) == [proven]
+    vault.ledger.quarantine(damaged)
+    assert _recover(vault, compare=True) == {}
+    assert vault.ledger.state(proven) is None
+    assert vault.files() == {f"quarantine/{damaged}.dcm.age"}
+
+
 def test_a_lost_ledger_is_rebuilt_from_the_sealed_records(vault: Vault) -> None:
     object_ids = {vault.store(b"x", str(number)) for number in range(20)}
     vault.adopt()
