@@ -62,7 +62,8 @@ class Adopter:
             self._condition.notify()
         if self._watch:
             self._watch.stop()
-        self._thread.join()
+            self._watch = None
+            self._thread.join()
 
     def is_alive(self) -> bool:
         """Whether it adopts."""

@@ -61,7 +61,7 @@ class RequestorAssociation:
             if not isinstance(answer, AssociationAccepted):
                 raise _ended(answer)
         except BaseException:
-            self.close()
+            self.abort()
             raise
         self.accepted = frozenset(self._engine.accepted)
         self.usable = True
@@ -94,22 +94,20 @@ class RequestorAssociation:
 
     def alive(self) -> bool:
         """Whether the association still stands after an idle time. Looks at what has come, without waiting for more."""
-        if not (self.usable and self._transport.readable()):
-            return self.usable
-        try:
-            count = self._transport.receive_into(self._buffer, time.monotonic())
-        except TimeoutError:
-            return True  # something of the TLS layer only, like a key update
-        except OSError:
-            count = 0
-        self.usable = False  # nothing was asked for, so this is an end of one kind or another
-        events = list(self._engine.receive(self._buffer[:count]))
-        if any(isinstance(event, ReleaseRequested) for event in events):
+        if self.usable and self._transport.readable():
             try:
-                self._transport.send(self._engine.release_reply(), self._deadlines.release)
+                count = self._transport.receive_into(self._buffer, time.monotonic())
+                self._events.extend(self._engine.receive(self._buffer[:count]))
+                self.usable = bool(count)
+            except TimeoutError:
+                pass  # something of the TLS layer only, like a key update
             except OSError:
-                pass
-        return False
+                self.usable = False
+        if self._events:  # nothing was asked for, so this is an end of one kind or another
+            self.usable = False
+            if any(isinstance(event, ReleaseRequested) for event in self._events):
+                self._reply_to_release()
+        return self.usable
 
     def release(self) -> None:
         """End the association in order, or at once where the other side does not play along. Never raises."""
@@ -118,7 +116,7 @@ class RequestorAssociation:
             while not isinstance(event := self._next_event(self._deadlines.release, "a release"), Released):
                 if not isinstance(event, ReleaseRequested):
                     break
-                self._send(self._engine.release_reply())  # both asked at once: PS3.8 9.2.3
+                self._reply_to_release()  # both asked at once: PS3.8 9.2.3
         except (UpstreamError, LocalError):
             pass  # it ended in another way meanwhile
         finally:
@@ -128,8 +126,9 @@ class RequestorAssociation:
         """Send an A-ABORT if the connection still takes it, and close. Never raises."""
         self.usable = False
         try:
-            self._transport.send(self._engine.abort(), self._deadlines.release)
-        except OSError:
+            if last_words := self._engine.abort():
+                self._transport.send(last_words, self._deadlines.release)
+        except (OSError, LocalError):
             pass
         finally:
             self.close()
@@ -138,6 +137,12 @@ class RequestorAssociation:
         """Close the connection."""
         self.usable = False
         self._transport.close()
+
+    def _reply_to_release(self) -> None:
+        try:
+            self._transport.send(self._engine.release_reply(), self._deadlines.release)
+        except (OSError, LocalError):
+            pass  # it did not wait for it
 
     def _response(self) -> int:
         event = self._next_event(self._deadlines.response, "the response to a C-STORE")

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError, ConfigError, CryptoError, DiskError, UpstreamError
 from appliance.delivery.outcome import Outcome, Verdict
-from appliance.delivery.queue import Crowded, DestinationQueue
+from appliance.delivery.queue import DestinationQueue
 from appliance.delivery.session import Connect, Kind, Session
+from appliance.delivery.sessions import Crowded
 from appliance.delivery.source import Source
 from appliance.host.log import log
 from appliance.seal.keys import Identity
@@ -46,7 +47,6 @@ class Courier(threading.Thread):
         self._own_ae = own_ae
         self._session: Session | None = None
         self._kinds: deque[Kind] = deque(maxlen=_MOST_KINDS)  # most lately seen first
-        self._doubted: set[Kind] = set()  # refused once
 
     def run(self) -> None:
         """Take batches until there are to be no more."""
@@ -58,6 +58,7 @@ class Courier(threading.Thread):
                 self._deliver(deque(sorted(batch, key=self._calling_ae)))
             except Exception as error:  # noqa: BLE001, a courier ends when its queue says so, and not before
                 log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where=self.name)
+                self._queue.failed(UpstreamError("internal error"))
         self._end_session()
 
     def _deliver(self, batch: deque[Lease]) -> None:
@@ -79,7 +80,7 @@ class Courier(threading.Thread):
                     self._queue.delivered(proofs)
                     proofs, since = [], time.monotonic()
         except Crowded:
-            pass  # others deliver; the rows go back to them
+            self._queue.abandoned()  # others deliver; the rows go back to them
         except (UpstreamError, ConfigError) as error:
             self._queue.failed(error)
         except Exception as error:  # noqa: BLE001, whatever it is, it ends this attempt and nothing else
@@ -97,17 +98,15 @@ class Courier(threading.Thread):
         lease = batch[0]
         kind = (lease.sop_class, lease.transfer_syntax)
         if self._queue.refuses(kind):
-            return _refused(kind)
+            return _refused(kind, asked=False)
         session = self._session_for(kind, batch)
         if kind not in session.accepted:
             # Some destinations answer the same proposal in different ways, so one new association decides.
-            self._doubted.add(kind)
             self._end_session()
             session = self._session_for(kind, batch)
-            self._doubted.discard(kind)
             if kind not in session.accepted:
                 self._queue.refused(kind)
-                return _refused(kind)
+                return _refused(kind, asked=True)
         try:
             with self._objects.open(lease.object_id) as file:
                 return session.store(Source(file, self._identities, kind))
@@ -132,7 +131,7 @@ class Courier(threading.Thread):
         queued = [kind, *((lease.sop_class, lease.transfer_syntax) for lease in batch)]
         kinds = [each for each in dict.fromkeys((*queued, *self._kinds)) if not self._queue.refuses(each)]
         self._kinds = deque(kinds[:_MOST_KINDS], _MOST_KINDS)
-        with self._queue.opening():
+        with self._queue.sessions.opening():
             session = self._connect(tuple(self._kinds), calling_ae)
         self._session = session
         self._queue.opened(session)
@@ -145,13 +144,15 @@ class Courier(threading.Thread):
         session, self._session = self._session, None
         if session:
             session.end()
-            self._queue.closed()
+            self._queue.sessions.closed()
 
 
-def _refused(kind: Kind) -> Outcome:
+def _refused(kind: Kind, *, asked: bool) -> Outcome:
+    """What a destination does not accept is held; `asked` if it was asked now, and so is at work."""
     sop_class, syntax = kind
     return Outcome(
         Verdict.PERMANENT,
-        f"the destination does not accept SOP class {sop_class} with transfer syntax {syntax}",
-        "Have it configured there; then run `appliance queue retry`.",
+        "the destination does not accept this SOP class with this transfer syntax",
+        f"Have {sop_class} with {syntax} configured there; then run `appliance queue retry`.",
+        ours=not asked,
     )

@@ -23,7 +23,7 @@ class Verdict(Enum):
 class Outcome:
     """The verdict on one instance. `reason` and `advice` hold our words only, never the peer's.
 
-    `ours`: the fault lies with the object here, and says nothing of the destination.
+    `ours`: it was decided here, and says nothing of how the destination is.
     """
 
     verdict: Verdict

@@ -11,28 +11,23 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from appliance.base import catalogue, limits
-from appliance.base.errors import ApplianceError, DiskError, UpstreamError
+from appliance.base.errors import ApplianceError, DiskError
 from appliance.base.events import Event
 from appliance.base.throttle import Throttle
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.session import Kind, Session
+from appliance.delivery.sessions import Sessions
 from appliance.host.log import log
 from appliance.routing.retry import CLOSED, Backoff, Breaker, Circuit
 from appliance.vault.deliveries import Lease, Queue
 from appliance.vault.ledger import Ledger
 
 _DISK_PAUSE = 5.0  # seconds until the ledger is tried again
-_ANY = 1 << 30
 _random = random.SystemRandom()
-
-
-class Crowded(UpstreamError):
-    """The destination takes no further association while others are open."""
 
 
 class DestinationQueue:
@@ -62,11 +57,7 @@ class DestinationQueue:
         self._refusals: dict[Kind, float] = {}
         self._throttle = Throttle()
         self._unwritten: deque[Callable[[], object]] = deque()
-        self._door = threading.Lock()  # held by the courier that opens a session
-        self._opening = 0  # couriers that open one, or wait at the door
-        self._open = 0
-        self._most_open = _ANY  # how many it takes at a time, found out by trying
-        self._most_until = 0.0
+        self.sessions = Sessions(name, self._condition)
 
     # For whoever feeds and steers the queue
 
@@ -128,9 +119,9 @@ class DestinationQueue:
         with self._condition:
             while not self._stopping:
                 try:
-                    leases, wait = self._lease() if linger is not None or self._may_open() else ([], None)
+                    leases, wait = self._lease() if linger is not None or self.sessions.may_open() else ([], None)
                 except DiskError as error:
-                    log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+                    self._say(catalogue.DISK_REFUSED, error.message, error.fix)
                     leases, wait = [], _DISK_PAUSE
                 except Exception as error:  # noqa: BLE001, a courier must not end
                     log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="the queue")
@@ -139,44 +130,11 @@ class DestinationQueue:
                     return leases
                 if until is not None:
                     left = until - time.monotonic()
-                    if left <= 0 or self._opening:
+                    if left <= 0 or self.sessions.wanted:
                         return []
                     wait = left if wait is None else min(wait, left)
                 self._condition.wait(wait)
         return None
-
-    @contextmanager
-    def opening(self) -> Iterator[None]:
-        """Around the opening of a session, one at a time. One that fails while others are open tells how many the
-        destination takes, not that it is down: that is kept in mind for a while, and `Crowded` raised."""
-        with self._condition:
-            self._opening += 1
-            self._condition.notify_all()
-        try:
-            with self._door:
-                yield
-                with self._condition:
-                    self._open += 1
-        except UpstreamError as error:
-            with self._condition:
-                crowded = self._open
-                if crowded:
-                    self._most_open = crowded
-                    self._most_until = time.monotonic() + limits.DELIVERY_REFUSAL.default
-            if not crowded:
-                raise
-            log(catalogue.DESTINATION_CROWDED, destination=self.name, count=crowded, reason=error.message)
-            raise Crowded(error.message, fix=error.fix) from None
-        finally:
-            with self._condition:
-                self._opening -= 1
-                self._condition.notify_all()
-
-    def closed(self) -> None:
-        """A session that was opened is over."""
-        with self._condition:
-            self._open -= 1
-            self._condition.notify_all()
 
     def opened(self, session: Session) -> None:
         """A session was opened: remember what the destination takes."""
@@ -222,8 +180,7 @@ class DestinationQueue:
             due = self._now() + self._backoff.delay(lease.attempts, self._draw())
             self._write(lambda: self._ledger.retry(lease.object_id, self.name, due, reason))
         if outcome.ours:
-            with self._condition:
-                self._breaker = self._breaker.abandoned(time.monotonic())
+            self.abandoned()
         elif outcome.verdict is Verdict.PERMANENT:
             self.succeeded()
         else:
@@ -234,6 +191,12 @@ class DestinationQueue:
         """The destination itself failed us."""
         self._break(error.message, error.fix, stumbled=False)
         self._on_change()
+
+    def abandoned(self) -> None:
+        """What was tried ended without a word of the destination."""
+        with self._condition:
+            self._breaker = self._breaker.abandoned(time.monotonic())
+            self._condition.notify_all()
 
     def give_back(self, leases: Collection[Lease]) -> None:
         """These were not tried."""
@@ -258,10 +221,6 @@ class DestinationQueue:
         """The destination refused this kind, and again on a new association."""
         with self._condition:
             self._refusals[kind] = time.monotonic() + limits.DELIVERY_REFUSAL.default
-
-    def _may_open(self) -> bool:
-        """Whether one more session may be opened, as far as is known."""
-        return self._open + self._opening < self._most_open or time.monotonic() > self._most_until
 
     def _lease(self) -> tuple[list[Lease], float | None]:
         """Leases, or the seconds to wait for some (None: until woken)."""
@@ -315,10 +274,14 @@ class DestinationQueue:
             try:
                 self._settle()
             except DiskError as error:
-                log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+                self._say(catalogue.DISK_REFUSED, error.message, error.fix)
 
     def _settle(self) -> None:
-        """Write what is not written yet, in order."""
+        """Write what is not written yet, in order. What the medium refuses stays to be written."""
         while self._unwritten:
-            self._unwritten[0]()
-            self._unwritten.popleft()
+            change = self._unwritten.popleft()
+            try:
+                change()
+            except DiskError:
+                self._unwritten.appendleft(change)
+                raise

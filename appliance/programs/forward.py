@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.base import catalogue
-from appliance.base.errors import ConfigError
+from appliance.base.errors import ConfigError, DiskError
 from appliance.config.model import Config
 from appliance.delivery.adoption import Adopter, route
 from appliance.delivery.control import Control, Request, control_socket
@@ -27,7 +27,7 @@ from appliance.host.snapshot import Reporter
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import Identity, parse_identity
 from appliance.vault.adoption import Adoption
-from appliance.vault.deliveries import Queue
+from appliance.vault.deliveries import Held, Queue
 from appliance.vault.layout import StateLayout
 from appliance.vault.objects import Objects
 from appliance.vault.recovery import open_ledger, recover
@@ -132,7 +132,10 @@ class Forward:
         due = _AT_MOST_EVERY if self._changed else _HEARTBEAT
         if since >= due:
             self._reported, self._changed, due, since = time.monotonic(), False, _HEARTBEAT, 0.0
-            self._reporter.send(self._state())
+            try:
+                self._reporter.send(self._state())
+            except DiskError as error:
+                log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
             if all(thread.is_alive() for thread in self._couriers) and self._adopter.is_alive():
                 notify.beat()
         return due - since
@@ -187,18 +190,19 @@ class Forward:
         return self._state()
 
     def _on_held(self, request: Request) -> dict[str, Any]:
-        held = self._ledger.held(self._named(request))
+        return {"held": [self._held(each) for each in self._ledger.held(self._named(request))]}
+
+    def _held(self, held: Held) -> dict[str, Any]:
+        record = self._ledger.record(held.object_id)
         return {
-            "held": [
-                {
-                    "object": each.object_id,
-                    "destination": each.destination,
-                    "reason": each.error,
-                    "received": each.received,
-                    "attempts": each.attempts,
-                }
-                for each in held
-            ]
+            "object": held.object_id,
+            "destination": held.destination,
+            "reason": held.error,
+            "received": held.received,
+            "attempts": held.attempts,
+            "peer": record.peer if record else "",
+            "sop_class": record.sop_class if record else "",
+            "transfer_syntax": record.transfer_syntax if record else "",
         }
 
     def _on_retry(self, request: Request) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """How fast sealed objects reach storescp: `python -m tests.delivery.measure [--couriers N]`. Not a test.
 
-For each load: DCMTK's storescu from plain files in cleartext with TCP_NODELAY, then our couriers from the sealed vault in
-cleartext and over mutual TLS, to the same storescp. Its files go to /dev/shm or are ignored, so the medium that counts is
-the one that we read from.
+For each load: DCMTK's storescu from plain files in cleartext with TCP_NODELAY, then our couriers from the sealed vault
+in cleartext and over mutual TLS, to the same storescp, which drops what it gets.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from appliance.vault.adoption import Adoption
 from appliance.vault.deliveries import Queue
 from appliance.vault.ledger import Ledger
 from appliance.vault.objects import Objects
-
 from tests.delivery.upstream import Authority, StoreScp, tls_options, until
 from tests.delivery.vaults import CT, EXPLICIT, State
 
@@ -44,13 +42,14 @@ def storescu(upstream: StoreScp, files: Path) -> float:
     return time.monotonic() - begin
 
 
-def couriers(state: State, ids: list[str], entry: dict[str, str], count: int) -> tuple[float, float]:
-    """Seconds, and CPU seconds of ours, that `count` couriers need for adopted objects."""
+def couriers(state: State, ids: list[str], entry: dict[str, str], count: int) -> str:
+    """Time, and CPU time of ours, that `count` couriers need for adopted objects."""
     objects, ledger = Objects(state.layout), Ledger(state.layout.ledger)
     name = entry["name"]
     with ledger.transaction() as sqlite:  # owe all of them to this destination
         sqlite.execute(
-            "INSERT INTO delivery (object, destination, state, since, due) SELECT id, ?, 'waiting', 0, 0 FROM object", (name,)
+            "INSERT INTO delivery (object, destination, state, since, due) SELECT id, ?, 'waiting', 0, 0 FROM object",
+            (name,),
         )
     queue = DestinationQueue(name, ledger)
     destination = Destination.model_validate({"kind": "dimse", "ae_title": "PACS", **entry})
@@ -66,7 +65,8 @@ def couriers(state: State, ids: list[str], entry: dict[str, str], count: int) ->
     for courier in staff:
         courier.join()
     ledger.close()
-    return took, after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+    cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+    return f"{took:.2f} s, {cpu:.2f} s of CPU"
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def main() -> None:
             with StoreScp(root / "a", ("+xa", *common)) as upstream:
                 print(f"{load}: storescu, plain files, cleartext: {storescu(upstream, plain):.2f} s")
                 entry = {"name": "plain", "address": f"localhost:{upstream.port}", "tls": "never"}
-                print(f"{load}: ours, sealed, cleartext: {'%.2f s, CPU %.2f s' % couriers(state, ids, entry, options.couriers)}")
+                print(f"{load}: ours, sealed, cleartext: {couriers(state, ids, entry, options.couriers)}")
             with StoreScp(root / "b", (*tls_options(authority, theirs), *common)) as upstream:
                 entry = {
                     "name": "tls",
@@ -106,7 +106,7 @@ def main() -> None:
                     "certificate": str(ours.certificate),
                     "key": str(ours.key),
                 }
-                print(f"{load}: ours, sealed, mutual TLS: {'%.2f s, CPU %.2f s' % couriers(state, ids, entry, options.couriers)}")
+                print(f"{load}: ours, sealed, mutual TLS: {couriers(state, ids, entry, options.couriers)}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from appliance.vault.deliveries import Queue
 from appliance.vault.ledger import Ledger
 from appliance.vault.objects import Objects
 from tests.delivery.test_dimse import pynetdicom_scp
-from tests.delivery.upstream import StoreScp, free_port, until
+from tests.delivery.upstream import Authority, StoreScp, free_port, tls_options, until
 from tests.delivery.vaults import CT, EXPLICIT, J2K, MR, State
 
 QUICK = Backoff(0.02, 0.1)
@@ -286,3 +286,41 @@ def test_an_idle_association_makes_room_for_who_waits(office: Office, tmp_path: 
         office.serve("pacs", upstream.port, couriers=2)
         office.put(20)
         until(lambda: office.counts().delivered == 20, seconds=2)
+
+
+@pytest.mark.parametrize("fault", ["--refuse", "--abort-after", "--abort-during"])
+def test_an_upstream_that_refuses_or_aborts_gets_all_when_it_is_well_again(
+    office: Office, tmp_path: Path, fault: str
+) -> None:
+    upstream = StoreScp(tmp_path / "upstream", options=("+xa", "--fork")).start(fault)
+    try:
+        queue = office.serve("pacs", upstream.port, couriers=1)
+        office.put(5, pixels=100_000)
+        until(lambda: queue.snapshot(office.counts())["failures"] >= 2)
+        assert office.counts().delivered == 0
+        assert office.counts().held == 0
+        upstream.stop()
+        upstream.start()
+        until(lambda: office.counts().delivered == 5)
+        assert upstream.received() == office.state.sent
+    finally:
+        upstream.stop()
+
+
+def test_a_wrong_certificate_fails_the_destination_until_it_is_replaced(office: Office, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "pki")
+    ours, wrong, right = authority.issue("edge"), authority.issue("wrong", host="x.example"), authority.issue("pacs")
+    upstream = StoreScp(tmp_path / "upstream", (*tls_options(authority, wrong), "--fork")).start()
+    try:
+        entry = {"ca": authority.certificate, "certificate": ours.certificate, "key": ours.key, "tls": "required"}
+        queue = office.serve("pacs", upstream.port, **entry)
+        office.put(5)
+        until(lambda: queue.snapshot(office.counts())["failures"] >= 2)
+        assert "certificate of 127.0.0.1" in queue.snapshot(office.counts())["error"]
+        upstream.stop()
+        upstream.options = (*tls_options(authority, right), "--fork")
+        upstream.start()
+        until(lambda: office.counts().delivered == 5)
+        assert upstream.received() == office.state.sent
+    finally:
+        upstream.stop()

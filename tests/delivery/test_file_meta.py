@@ -47,10 +47,10 @@ def test_the_uids_and_the_start_of_the_data_set_are_found(behind: bytes) -> None
         assert meta.data_set_offset == len(HEAD)
 
 
-@pytest.mark.parametrize("length", [*range(len(HEAD))])
-def test_cut_off_anywhere_it_is_refused(length: int) -> None:
-    with pytest.raises(NotPart10):
-        parse_file_meta(HEAD[:length])
+def test_cut_off_anywhere_it_is_refused() -> None:
+    for length in range(len(HEAD)):
+        with pytest.raises(NotPart10):
+            parse_file_meta(HEAD[:length])
 
 
 @given(st.binary(max_size=64), st.integers(0, len(HEAD)))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from appliance.delivery.file_meta import NotPart10
+from appliance.delivery.source import Source
+from appliance.seal.errors import NoIdentityMatches, PayloadTruncated, SealError
+from appliance.seal.keys import generate_identity
+from tests.delivery.vaults import CT, EXPLICIT, MR, State
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path)
+
+
+def pieces(state: State, object_id: str) -> list[tuple[bytes, bool]]:
+    with state.layout.incoming_file(object_id).open("rb") as file:
+        source = Source(file, [state.identity], (CT, EXPLICIT))
+        return [(bytes(piece), last) for piece, last in source.data_set()]
+
+
+# Around the end of a 64 KiB chunk, whose first part is the File Meta Information.
+@pytest.mark.parametrize("size", [0, 1, 2, 1000, 65000, *range(65152, 65168), 65536, 131072, 200_001])
+def test_the_data_set_comes_whole_with_one_last_piece(state: State, size: int) -> None:
+    content = bytes(index % 251 for index in range(size))
+    got = pieces(state, state.put(content))
+    assert b"".join(piece for piece, _ in got) == content
+    assert [last for _, last in got] == [False] * (len(got) - 1) + [True]
+
+
+def test_the_uids_are_those_of_the_file(state: State) -> None:
+    object_id = state.put(uid="1.2.3.4")
+    with state.layout.incoming_file(object_id).open("rb") as file:
+        meta = Source(file, [state.identity], (CT, EXPLICIT)).meta
+    assert (meta.sop_class, meta.sop_instance, meta.transfer_syntax) == (CT, "1.2.3.4", EXPLICIT)
+
+
+def test_another_class_than_the_ledger_says_is_damage(state: State) -> None:
+    object_id = state.put()
+    with state.layout.incoming_file(object_id).open("rb") as file, pytest.raises(NotPart10, match="contradicts"):
+        Source(file, [state.identity], (MR, EXPLICIT))
+
+
+def test_another_identity_opens_nothing(state: State) -> None:
+    object_id = state.put()
+    with state.layout.incoming_file(object_id).open("rb") as file, pytest.raises(NoIdentityMatches):
+        Source(file, [generate_identity("classical")], (CT, EXPLICIT))
+
+
+@pytest.mark.parametrize("cut", [1, 100, 65552, 100_000])
+def test_a_cut_object_never_gives_a_last_piece(state: State, cut: int) -> None:
+    object_id = state.put(bytes(200_000))
+    path = state.layout.incoming_file(object_id)
+    path.write_bytes(path.read_bytes()[:-cut])
+    given: list[bool] = []
+    with path.open("rb") as file, pytest.raises((SealError, PayloadTruncated)):
+        given.extend(last for _, last in Source(file, [state.identity], (CT, EXPLICIT)).data_set())
+    assert not any(given)

@@ -1,0 +1,325 @@
+"""The sensor as a program, and the same engine on a file: `appliance program sensor`, `appliance sensor --pcap`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.cli.main import run as appliance
+from appliance.host.alerts import read_alerts
+from appliance.host.snapshot import Collector
+from tests.capture.lab import Wire, needs, needs_root, wire
+from tests.capture.test_pcap_file import classic
+from tests.inspection.scene import CONFIG
+from tests.inspection.test_engine import recorded
+from tests.inspection.wire import associate
+
+FORBIDDEN = ("watchdog", "sqlite_utils", "prometheus_client", "pydicom", "pynetdicom", "numpy")
+
+IMPORTS = """
+import sys, time
+begun = time.perf_counter()
+import appliance.programs.sensor
+took = time.perf_counter() - begun
+early = set(sys.modules)
+from appliance.capture.scapy_socket import ScapySocket
+from appliance.capture.pcap_file import PcapFile
+for use in (lambda: ScapySocket("nosuch0"), lambda: PcapFile(__import__("pathlib").Path(sys.argv[1]))):
+    try:
+        use()
+    except Exception as error:
+        assert type(error).__module__.startswith("appliance"), error
+import json
+print(json.dumps([took, "scapy" in early, "scapy" in sys.modules, "scapy.all" in sys.modules,
+                  [name for name in sys.argv[2:] if name in sys.modules]]))
+"""
+
+
+def test_it_loads_little_and_nothing_that_scapys_licence_forbids(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IMPORTS, str(tmp_path / "none"), *FORBIDDEN]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    took, scapy_at_start, scapy_in_use, all_of_it, loaded = json.loads(done.stdout)
+    assert loaded == []
+    assert not scapy_at_start  # only where there is no ring, or a file to read
+    assert scapy_in_use
+    assert not all_of_it
+    assert took < 5
+
+
+# A live program
+
+
+def configuration(root: Path, lab: Wire, calling: str = "CT1", decoy: str = "ARCHIVE") -> Path:
+    text = f"""
+[appliance]
+ae_title = "EDGE01"
+state_dir = "{root / "state"}"
+runtime_dir = "{root / "run"}"
+
+[receive]
+listen_plain = ["{lab.near_ip}:11113"]
+
+[[peer]]
+name = "CT"
+ae_titles = ["{calling}"]
+addresses = ["{lab.far_ip}"]
+tls = "allowed"
+
+[vault]
+recipients = ["age1{"q" * 58}"]
+
+[sensor]
+interface = "{lab.near}"
+decoy_ae = "{decoy}"
+"""
+    path = root / "appliance.toml"
+    path.write_text(text)
+    return path
+
+
+class Program:
+    """The sensor in a process of its own, with a panel that listens and a service manager that is told."""
+
+    def __init__(self, root: Path, config: Path) -> None:
+        (root / "run").mkdir()
+        self.collector = Collector(root / "run")
+        self.collector.socket.settimeout(5)
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager.bind(str(root / "notify"))
+        self.manager.settimeout(20)
+        self.log = root / "log"
+        self.alerts = root / "state" / "alerts" / "sensor.jsonl"
+        command = [sys.executable, "-m", "appliance", "program", "sensor", "--config", str(config)]
+        environment = {**os.environ, "NOTIFY_SOCKET": str(root / "notify"), "PYTHONWARNINGS": "error"}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stderr=log, env=environment)
+
+    def ready(self) -> str:
+        while True:
+            said = self.manager.recv(4096).decode()
+            if said.startswith("READY=1"):
+                return said
+
+    def snapshot(self) -> dict[str, Any]:
+        received = self.collector.receive()
+        assert received is not None
+        return received[1]
+
+    def wait(self, until: Callable[[], bool]) -> bool:
+        end = time.monotonic() + 5
+        while not until() and time.monotonic() < end:
+            time.sleep(0.02)
+        return until()
+
+    def rules(self) -> list[str]:
+        return [record["alert"]["signature_id"] for record in read_alerts(self.alerts)]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.collector.close()
+        self.manager.close()
+
+
+@pytest.fixture
+def lab() -> Iterator[Wire]:
+    with wire(8) as made:
+        yield made
+
+
+@pytest.fixture
+def start(tmp_path: Path, lab: Wire) -> Iterator[Callable[[], Program]]:
+    programs: list[Program] = []
+
+    def begin() -> Program:
+        programs.append(Program(tmp_path, configuration(tmp_path, lab)))
+        return programs[-1]
+
+    yield begin
+    for each in programs:
+        each.close()
+
+
+TALK = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 11113), 5) as talk:
+    talk.sendall(bytes.fromhex(sys.argv[2]))
+    talk.recv(1)
+"""
+
+
+@pytest.fixture
+def server(lab: Wire) -> Iterator[None]:
+    """Accepts connections and closes them when something came."""
+    code = (
+        "import socket, sys\n"
+        "server = socket.create_server((sys.argv[1], 11113))\n"
+        "while True:\n"
+        "    talk, _ = server.accept()\n"
+        "    talk.recv(4096)\n"
+        "    talk.close()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, lab.near_ip])
+    for _ in range(200):
+        try:
+            socket.create_connection((lab.near_ip, 11113), 0.2).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield
+    process.kill()
+    process.wait()
+
+
+@needs_root
+@needs("ip")
+def test_a_stranger_is_logged_recorded_and_reported(start: Callable[[], Program], lab: Wire, server: None) -> None:
+    program = start()
+    assert f"watching {lab.near} through a TPACKET_V3 ring" in program.ready()
+    lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"ROGUE").hex(), check=True)
+    assert program.wait(lambda: "D01" in program.rules())
+    assert program.alerts.stat().st_mode & 0o777 == 0o640
+    assert program.wait(lambda: "ALERT" in program.log.read_text())
+    line = next(line for line in program.log.read_text().splitlines() if "ALERT" in line)
+    assert f'D01 unknown calling AE title: {lab.far_ip} to {lab.near_ip} port 11113, calling "ROGUE"' in line
+    said = program.snapshot()
+    while not said["alerts"]:
+        said = program.snapshot()
+    assert (said["program"], said["interface"], said["dropped_packets"], said["faults"]) == ("sensor", lab.near, 0, 0)
+    assert said["associations"] == 1
+    assert said["packets"] > 5
+
+
+@needs_root
+@needs("ip")
+def test_a_reload_changes_the_registry_and_a_bad_file_does_not(
+    start: Callable[[], Program], lab: Wire, server: None, tmp_path: Path
+) -> None:
+    program = start()
+    program.ready()
+    path = configuration(tmp_path, lab, calling="ROGUE")
+    program.process.send_signal(signal.SIGHUP)
+    assert program.wait(lambda: "CONFIG-LOADED" in program.log.read_text())
+    lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"ROGUE").hex(), check=True)
+    path.write_text("[appliance]\nae_titel = 1\n")
+    program.process.send_signal(signal.SIGHUP)
+    assert program.wait(lambda: "CONFIG-REJECTED" in program.log.read_text())
+    lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"OTHER").hex(), check=True)
+    assert program.wait(lambda: bool(program.rules()))
+    assert program.rules() == ["D01"]
+
+
+@needs_root
+@needs("ip")
+def test_it_stops_when_told_and_says_so(start: Callable[[], Program]) -> None:
+    program = start()
+    program.ready()
+    begun = time.monotonic()
+    program.process.send_signal(signal.SIGTERM)
+    assert program.process.wait(5) == 0
+    assert time.monotonic() - begun < 2
+    assert "STOPPED" in program.log.read_text()
+    said = program.snapshot()
+    while not said.get("stopped"):
+        said = program.snapshot()
+
+
+@needs_root
+@needs("ip", "setpriv")
+def test_without_the_capability_it_says_how_to_give_it(tmp_path: Path, lab: Wire) -> None:
+    config = configuration(tmp_path, lab)
+    command = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+    command += [sys.executable, "-m", "appliance", "program", "sensor", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 77
+    assert "CAP_NET_RAW" in done.stderr
+    assert "AmbientCapabilities=CAP_NET_RAW" in done.stderr
+
+
+# The same engine on a file
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "appliance.toml"
+    path.write_text(CONFIG.replace("RECIPIENT", "age1" + "q" * 58))
+    return path
+
+
+@pytest.fixture
+def pcap(tmp_path: Path) -> Path:
+    path = tmp_path / "strange.pcap"
+    packets = recorded() + recorded("10.20.0.99", "10.20.0.50")
+    path.write_bytes(classic([(now, bytes(data), length) for now, data, length, _ in packets]))
+    return path
+
+
+def test_a_capture_is_read_into_lines(pcap: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert appliance(["sensor", "--pcap", str(pcap), "--config", str(config), "--json"]) == 0
+    *alerts, stats = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {each["alert"]["signature_id"] for each in alerts} == {"D02", "D03", "D11"}
+    assert {each["in_iface"] for each in alerts} == {"strange.pcap"}
+    assert stats["event_type"] == "stats"
+    assert (stats["stats"]["associations"], stats["stats"]["commands"], stats["stats"]["blind"]) == (2, 8, 0)
+
+
+def test_a_capture_is_shown_as_a_table(pcap: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert appliance(["sensor", "--pcap", str(pcap), "--config", str(config)]) == 0
+    shown = capsys.readouterr().out
+    for word in ("D03 high", "10.20.0.99", "10.20.0.50 port 104", "2 associations", "8 commands", "inspected"):
+        assert word in " ".join(shown.split())
+
+
+def test_a_quiet_capture_says_so(tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "quiet.pcap"
+    path.write_bytes(classic([(now, bytes(data), length) for now, data, length, _ in recorded()]))
+    assert appliance(["sensor", "--pcap", str(path), "--config", str(config)]) == 0
+    assert "No alerts." in capsys.readouterr().out
+
+
+def test_our_own_address_in_a_capture_can_be_said(pcap: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text().replace('"10.20.0.2:104"', '"[::]:104"'))
+    found = []
+    for more in ([], ["--own-address", "10.20.0.2"]):
+        assert appliance(["sensor", "--pcap", str(pcap), "--config", str(config), "--json", *more]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        found.append({each["alert"]["signature_id"] for each in lines if each["event_type"] == "alert"})
+    assert found == [{"D03"}, {"D02", "D03", "D11"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        ([], 70, "appliance run"),
+        (["--pcap", "missing.pcap"], 65, "missing.pcap"),
+        (["--pcap", "PCAP", "--own-address", "x"], 2, "no IP address"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    arguments: list[str], status: int, words: str, pcap: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(pcap) if each == "PCAP" else each for each in arguments]
+    assert appliance(["sensor", *arguments, "--config", str(config)]) == status
+    assert words in capsys.readouterr().err
+
+
+def test_no_capture_of_bulk_data_is_too_long(tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten thousand packets are read at a rate that a person can wait for."""
+    packets = recorded()
+    path = tmp_path / "long.pcap"
+    path.write_bytes(classic([(now, bytes(data), length) for now, data, length, _ in packets] * 200))
+    begun = time.process_time()
+    assert appliance(["sensor", "--pcap", str(path), "--config", str(config), "--json"]) == 0
+    count = json.loads(capsys.readouterr().out.splitlines()[-1])["stats"]["packets"]
+    assert count == len(packets) * 200
+    assert (time.process_time() - begun) / count < 0.0005
