@@ -45,6 +45,7 @@ COMMANDS = {
     "check": Entry("appliance.cli.check", "Check the configuration and how safe it is."),
     "run": Entry("appliance.cli.run", "Run all programs here, until Ctrl-C."),
     "status": Entry("appliance.cli.status", "Show what works, what does not, and what to do."),
+    "queue": Entry("appliance.cli.queue", "Show what waits and what is held; try it again."),
     "alerts": Entry("appliance.cli.alerts", "Show what the sensor raised."),
     "sensor": Entry("appliance.cli.sensor", "Watch an interface or read a pcap."),
     "open": Entry("appliance.cli.open", "Open a sealed object into a DICOM file."),

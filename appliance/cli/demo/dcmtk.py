@@ -88,11 +88,12 @@ class Upstream:
         self.port = port
         self._party = party
         self._process: subprocess.Popen[bytes] | None = None
+        self.options: tuple[str, ...] = ("+xa", "-pm")
         directory.mkdir(exist_ok=True)
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        command = ["storescp", "-q", "-aet", "PACS", "+B", "+xa", "-pm", "--fork", "-od", str(self.directory)]
+        command = ["storescp", "-q", "-aet", "PACS", "+B", "--fork", "-od", str(self.directory), *self.options]
         if self._party:
             party = self._party
             command += ["+tls", str(party.key), str(party.certificate), "+cf", str(party.ca)]
