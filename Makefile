@@ -14,8 +14,7 @@ demo: ## a study travels from a modality to a PACS, sealed in between; strangers
 
 test: ## check, then the whole test suite
 	@.ci/setup --if-needed
-	@.ci/check --without-units
-	@.venv/bin/pytest -n auto $(ARGS)
+	@.ci/test $(ARGS)
 
 check: ## lint, format, types, layering, unit files: before a commit
 	@.ci/setup --if-needed

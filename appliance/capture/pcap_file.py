@@ -28,10 +28,13 @@ class PcapFile:
         from scapy.utils import RawPcapReader
 
         try:
-            self._reader = RawPcapReader(str(path))
-        except FileNotFoundError:
-            raise PcapUnreadable(f"there is no file {path}") from None
+            self._file = path.open("rb")
+        except OSError as error:
+            raise PcapUnreadable(f"cannot open {path}: {error.strerror}") from None
+        try:
+            self._reader = RawPcapReader(self._file)
         except (OSError, EOFError, Scapy_Exception):
+            self._file.close()
             raise PcapUnreadable(f"{path} is no pcap or pcapng file", fix="Capture with `tcpdump -w`.") from None
         self._size = path.stat().st_size
         self._linktype = getattr(self._reader, "linktype", None)
@@ -59,16 +62,12 @@ class PcapFile:
     @property
     def progress(self) -> float:
         """How much of the file was read, 0 to 1."""
-        try:
-            file = self._reader.f
-            place = file.fileobj.tell() if hasattr(file, "fileobj") else file.tell()
-        except (OSError, ValueError):
-            return 0.0
-        return float(min(1.0, place / self._size)) if self._size else 1.0
+        return min(1.0, self._file.tell() / self._size) if self._size else 1.0
 
     def close(self) -> None:
         """Release the file."""
         self._reader.close()
+        self._file.close()
 
 
 def _as_ethernet(data: bytes, linktype: int | None) -> bytes | None:

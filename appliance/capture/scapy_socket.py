@@ -4,6 +4,7 @@ loses packets early. It says so, and counts them.
 
 from __future__ import annotations
 
+import logging
 import select
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ class ScapySocket:
         from scapy.error import Scapy_Exception
 
         conf.bufsize = _BUFFER
+        logging.getLogger("scapy").setLevel(logging.ERROR)  # it has words of its own for loopback
         self._interface = interface
         packet_socket.open_socket(interface).close()  # our words for a missing capability
         try:
@@ -33,7 +35,7 @@ class ScapySocket:
             self._source = L2ListenSocket(iface=interface, promisc=not loopback)
             if loopback:
                 self._source.ins.setsockopt(packet_socket.SOL_PACKET, packet_socket.IGNORE_OUTGOING, 1)
-        except (OSError, Scapy_Exception) as error:
+        except (OSError, ValueError, Scapy_Exception) as error:
             raise CaptureFailed(f"cannot watch {interface}: {error}", fix="Is it there and up (ip link)?") from None
         self._down = False
 

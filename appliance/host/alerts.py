@@ -28,6 +28,7 @@ class AlertLog:
         self._max_bytes = max_bytes
         self._keep = keep
         self._descriptor = -1
+        self._torn = False  # the last line was cut short, by a full disk or a crash
         try:
             self._open()
         except OSError as error:
@@ -44,8 +45,11 @@ class AlertLog:
             size = os.fstat(self._descriptor).st_size
             if size and size + len(line) > self._max_bytes:
                 self._rotate()
-            if os.write(self._descriptor, line) < len(line):
-                os.write(self._descriptor, b"\n")  # the disk filled up: what comes next begins on its own line
+            if self._torn:
+                line = b"\n" + line
+            written = os.write(self._descriptor, line)
+            self._torn = 0 < written < len(line) or (self._torn and not written)
+            if written < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise DiskError(
@@ -54,8 +58,10 @@ class AlertLog:
 
     def _open(self) -> None:
         self.close()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self._path, flags, _MODE)
+        size = os.fstat(self._descriptor).st_size
+        self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
     def _current(self) -> bool:
         """Whether our descriptor still is the newest file."""

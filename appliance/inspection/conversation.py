@@ -53,7 +53,18 @@ class Trust(Enum):
 class Conversation:
     """One association. Walks call it, it reports to the rules."""
 
-    __slots__ = ("_accept", "_answer", "_ended", "_incomplete", "_released", "_request", "flow", "report", "statistics")
+    __slots__ = (
+        "_accept",
+        "_answer",
+        "_ended",
+        "_incomplete",
+        "_released",
+        "_request",
+        "_times",
+        "flow",
+        "report",
+        "statistics",
+    )
 
     def __init__(self, flow: Flow, witness: Witness) -> None:
         self.flow = flow
@@ -65,6 +76,7 @@ class Conversation:
         self._incomplete = flow.joined  # a part was not seen that would show the state
         self._released: set[bool] = set()
         self._ended = False
+        self._times: dict[str, int] = {}  # how often each departure from the standard was seen
 
     # What walks ask.
 
@@ -182,11 +194,13 @@ class Conversation:
 
     def malformed(self, what: str, from_client: bool) -> None:
         """Bytes that the standard does not allow."""
-        self.report(Malformed(self.flow, from_client, what))
+        if self._tells(what):
+            self.report(Malformed(self.flow, from_client, what))
 
     def oversized(self, pdu_type: int, length: int, limit: int, from_client: bool) -> None:
         """A PDU longer than its receiver takes, or than is ever inspected."""
-        self.report(Oversized(self.flow, from_client, pdu_type, length, limit))
+        if self._tells(f"oversized {pdu_type}"):
+            self.report(Oversized(self.flow, from_client, pdu_type, length, limit))
 
     def conflict(self, from_client: bool) -> None:
         """Bytes came twice and differed."""
@@ -211,9 +225,15 @@ class Conversation:
     def give_up(self, stream: Stream) -> None:
         """A walk searched a stream in vain. If nothing says that this is DICOM, it is left alone."""
         if self.flow.carries is Carries.UNKNOWN:
-            stream.shunt = EVERYTHING
+            stream.pass_by()
             if stream.other.shunt == EVERYTHING:
                 self.flow.carries = Carries.OTHER
 
     def _violation(self, from_client: bool, what: str) -> None:
-        self.report(OutOfState(self.flow, from_client, what))
+        if self._tells(what):
+            self.report(OutOfState(self.flow, from_client, what))
+
+    def _tells(self, what: str) -> bool:
+        """Whether to tell it this time: ever less often, so that a flood of faults costs little."""
+        times = self._times[what] = self._times.get(what, 0) + 1
+        return times < 8 or not times & (times - 1)

@@ -15,6 +15,7 @@ from appliance.inspection.memory import Memory
 from appliance.inspection.stream import EVERYTHING, Stream
 
 _SEQ = 0xFFFFFFFF
+_WINDOW = 1 << 24
 _LOOKS = 256  # flows looked at in one sweep
 
 
@@ -46,11 +47,14 @@ class FlowTable:
 
     def reopened(self, key: bytes, stream: Stream, seq: int) -> bool:
         """Whether a segment belongs to a new connection with the ports of `stream`'s. If so, the old flow is gone."""
+        ahead = (seq - stream.initial - stream.position) & _SEQ
         opening = self._openings.get(key)
-        if opening is None or opening[0] != seq or (stream.initial + stream.position) & _SEQ == seq:
-            return False
-        self.remove(stream.flow)
-        return True
+        opened = opening is not None and opening[0] == seq and ahead != 0
+        # Where nothing is looked at any more, numbers far off are enough: its SYN may have been lost.
+        far = stream.shunt == EVERYTHING and _WINDOW < ahead < _SEQ - _WINDOW
+        if opened or far:
+            self.remove(stream.flow)
+        return opened or far
 
     def open(self, key: bytes, seq: int, ack: int | None, now: float, macs: bytes, vlans: tuple[int, ...]) -> Stream:
         """Make the flow to which the first data segment, sent with `key`, belongs. Gives the sender's stream."""
@@ -83,7 +87,7 @@ class FlowTable:
             if stream is not None and stream.flow is flow:
                 del self.streams[key]
         for stream in (flow.client, flow.server):
-            stream.ignore()
+            stream.end()
         del flow.client.other, flow.server.other, flow.client.reader, flow.server.reader  # no cycles left behind
 
     def settle(self, now: float) -> None:

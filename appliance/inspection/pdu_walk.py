@@ -23,19 +23,11 @@ _PDV_HEADER = struct.Struct("!IBB")
 _LEAST_ASSOCIATE = 68
 _LONGEST_SHORT = 1024  # bytes; a PDU of fixed length that announces more is not gathered
 _LONGEST_WAIT = 65536
+_TLS_ALERT = 21
 
 # States: what the next byte belongs to.
 HEADER, CONTROL, PDV, COMMAND, DATA, WATCH, HUNT, WAIT = range(8)
-_PLACES = (
-    "PDU header",
-    "control PDU",
-    "PDV header",
-    "command set",
-    "data set",
-    "data set",
-    "PDU header",
-    "data set",
-)
+_PLACES = {HEADER: "PDU header", CONTROL: "control PDU", PDV: "PDV header", COMMAND: "command set"}
 
 
 class PduWalk:
@@ -97,7 +89,7 @@ class PduWalk:
         self._search.clear()
         was, self._state, self._sure = self._state, HUNT, False
         if was != HUNT:
-            self.conversation.blind(f"segments were lost in a {_PLACES[was]}")
+            self.conversation.blind(f"segments were lost in a {_PLACES.get(was, 'data set')}")
         self.other.resume()
 
     def conflict(self, offset: int) -> None:
@@ -171,6 +163,9 @@ class PduWalk:
             self.other.wake()
         if kind == P_DATA:
             self._data(length)
+        elif kind == _TLS_ALERT and not self.stream.from_client and not self._from:
+            self._clear()
+            self.stream.pass_by()  # a TLS server refuses a request in clear
         elif kind not in PDU_NAMES:
             self.conversation.malformed("a PDU of unknown type", self.stream.from_client)
             self._sure = False

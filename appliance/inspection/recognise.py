@@ -6,7 +6,7 @@ looks like nothing we know is left alone, while the other side is still judged b
 
 from __future__ import annotations
 
-from appliance.inspection.conversation import Conversation
+from appliance.inspection.conversation import P_DATA, Conversation
 from appliance.inspection.flow import Carries, Flow
 from appliance.inspection.observations import Conflict, Malformed
 from appliance.inspection.pdu_walk import PduWalk
@@ -16,6 +16,7 @@ from appliance.inspection.tls_reader import TlsReader
 from appliance.inspection.witness import Witness
 
 _ENOUGH = 78  # bytes: the fixed fields of an A-ASSOCIATE-RQ and its first item's header
+_TLS_ALERT = 21
 _TEXT = frozenset(range(0x20, 0x7F)) | {0}
 _FIRST_ITEMS = frozenset((0x10, 0x20, 0x21, 0x50))
 
@@ -25,6 +26,8 @@ def judge(data: bytes) -> Carries | None:
     kind, size = data[0], len(data)
     if kind == 22:
         return None if size < 6 else Carries.TLS if looks_like_tls(data) else Carries.OTHER
+    if kind == _TLS_ALERT:  # a TLS server that ends a connection on which no hello came
+        return None if size < 3 else Carries.TLS if data[1] == 3 and data[2] <= 4 else Carries.OTHER
     if not 1 <= kind <= 7:
         return Carries.OTHER
     if size < 10:
@@ -85,14 +88,15 @@ class Recognise:
             if 1 <= data[0] <= 7:
                 verdict = Carries.DICOM
         if verdict is Carries.OTHER and not flow.joined:
-            stream.shunt = EVERYTHING
+            stream.pass_by()
             if stream.other.shunt == EVERYTHING:
                 flow.carries = Carries.OTHER
             return
         if verdict is Carries.TLS:
             read_tls(flow, self._witness)
         else:
-            walk_pdus(flow, self._witness, stream, hunting=verdict is Carries.OTHER)
+            hunting = verdict is Carries.OTHER
+            walk_pdus(flow, self._witness, stream, hunting, midst=flow.joined and not hunting and data[0] >= P_DATA)
         stream.reader.feed(data, begin)
 
     def take(self) -> bytes:
@@ -116,10 +120,15 @@ class Recognise:
             self._witness.report(Conflict(flow, self._stream.from_client))
 
 
-def walk_pdus(flow: Flow, witness: Witness, sure: Stream, hunting: bool) -> None:
-    """Give both streams of a flow to walks. `sure` is the stream whose next byte begins a PDU, unless `hunting`."""
+def walk_pdus(flow: Flow, witness: Witness, sure: Stream, hunting: bool, midst: bool) -> None:
+    """Give both streams of a flow to walks. `sure` is the stream whose next byte begins a PDU, unless `hunting`.
+
+    `midst`: that PDU belongs to an association whose beginning was not seen.
+    """
     conversation = Conversation(flow, witness)
-    if not hunting:
+    if midst:
+        conversation.found()
+    elif not hunting:
         flow.carries = Carries.DICOM
     before = {}
     walks = []

@@ -206,10 +206,15 @@ class Stream:
         self.stored -= count
         self.memory.used -= count
 
-    def ignore(self) -> None:
-        """Look at nothing of this stream from now on, and keep nothing for it."""
+    def pass_by(self) -> None:
+        """Look at nothing of this stream from now on, unless its reader takes the shunt back."""
         self.shunt = EVERYTHING
+        self.release(self.held_bytes + sum(len(piece) for _, piece in self.pieces))
         self.held.clear()
         self.pieces.clear()
         self.held_bytes = 0
+
+    def end(self) -> None:
+        """The flow is over: keep nothing, whoever kept it."""
+        self.pass_by()
         self.release(self.stored)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from appliance.base import limits
 from appliance.inspection.observations import Blind, Conflict, HelloSeen, Malformed
-from appliance.inspection.stream import EVERYTHING, Reader, Stream
+from appliance.inspection.stream import Reader, Stream
 from appliance.inspection.tls_hello import CLIENT_HELLO, Hello, read_hello
 from appliance.inspection.witness import Witness
 
@@ -63,7 +63,7 @@ class TlsReader:
 
     def _done(self) -> None:
         self.take()
-        self._stream.shunt = EVERYTHING
+        self._stream.pass_by()
 
     def lost(self, count: int) -> None:
         """See `stream.Reader`."""

@@ -107,15 +107,21 @@ class Sensor:
         self._inspection.tick(time.time())
         if now - self._looked > _LOOK_AROUND:
             self._looked = now
-            threading.Thread(target=self._renew, args=(self._config,), daemon=True).start()
+            self._renew(self._config)
         counted = self._inspection.snapshot()
         if counted["packets"] != self._told.get("packets") or now - self._reported > _HEARTBEAT:
             self._report()
         notify.beat()
 
-    def _renew(self, config: Config) -> None:
-        """Look around again, in a thread of its own, for a resolver may take its time."""
-        self._inspection.registry = Registry.build(config, look_around(config))
+    def _renew(self, config: Config, path: Path | None = None) -> None:
+        """Look around and put a registry in force, in a thread of its own, for a resolver may take its time."""
+
+        def renew() -> None:
+            self._inspection.registry = Registry.build(config, look_around(config))
+            if path is not None:
+                log(catalogue.CONFIG_LOADED, detail=str(path))
+
+        threading.Thread(target=renew, daemon=True).start()
 
     def _report(self, **more: Any) -> None:
         self._reported = time.monotonic()
@@ -131,8 +137,7 @@ class Sensor:
             log(catalogue.CONFIG_REJECTED, detail=error.message)
             return
         self._config = config
-        self._inspection.registry = Registry.build(config, look_around(config))
-        log(catalogue.CONFIG_LOADED, detail=str(path))
+        self._renew(config, path)
 
 
 def _say(record: dict[str, Any]) -> None:

@@ -59,6 +59,22 @@ def test_what_the_state_allows_is_quiet(steps: tuple[tuple[str, bytes], ...]) ->
     assert rules(watching) == []
 
 
+def test_a_tls_server_that_refuses_a_request_in_clear_is_no_fault() -> None:
+    watching = engine()
+    Wire(watching, CT, OWN, 2762).open().client(RQ).server(b"\x15\x03\x03\0\2\2\x46").close()
+    assert rules(watching) == ["D15"]
+
+
+def test_a_flood_of_faults_is_told_ever_less_often() -> None:
+    watching = engine()
+    talk = Wire(watching, CT, OWN).association().client(ECHO * 1000 + RELEASE_RQ + ECHO * 1000)
+    watching.finish()
+    assert talk.engine.statistics.commands == 2000
+    first, last = watching.take_alerts()
+    assert (first["alert"]["signature_id"], first["alert"]["metadata"]["count"]) == ("D23", 1)
+    assert last["alert"]["metadata"]["count"] == 14  # 1 to 8, then 16, 32 … 512
+
+
 def test_a_flow_joined_midway_is_found_said_and_walked() -> None:
     watching = engine()
     talk = Wire(watching, CT, OWN)
@@ -68,6 +84,13 @@ def test_a_flow_joined_midway_is_found_said_and_walked() -> None:
     assert [(r["alert"]["signature_id"], r["alert"]["severity"]) for r in records] == [("D43", 3)]
     assert counted["commands"] >= 2
     assert counted["skipped"] == 0  # no answer was seen, so nothing was granted
+
+
+def test_a_flow_joined_at_a_header_is_said_as_well() -> None:
+    watching = engine()
+    Wire(watching, CT, OWN).client(store(5000)).server(ECHO)
+    assert evidence(watching.take_alerts(), "D43").startswith("an association was joined midway")
+    assert watching.snapshot()["commands"] == 2
 
 
 def test_a_flow_joined_at_its_request_knows_who_called() -> None:

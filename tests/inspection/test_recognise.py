@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from appliance.inspection.flow import Carries
 from appliance.inspection.recognise import judge
-from tests.inspection.scene import CT, OWN, STRANGER, engine, evidence, rules
+from tests.inspection.scene import CT, MR, OWN, STRANGER, engine, evidence, rules
 from tests.inspection.test_tls_hello import client_hello, server_hello
 from tests.inspection.wire import RELEASE_RQ, Wire, associate, item, p_data, pdu, pdv, reject, store
 
@@ -32,6 +32,8 @@ HTTP = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
         (b"\x01\0\xff\xff\xff\xff" + associate()[6:], Carries.DICOM),
         (client_hello(), Carries.TLS),
         (server_hello(), Carries.TLS),
+        (b"\x15\x03\x03\0\2\1\0", Carries.TLS),
+        (b"\x15\x01\0", Carries.OTHER),
         (HTTP, Carries.OTHER),
         (b"SSH-2.0-OpenSSH", Carries.OTHER),
         (b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08", Carries.OTHER),  # RDP
@@ -80,6 +82,14 @@ def test_other_protocols_are_left_alone() -> None:
     assert rules(watching) == []
 
 
+def test_a_new_connection_on_ports_that_carried_something_else_is_seen_without_its_syn() -> None:
+    watching = engine()
+    Wire(watching, CT, OWN, 80).open().client(HTTP).server(bytes(100))
+    again = Wire(watching, CT, OWN, 80, client_isn=1 << 30, server_isn=1 << 31)
+    again.client(associate(calling=b"ROGUE"))
+    assert "D01" in rules(watching)
+
+
 def test_a_server_that_speaks_dicom_gives_a_strange_request_away() -> None:
     watching = engine()
     talk = Wire(watching, STRANGER, "10.20.0.50", 8080).open().client(b"\x99\0\0\1" + bytes(300))
@@ -92,6 +102,13 @@ def test_a_server_that_answers_a_hello_in_dicom_is_seen() -> None:
     watching = engine()
     Wire(watching, STRANGER, "10.20.0.50", 8080).open().client(client_hello()).server(associate(2))
     assert "D11" in rules(watching)
+
+
+def test_a_tls_server_that_ends_a_silent_connection_is_no_fault() -> None:
+    watching = engine()
+    Wire(watching, MR, OWN, 2762).open().server(b"\x15\x03\x03\0\2\1\0").close()
+    Wire(watching, MR, OWN, 2762, client_port=50001).open().client(client_hello()[:4]).server(b"\x15\x03\x03\0\2\2\x46")
+    assert rules(watching) == []
 
 
 def test_junk_at_a_registered_endpoint_is_alerted() -> None:

@@ -185,10 +185,10 @@ def test_a_keep_alive_probe_is_no_conflict() -> None:
     assert reader.told == [(0, b"abc")]
 
 
-def test_ignoring_gives_all_memory_back() -> None:
+def test_the_end_gives_all_memory_back() -> None:
     one, _ = stream()
     send(one, 100, b"abc")
     send(one, 120, b"held")
-    one.ignore()
+    one.end()
     assert one.memory.used == one.stored == 0
     assert one.shunt == EVERYTHING

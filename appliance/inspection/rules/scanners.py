@@ -52,7 +52,10 @@ def scanner(seen: AssociationRequested, registry: Registry) -> Finding | None:
 
 def scan(seen: Probing, registry: Registry) -> Finding:
     """D40."""
-    evidence = f"{seen.targets} targets without an answer within a minute, {seen.hosts} hosts and {seen.ports} ports"
+    evidence = (
+        f"{seen.targets} targets without an answer within a minute, the last of them "
+        f"on {seen.hosts} hosts and {seen.ports} ports"
+    )
     return Finding(SCAN, evidence, about=(seen.source,), source=seen.source)
 
 

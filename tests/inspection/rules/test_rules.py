@@ -127,7 +127,7 @@ def test_d40_a_scan_is_one_alert_with_a_count() -> None:
     assert first[0]["src_ip"] == STRANGER
     watching.finish()
     (last,) = watching.take_alerts()
-    assert last["alert"]["metadata"]["count"] == 981
+    assert last["alert"]["metadata"]["count"] == 50
     assert last["alert"]["metadata"]["evidence"].startswith("1000 targets")
 
 

@@ -1,0 +1,114 @@
+"""Captures that somebody made, with other people's tools and by hand."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import pytest
+
+from appliance.capture.pcap_file import PcapFile, PcapUnreadable
+from tests.capture.lab import needs, run
+from tests.inspection.test_engine import recorded
+
+MICRO, NANO = 0xA1B2C3D4, 0xA1B23C4D
+
+
+def classic(frames: list[tuple[float, bytes, int]], magic: int = MICRO, endian: str = "<", linktype: int = 1) -> bytes:
+    """A pcap file."""
+    out = [struct.pack(endian + "IHHIIII", magic, 2, 4, 0, 0, 262144, linktype)]
+    unit = 1e9 if magic == NANO else 1e6
+    for when, data, length in frames:
+        out += [struct.pack(endian + "IIII", int(when), round(when % 1 * unit), len(data), length), data]
+    return b"".join(out)
+
+
+FRAMES = [(1_700_000_000.25, b"\0" * 12 + b"\x08\0" + bytes(50), 64), (1_700_000_001.5, bytes(60), 1500)]
+
+
+@pytest.mark.parametrize("magic", [MICRO, NANO])
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_pcap_of_either_endianness_and_resolution(tmp_path: Path, magic: int, endian: str) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(classic(FRAMES, magic, endian))
+    file = PcapFile(path)
+    assert [(when, bytes(data), length) for when, data, length, _ in file] == FRAMES
+    assert file.progress == 1.0
+    file.close()
+
+
+def test_gzipped_and_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap.gz"
+    path.write_bytes(gzip.compress(classic(FRAMES)))
+    file = PcapFile(path)
+    assert len(list(file)) == 2
+    file.close()
+    path = tmp_path / "y.pcap"
+    path.write_bytes(classic(FRAMES)[:-70])
+    file = PcapFile(path)
+    assert len(list(file)) == 1
+    file.close()
+
+
+IP = b"\x45" + bytes(19)
+
+
+@pytest.mark.parametrize(
+    ("linktype", "data", "frame"),
+    [
+        (101, IP, bytes(12) + b"\x08\0" + IP),
+        (101, b"\x60" + bytes(39), bytes(12) + b"\x86\xdd" + b"\x60" + bytes(39)),
+        (113, bytes(14) + b"\x08\0" + IP, bytes(12) + b"\x08\0" + IP),
+        (276, b"\x08\0" + bytes(18) + IP, bytes(12) + b"\x08\0" + IP),
+    ],
+)
+def test_captures_of_any_interface_become_frames(tmp_path: Path, linktype: int, data: bytes, frame: bytes) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(classic([(1.0, data, len(data))], linktype=linktype))
+    file = PcapFile(path)
+    ((_, found, length, _),) = list(file)
+    file.close()
+    assert (found, length) == (frame, len(frame))
+
+
+def test_frames_of_other_links_are_passed_over_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(classic(FRAMES, linktype=105))
+    file = PcapFile(path)
+    assert list(file) == []
+    assert file.passed_over == 2
+    file.close()
+
+
+@needs("editcap")
+@pytest.mark.parametrize("form", ["pcapng", "nsecpcap", "pcap"])
+def test_what_wiresharks_editcap_writes_is_read(tmp_path: Path, form: str) -> None:
+    one, two = tmp_path / "x.pcap", tmp_path / "y"
+    one.write_bytes(classic(FRAMES))
+    run("editcap", "-F", form, str(one), str(two))
+    file = PcapFile(two)
+    assert [(round(when, 6), bytes(data), length) for when, data, length, _ in file] == FRAMES
+    file.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8bnot gzip", classic([])[:10], b"\x0a\x0d\x0d\x0a\0\0"])
+def test_what_is_no_capture_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.pcap"
+    path.write_bytes(content)
+    with pytest.raises(PcapUnreadable):
+        list(PcapFile(path))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PcapUnreadable, match="No such file"):
+        PcapFile(tmp_path / "missing.pcap")
+
+
+def test_an_association_reads_back_as_it_was(tmp_path: Path) -> None:
+    packets = recorded()
+    path = tmp_path / "x.pcap"
+    path.write_bytes(classic([(now, bytes(data), length) for now, data, length, _ in packets]))
+    file = PcapFile(path)
+    assert [bytes(data) for _, data, _, _ in file] == [data for _, data, _, _ in packets]
+    file.close()
