@@ -201,7 +201,7 @@ def test_what_is_proven_is_forgotten_after_its_time(box: Box, tmp_path: Path) ->
         box.state.put()
         until(lambda: box.delivered() == 1)
         until(lambda: (box.ask("queue") or {}).get("objects") == 0)
-        assert not list(box.state.layout.objects.rglob("*.age"))
+        until(lambda: not list(box.state.layout.objects.rglob("*.age")))
     assert box.stop() == 0
 
 

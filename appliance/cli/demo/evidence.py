@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 
@@ -14,7 +14,11 @@ from appliance.cli.demo.box import Box, holds
 from appliance.cli.demo.dcmtk import data_set
 from appliance.cli.demo.images import Image
 from appliance.cli.demo.site import Site
+from appliance.host.alerts import read_alerts
 from appliance.seal import bech32
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Verdict(Enum):
@@ -156,9 +160,15 @@ def holds_no_key(site: Site, box: Box) -> Row:
     )
 
 
-def alerts(site: Site) -> list[dict[str, object]]:
-    """All alerts that any program wrote, oldest first."""
-    found = []
-    for path in (site.state / "alerts").glob("*.jsonl*"):
-        found += [json.loads(line) for line in path.read_text().splitlines()]
-    return sorted(found, key=lambda alert: str(alert.get("timestamp")))
+def raised(site: Site, since: datetime = _EVER, until: datetime = _NEVER) -> dict[str, str]:
+    """The alerts about the appliance's and the upstream's ports in a span of time: title by rule.
+
+    The loopback interface may carry other people's DICOM as well, which is none of the demo's business.
+    """
+    ports = {site.port, site.upstream_port}
+    found = {}
+    for record in read_alerts(site.state / "alerts" / "sensor.jsonl"):
+        when = datetime.fromisoformat(record["timestamp"])
+        if since <= when < until and ports & {record.get("src_port"), record.get("dest_port")}:
+            found[record["alert"]["signature_id"]] = record["alert"]["signature"]
+    return found

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -58,6 +59,7 @@ class Play:
             backlog = self._transfer(site, box, upstream, images)
             drained = self._drain(box, upstream)
             stalled = self._nobody_stalls(site, images)
+            self._strangers_came = datetime.now(UTC)
             visits = self._strangers(site)
             rows = self._judge(site, box, upstream, images, sent, visits)
             rows[3:3] = [self._outage(backlog, drained), stalled]
@@ -155,7 +157,7 @@ class Play:
                     "a demo is no benchmark; make bench-receive is planned",
                 ),
                 self._refused(visits),
-                self._seen(site, box, visits),
+                self._seen(site, box, visits, self._strangers_came),
             ]
 
     def _outage(self, backlog: int, drained: float | None) -> Row:
@@ -196,18 +198,21 @@ class Play:
         )
 
     @staticmethod
-    def _seen(site: Site, box: Box, visits: list[Visit]) -> Row:
+    def _seen(site: Site, box: Box, visits: list[Visit], began: datetime) -> Row:
         promise = "A sensor that understands DICOM"
         sensor = box.said("sensor")
         if sensor.get("state") != "ok":
             return Row(promise, Verdict.NOT_HERE, "the sensor may not capture here (CAP_NET_RAW)")
         expected = {rule for visit in visits if visit.refused is not None for rule in visit.rules}
-        box.wait(lambda: expected <= set(_rules(site)), 5)
-        seen = _rules(site)
+        box.wait(lambda: expected <= set(evidence.raised(site, since=began)), 5)
+        seen, false = evidence.raised(site, since=began), evidence.raised(site, until=began)
         missing = expected - set(seen)
         words = ", ".join(f"{rule} {title}" for rule, title in sorted(seen.items()))
         return judge(
-            promise, not missing, f"alerts: {words}" + (f"; missing: {', '.join(sorted(missing))}" if missing else "")
+            promise,
+            not missing and not false,
+            f"alerts about the strangers: {words}; missing: {', '.join(sorted(missing)) or 'none'}; "
+            f"alerts before they came: {', '.join(sorted(false)) or 'none'}",
         )
 
     @staticmethod
@@ -220,15 +225,6 @@ class Play:
         columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as bar:
             yield bar, bar.add_task(title, total=total)
-
-
-def _rules(site: Site) -> dict[str, str]:
-    found = {}
-    for each in evidence.alerts(site):
-        alert = each.get("alert")
-        if isinstance(alert, dict):
-            found[str(alert.get("signature_id"))] = str(alert.get("signature"))
-    return found
 
 
 def _npm_package() -> Path | None:
