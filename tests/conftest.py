@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# Rooms whose tests talk over loopback, listen to it, or measure time and memory. One at a time, or they hear each other.
+# Rooms whose tests use loopback, listen to it, or measure time and memory: one at a time, or they hear each other.
 NEIGHBOURS = frozenset({"capture", "cli", "delivery", "e2e", "host", "panel", "programs", "scp"})
 
 

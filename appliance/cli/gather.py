@@ -13,6 +13,7 @@ from appliance.config.model import Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
 from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates
 from appliance.host.credentials import read_secret
+from appliance.host.revocation import read_revocations, without_list
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity, parse_recipient
 
@@ -28,12 +29,15 @@ def gather(config: Config, now: datetime) -> Facts:
         read.key(key)
     for authority in _authorities(config):
         read.certificates(authority)
+    if config.receive.listen and config.receive.client_crl:
+        read.revocations(config.receive.client_crl)
     identity, broken_secrets = _secrets(config, read)
     return Facts(
         now=now,
         files=read.facts,
         broken_pairs={pair: error for pair in pairs if (error := read.pair_error(*pair))},
         server_trusted=read.trusted(config.receive.certificate, config.receive.client_ca),
+        without_list=read.without_list(config.receive.client_ca, config.receive.client_crl),
         state=_state(config.appliance.state_dir),
         recipients=[_recipient(text) for text in config.vault.recipients],
         identity=identity,
@@ -83,6 +87,19 @@ class _Reader:
             except CryptoError as malformed:
                 error = str(malformed)
             self.facts[path] = FileFacts(error, self.facts[path].mode, certificates)
+
+    def revocations(self, path: Path) -> None:
+        """Read a file of revocation lists."""
+        if (pem := self.content(path)) is not None:
+            try:
+                self.facts[path] = FileFacts(mode=self.facts[path].mode, revocations=read_revocations(pem))
+            except CryptoError as malformed:
+                self.facts[path] = FileFacts(str(malformed), self.facts[path].mode)
+
+    def without_list(self, authority: Path | None, lists: Path | None) -> tuple[str, ...]:
+        """The CAs that signed none of the lists, where both can be read."""
+        both = [path for path in (authority, lists) if path in self.facts and not self.facts[path].error]
+        return () if len(both) < 2 else without_list(self._contents[both[0]], self._contents[both[1]])
 
     def key(self, path: Path) -> None:
         """Read the file of a private key."""

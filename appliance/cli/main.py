@@ -123,6 +123,7 @@ def command() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit status. The one place where errors become words and numbers."""
+    status = 0
     try:
         status = _invoke(arguments)
         if sys.stdout:  # None where it was closed before we began
@@ -133,7 +134,7 @@ def run(arguments: Sequence[str]) -> int:
         return PIPE_CLOSED
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return _refused(error)
+        return status or _refused(error)  # where it failed before, that was said
     return status
 
 

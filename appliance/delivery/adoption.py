@@ -38,11 +38,17 @@ class Adopter:
     """The thread that adopts. `adopted` gets the destinations that have something new."""
 
     def __init__(
-        self, adoption: Adoption, adopted: Callable[[set[str]], None], now: Callable[[], float] = time.time
+        self,
+        adoption: Adoption,
+        adopted: Callable[[set[str]], None],
+        now: Callable[[], float] = time.time,
+        looked: Callable[[], None] = lambda: None,
     ) -> None:
+        """`looked` is called whenever what lay in `incoming/` was seen to."""
         self._adoption = adoption
         self._adopted = adopted
         self._now = now
+        self._looked = looked
         self._condition = threading.Condition()
         self._changed = True  # files may lie there already
         self._stopping = False
@@ -92,6 +98,7 @@ class Adopter:
                     return
                 self._changed = False
             pause = self._look()
+            self._looked()
 
     def _look(self) -> float | None:
         """Adopt what waits. Returns the seconds after which to look again unasked, if need be."""

@@ -1,4 +1,4 @@
-"""An association as requestor: drives the upper layer's engine over a transport, one C-STORE at a time.
+"""An association as requestor: drives the upper layer's engine over a transport, one message at a time.
 
 Every wait has a deadline. An association on which anything went wrong in mid-message is aborted and never used again
 (the next message's PDVs would interleave with the rest of the last). The command and the data set travel in PDUs of
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from appliance.base.errors import LocalError, UpstreamError
 from appliance.delivery.deadlines import Deadlines
@@ -28,10 +28,11 @@ from appliance.upper_layer.association import (
     Released,
     ReleaseRequested,
 )
-from appliance.upper_layer.command import CommandField, c_store_rq
+from appliance.upper_layer.command import CommandField, CommandSet, c_store_rq
 from appliance.upper_layer.negotiation import AssociateRequest
 
 _RECEIVE = 65536
+_RESPONSE = 0x8000  # with this bit a command field names the response
 _REJECT_ADVICE = {
     (1, 3): "Register our AE title there, or change ae_title of [appliance].",
     (1, 7): "Check ae_title of the destination.",
@@ -64,6 +65,7 @@ class RequestorAssociation:
             self.abort()
             raise
         self.accepted = frozenset(self._engine.accepted)
+        self.roles = answer.accept.roles
         self.usable = True
 
     def c_store(
@@ -73,10 +75,30 @@ class RequestorAssociation:
 
         `data_set` yields pieces with a flag on the last. What it raises passes through, after an abort.
         """
-        self.usable = False
+        command = c_store_rq(self._next_message_id(), sop_class, sop_instance)
+        return self._invoke(context_id, command, data_set)
+
+    def n_event_report(
+        self, context_id: int, sop_class: str, sop_instance: str, event_type: int, data_set: bytes
+    ) -> int:
+        """Report an event (PS3.7 10.1.1); the status of its N-EVENT-REPORT-RSP."""
+        command = CommandSet(
+            command_field=CommandField.N_EVENT_REPORT_RQ,
+            message_id=self._next_message_id(),
+            affected_sop_class=sop_class,
+            affected_sop_instance=sop_instance,
+            event_type=event_type,
+        )
+        return self._invoke(context_id, command, _pieces(memoryview(data_set)))
+
+    def _next_message_id(self) -> int:
         self._message_id = self._message_id % 0xFFFF + 1
+        return self._message_id
+
+    def _invoke(self, context_id: int, command: CommandSet, data_set: Iterable[tuple[memoryview, bool]]) -> int:
+        """Send a request with its data set; the status of its response."""
+        self.usable = False
         over = time.monotonic() + self._deadlines.message
-        command = c_store_rq(self._message_id, sop_class, sop_instance)
         try:
             pdus = [self._engine.send_command(context_id, command, data_set_follows=True)]
             for piece, last in data_set:
@@ -85,7 +107,7 @@ class RequestorAssociation:
                 pdus.clear()
                 if time.monotonic() > over:
                     raise UpstreamError(f"it took longer than {self._deadlines.message:.0f} s to send one instance")
-            status = self._response()
+            status = self._response(command)
         except BaseException:
             self.abort()
             raise
@@ -144,16 +166,18 @@ class RequestorAssociation:
         except (OSError, LocalError):
             pass  # it did not wait for it
 
-    def _response(self) -> int:
-        event = self._next_event(self._deadlines.response, "the response to a C-STORE")
+    def _response(self, request: CommandSet) -> int:
+        name = request.name.removesuffix("-RQ")
+        event = self._next_event(self._deadlines.response, f"the response to {_article(name)}")
         if not isinstance(event, CommandReceived):
             raise _ended(event)
         command = event.command
         answers = (
-            command.command_field == CommandField.C_STORE_RSP and command.message_id_responded_to == self._message_id
+            command.command_field == request.command_field | _RESPONSE
+            and command.message_id_responded_to == request.message_id
         )
         if not answers or command.status is None:
-            raise UpstreamError("it answered something else than our C-STORE")
+            raise UpstreamError(f"it answered something else than our {name}")
         return command.status
 
     def _send(self, data: bytes) -> None:
@@ -190,6 +214,15 @@ class RequestorAssociation:
             except OSError:
                 pass
         return event
+
+
+def _article(name: str) -> str:
+    return f"an {name}" if name.startswith("N") else f"a {name}"
+
+
+def _pieces(data: memoryview) -> Iterator[tuple[memoryview, bool]]:
+    for start in range(0, len(data), _RECEIVE):
+        yield data[start : start + _RECEIVE], start + _RECEIVE >= len(data)
 
 
 def _ended(event: Event) -> UpstreamError:

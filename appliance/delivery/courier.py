@@ -128,8 +128,9 @@ class Courier(threading.Thread):
         if session and session.calling_ae == calling_ae and kind in session.proposed and session.alive():
             return session
         self._end_session()
-        queued = [kind, *((lease.sop_class, lease.transfer_syntax) for lease in batch)]
-        kinds = [each for each in dict.fromkeys((*queued, *self._kinds)) if not self._queue.refuses(each)]
+        queued = ((lease.sop_class, lease.transfer_syntax) for lease in batch)
+        others = (each for each in (*queued, *self._kinds) if not self._queue.refuses(each))
+        kinds = list(dict.fromkeys((kind, *others)))  # this one even if another courier was refused it meanwhile
         self._kinds = deque(kinds[:_MOST_KINDS], _MOST_KINDS)
         with self._queue.sessions.opening():
             session = self._connect(tuple(self._kinds), calling_ae)

@@ -76,7 +76,10 @@ def connect(
         return Transport(raw)
     raw.settimeout(deadlines.handshake)
     try:
-        return Transport(context().wrap_socket(raw, server_hostname=server_name or address.host))
+        name = server_name or address.host
+        raw = context().wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
+        raw.do_handshake()
+        return Transport(raw)
     except ssl.SSLCertVerificationError as error:
         raw.close()
         raise UpstreamError(

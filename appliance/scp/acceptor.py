@@ -27,6 +27,7 @@ from appliance.scp.tally import NAMES, Tally
 
 Serve = Callable[[socket.socket, Tally], None]
 _RESTART_DELAY = 1.0
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +133,25 @@ class Acceptor:
     def _fork(self) -> None:
         ours, theirs = handoff.pair()
         tally = Tally()
+        # A signal between the fork and the child's own handlers would be handled by ours, and be lost.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._become_worker(ours, theirs, tally)
+            self._become_worker(ours, theirs, tally, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         worker = _Worker(pid, ours, tally, time.monotonic())
         self._workers.append(worker)
         self._selector.register(ours, selectors.EVENT_READ, worker)
 
-    def _become_worker(self, ours: socket.socket, theirs: socket.socket, tally: Tally) -> None:
+    def _become_worker(
+        self, ours: socket.socket, theirs: socket.socket, tally: Tally, mask: set[signal.Signals | int]
+    ) -> None:
         status = 70
         try:
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            for number in _SIGNALS:
                 signal.signal(number, signal.SIG_IGN if number != signal.SIGTERM else signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._selector.close()
             for each in (ours, self._wake_receive, self._wake_send, *(w.channel for w in self._workers)):
                 each.close()

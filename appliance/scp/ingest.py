@@ -54,8 +54,12 @@ class Ingest:
     def __init__(self, intake: Intake, space: Space, index_key: IndexKey, own_ae: str) -> None:
         self.intake = intake
         self.index_key = index_key
-        self._space = space
+        self.space = space
         self._own_ae = own_ae
+
+    def prepare(self) -> None:
+        """Get ready for the next instance, in a moment when nobody waits for us."""
+        self.intake.prepare()
 
     def begin(self, command: CommandSet, context: StoreContext, sender: Sender, refused: Refused) -> Message:
         """Start on a C-STORE-RQ. A request that cannot be served gives a message that drains and answers why."""
@@ -93,7 +97,7 @@ class Ingest:
             return CANNOT_UNDERSTAND, "No data set", "it has no data set", "Tell the vendor of the device."
         full: DiskError | None
         try:
-            full = self._space.objection()
+            full = self.space.objection()
         except DiskError as error:
             full = error
         return (OUT_OF_RESOURCES, "Out of storage", full.message, full.fix) if full else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import signal
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from appliance.host.log import log
 from appliance.scp import handoff
 from appliance.scp.connection import Connection
 from appliance.scp.deadlines import Reaper
+from appliance.scp.profiles import Profiles
 from appliance.scp.service import Origin, Service
 from appliance.scp.transport import Transport
 
@@ -35,12 +35,12 @@ def _on_term(signum: int, frame: FrameType | None) -> None:
 class Worker:
     """The process's connections. `serve` returns when the acceptor retires us or the process is told to stop."""
 
-    def __init__(self, channel: socket.socket, service: Service, context: ssl.SSLContext | None) -> None:
+    def __init__(self, channel: socket.socket, service: Service, profiles: Profiles | None) -> None:
         self._channel = channel
         self._service = service
-        self._context = context
+        self._profiles = profiles
         self._reaper = Reaper()
-        self._connections: dict[int, Connection] = {}
+        self._connections: dict[int, Connection | None] = {}  # None: its thread has not come that far yet
         self._changed = threading.Condition()
 
     def serve(self) -> None:
@@ -57,13 +57,19 @@ class Worker:
 
     def _start(self, connected: handoff.Connected, raw: socket.socket) -> None:
         origin = Origin(connected.number, ipaddress.ip_address(connected.address), connected.port)
+        with self._changed:
+            self._connections[origin.number] = None
         threading.Thread(
             target=self._run, args=(raw, origin, connected.tls), name=f"association-{origin.number}", daemon=True
         ).start()
 
     def _run(self, raw: socket.socket, origin: Origin, tls: bool) -> None:
         try:
-            transport = Transport(raw, self._context if tls else None)
+            try:
+                transport = Transport(raw, self._profiles.choose(origin.address) if tls and self._profiles else None)
+            except OSError:
+                raw.close()
+                return  # the peer was gone before a byte was read
             connection = Connection(transport, origin, self._reaper.watch(transport.socket), self._service)
             with self._changed:
                 self._connections[origin.number] = connection
@@ -83,7 +89,8 @@ class Worker:
         with self._changed:
             connections = list(self._connections.values())
         for connection in connections:
-            connection.stop()
+            if connection is not None:
+                connection.stop()
         self._wait(_GRACE)
 
     def _wait(self, seconds: float | None) -> None:

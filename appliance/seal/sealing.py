@@ -14,15 +14,14 @@ from collections.abc import Callable, Sequence
 
 from appliance.base.errors import LocalError
 from appliance.seal import record as records
+from appliance.seal.envelope import Envelope
 from appliance.seal.header import encode_header, header_size, mac_key
 from appliance.seal.index_key import IndexKey
-from appliance.seal.keys import Recipient, check_recipients
+from appliance.seal.keys import Recipient
 from appliance.seal.record import Record, RecordFacts
 from appliance.seal.stream import AUTHENTICATION, CHUNK, NONCE, chunk_nonce, payload_cipher
 
 __all__ = ["Buffer", "RecordFacts", "Sealing"]
-
-_FILE_KEY = 16
 
 Buffer = bytes | bytearray | memoryview
 
@@ -40,11 +39,14 @@ class Sealing:
         index_key: IndexKey,
         sink: Callable[[memoryview], object],
         random: Callable[[int], bytes] = os.urandom,
+        envelope: Envelope | None = None,
     ) -> None:
-        """Raises `RecipientsRefused`. `random` gives file key, ephemeral secrets, nonce and salt, in this order."""
-        check_recipients(recipients)
-        file_key = random(_FILE_KEY)
-        self._stanzas = [recipient.wrap(file_key, random) for recipient in recipients]
+        """Raises `RecipientsRefused`. `random` gives file key, ephemeral secrets, nonce and salt, in this order.
+
+        An `envelope` that was made before for the same recipients saves the time to make one now.
+        """
+        envelope = envelope or Envelope(recipients, random)
+        file_key, self._stanzas = envelope.file_key, envelope.stanzas
         self._header_key = mac_key(file_key)
         self.header_size = header_size(self._stanzas, records.STANZA)
         """Length of the header that `finish` will return, in bytes: the payload's offset in the file."""

@@ -7,14 +7,18 @@ not grow with the instance. Holds no key that opens what it writes.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from appliance.seal.envelope import Envelope
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import Recipient, check_recipients
 from appliance.seal.record import RecordFacts
 from appliance.seal.sealing import Buffer, Sealing
 from appliance.vault.incoming import Incoming, Part
+
+_ENVELOPES = 4  # kept ready in a process
 
 
 class Intake:
@@ -33,6 +37,19 @@ class Intake:
         self.recipients = tuple(recipients)
         self.index_key = index_key
         self.random = random
+        self._envelopes: deque[Envelope] = deque(maxlen=_ENVELOPES)
+
+    def prepare(self) -> None:
+        """Do now what the next instance will need, to the time of whoever waits for nothing: wrap a file key."""
+        if len(self._envelopes) < _ENVELOPES:
+            self._envelopes.append(Envelope(self.recipients, self.random))
+
+    def envelope(self) -> Envelope:
+        """One that was prepared, else a new one."""
+        try:
+            return self._envelopes.pop()
+        except IndexError:
+            return Envelope(self.recipients, self.random)
 
     def begin(self, part10_head: bytes) -> Instance:
         """Start an object with the preamble and file meta information of PS3.10 7.1; the data set follows.
@@ -48,7 +65,7 @@ class Instance:
     def __init__(self, intake: Intake, part10_head: bytes) -> None:
         self.object_id = intake.random(16).hex()
         """The id for `RecordFacts.object_id`: random, so that it tells nothing."""
-        self._sealing = Sealing(intake.recipients, intake.index_key, self._append, intake.random)
+        self._sealing = Sealing(intake.recipients, intake.index_key, self._append, intake.random, intake.envelope())
         self._part: Part = intake.incoming.begin(self._sealing.header_size)
         try:
             self._sealing.write(part10_head)

@@ -57,7 +57,7 @@ def test_extensions_are_what_rfc_5280_says(tmp_path: Path, authority: Authority)
     assert after("X509v3 Key Usage: critical") == "Digital Signature"
     assert after("X509v3 Extended Key Usage:") == "TLS Web Client Authentication"
     assert after("X509v3 Subject Alternative Name:") == "DNS:ct.example, IP Address:2001:DB8:0:0:0:0:0:1"
-    assert "Subject: CN = CT suite 2" in lines
+    assert "Subject: CN=CT suite 2" in [line.replace(" = ", "=") for line in lines]  # OpenSSL 3.0, and 3.5
     assert "Signature Algorithm: ecdsa-with-SHA256" in lines
     assert "ASN1 OID: prime256v1" in lines
     authority_key = after("X509v3 Authority Key Identifier:").removeprefix("keyid:")

@@ -1,6 +1,9 @@
 // Runs age-encryption, the implementation by the format's author for Node, over the jobs on standard input.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { webcrypto } from "node:crypto";
+
+globalThis.crypto ??= webcrypto; // Debian 12's Node 18 has it under this name only
 
 const age = await import(pathToFileURL(process.argv[2]));
 const answers = [];

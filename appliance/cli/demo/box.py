@@ -88,14 +88,21 @@ class Box:
 
     def kill_something(self, dice: random.Random) -> str:
         """kill -9 a part of the appliance, chosen by `dice`; says which."""
-        self.wait(lambda: len(self.pids("receive")) > 1 and bool(self.pids("forward")), _START)
-        acceptor, *workers = self.pids("receive")
+        receive: list[int] = []
+        forward: list[int] = []
+
+        def alive() -> bool:
+            receive[:], forward[:] = self.pids("receive"), self.pids("forward")
+            return len(receive) > 1 and bool(forward)
+
+        if not self.wait(alive, _START):
+            raise LocalError("the appliance did not come back after a kill", fix=f"Its log is {self._site.log}.")
         name, pids = dice.choice(
             (
-                ("all of receive", [acceptor, *workers]),
-                ("receive's acceptor", [acceptor]),
-                ("a worker of receive", [dice.choice(workers)]),
-                ("forward", self.pids("forward")),
+                ("all of receive", receive),
+                ("receive's acceptor", receive[:1]),
+                ("a worker of receive", [dice.choice(receive[1:])]),
+                ("forward", forward),
             )
         )
         for pid in pids:

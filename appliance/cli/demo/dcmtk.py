@@ -29,8 +29,9 @@ def need(program: str) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+    """A TCP port of the loopback interface that nobody uses, nor used a moment ago: storescp sets no SO_REUSEADDR."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 

@@ -88,9 +88,11 @@ def opens_with_age(site: Site, sent: dict[str, bytes], classical: bool, npm: Pat
 
 
 _SCRIPT = """
-import { Decrypter } from "age-encryption";
+import { webcrypto } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+globalThis.crypto ??= webcrypto;  // Debian 12's Node 18 has it under this name only
+const { Decrypter } = await import("age-encryption");
 const [identity, into, list] = process.argv.slice(2);
 const decrypter = new Decrypter();
 decrypter.addIdentity((await readFile(identity, "ascii")).trim());

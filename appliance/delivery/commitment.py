@@ -1,0 +1,317 @@
+"""Storage commitment as it runs: takes over requests, decides them, and reports until the peer has taken it.
+
+One thread takes over and decides; reports to a peer go from a thread of its own that lives while something is due, so a
+peer that is down holds up nobody else. It sleeps until the next thing is due. A decision is in the ledger before
+anybody is told; a crash repeats a report at worst.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from appliance.base import catalogue, limits
+from appliance.base.errors import ApplianceError, CryptoError, DiskError, UpstreamError
+from appliance.base.throttle import Throttle
+from appliance.delivery.commitment_decision import Decision
+from appliance.host.log import log
+from appliance.routing.retry import Backoff
+from appliance.seal.commitment import CommitmentRequest
+from appliance.upper_layer.commitment import DUPLICATE_TRANSACTION
+from appliance.vault.commitment_requests import WaitingRequests
+from appliance.vault.commitments import Commitments, Entry, Pending
+from appliance.vault.objects import Objects
+from appliance.vault.refusals import NotThere
+
+_BATCH = 16
+_SOON = 1.0  # seconds until a request is looked at again that waits for an instance
+_DISK_PAUSE = 5.0
+_HOUSEKEEPING = 3600.0
+_random = random.SystemRandom()
+
+
+class Session(Protocol):
+    """An association with a peer that takes reports."""
+
+    @property
+    def calling_ae(self) -> str: ...
+    def report(self, request: CommitmentRequest, reasons: tuple[int, ...]) -> None: ...
+    def end(self) -> None: ...
+
+
+Connect = Callable[[str, str], Session]
+"""Associates with a peer, by its name, under an AE title of ours. Raises UpstreamError."""
+
+
+class Committer:
+    """Storage commitment's threads."""
+
+    def __init__(
+        self,
+        waiting: WaitingRequests,
+        commitments: Commitments,
+        objects: Objects,
+        decision: Decision,
+        connect: Connect,
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        grace: float = limits.COMMITMENT_GRACE.default,
+        patience: float = limits.COMMITMENT_PATIENCE.default,
+        give_up: float = limits.COMMITMENT_GIVE_UP.default,
+        backoff: Backoff | None = None,
+        now: Callable[[], float] = time.time,
+        draw: Callable[[], float] = _random.random,
+    ) -> None:
+        """`grace`, `patience` and `give_up` are seconds: for an instance to come, for one to be adopted, for a report
+        to be taken. `now` gives Unix seconds."""
+        self._waiting = waiting
+        self._commitments = commitments
+        self._objects = objects
+        self._decision = decision
+        self._connect = connect
+        self._on_change = on_change
+        self._grace = grace
+        self._patience = patience
+        self._give_up = give_up
+        self._backoff = backoff or Backoff(limits.RETRY_BASE.default, limits.RETRY_CAP.default)
+        self._now = now
+        self._draw = draw
+        self._condition = threading.Condition()
+        self._awake = True  # files may lie there already
+        self._ended = threading.Event()
+        self._reporting: dict[str, threading.Thread] = {}
+        self._failures: Counter[str] = Counter()
+        self._before: dict[str, set[str]] = {}
+        self._throttle = Throttle()
+        self._cleaned = 0.0
+        self._thread = threading.Thread(target=self._run, name="commitment", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        with self._condition:
+            self._awake = True
+            self._condition.notify()
+
+    def stop(self, seconds: float = 5.0) -> bool:
+        """End; what is under way is taken up at the next start. False where a report did not end in time."""
+        self._ended.set()
+        with self._condition:
+            self._condition.notify()
+        until = time.monotonic() + seconds
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        for thread in list(self._reporting.values()):
+            thread.join(max(0.0, until - time.monotonic()))
+        return not (self._thread.is_alive() or any(each.is_alive() for each in list(self._reporting.values())))
+
+    def is_alive(self) -> bool:
+        """Whether requests are seen to."""
+        return self._thread.is_alive()
+
+    def counts(self) -> dict[str, int]:
+        """Requests that are not decided, and decisions that are not reported."""
+        return self._commitments.counts()
+
+    def _run(self) -> None:
+        pause: float | None = 0.0
+        while True:
+            with self._condition:
+                if not self._awake and not self._ended.is_set():
+                    self._condition.wait(pause)
+                if self._ended.is_set():
+                    return
+                self._awake = False
+            pause = self._look()
+
+    def _look(self) -> float | None:
+        """Do what is due. Returns the seconds after which to look again unasked, None for when woken."""
+        try:
+            self.take_over()
+            self.decide()
+            self._report()
+            self._clean()
+            return self._pause()
+        except DiskError as error:
+            if self._passes("disk"):
+                log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+        except ApplianceError as error:
+            if self._passes("local"):
+                log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="commitment")
+        except Exception as error:  # noqa: BLE001, the thread must go on
+            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="commitment")
+        return _DISK_PAUSE
+
+    def _pause(self) -> float | None:
+        due = self._commitments.next_due()
+        if due is None:
+            return None
+        # What is due and still there waits for a thread that reports, which wakes us at its end; or for a clock that
+        # was set back.
+        return min(max(due - self._now(), _SOON), limits.RETRY_CAP.default)
+
+    # Requests
+
+    def take_over(self) -> None:
+        """Enter what waits in `incoming/`: the row is durable before the file goes."""
+        for request_id in self._waiting.ids():
+            try:
+                request, sealed = self._waiting.read(request_id)
+            except NotThere:
+                continue
+            except CryptoError as error:
+                self._waiting.set_aside(request_id)
+                log(catalogue.COMMITMENT_UNREADABLE, request_id=request_id, reason=error.message)
+                continue
+            if self._commitments.enter(request, sealed, self._now(), DUPLICATE_TRANSACTION) is Entry.DUPLICATE:
+                self._say_decision(request_id, request.peer, [DUPLICATE_TRANSACTION] * len(request.references))
+            self._waiting.leave(request_id)
+            self._on_change()
+
+    def decide(self) -> None:
+        """Decide what is due. An instance that is not here yet may be on its way: `grace` for that; and whatever
+        `receive` had taken before the request is adopted first, for which there is `patience`."""
+        for pending in self._commitments.asked(self._now(), _BATCH):
+            if self._ended.is_set():
+                return
+            try:
+                references = self._waiting.open(pending.sealed).references
+            except CryptoError as error:
+                self._end_unreadable(pending, error)
+                continue
+            if self._decision.missing(references) and self._may_come(pending):
+                self._commitments.postpone(pending.request_id, self._now() + _SOON)
+                continue
+            reasons = self._decision.reasons(references, self._ended.is_set)
+            if reasons is None:
+                return
+            self._commitments.decide(pending.request_id, reasons, self._now())
+            self._before.pop(pending.request_id, None)
+            self._say_decision(pending.request_id, pending.peer, reasons)
+            self._on_change()
+
+    def _may_come(self, pending: Pending) -> bool:
+        """Whether an instance that is missing now may still be found."""
+        age = self._now() - pending.entered
+        if age < 0 or age > self._patience:  # the clock was set, or it was long enough
+            return False
+        waiting = set(self._objects.waiting())
+        before = self._before.setdefault(pending.request_id, waiting)
+        return age < self._grace or bool(before & waiting)
+
+    def _end_unreadable(self, pending: Pending, error: CryptoError) -> None:
+        self._commitments.give_up(pending.request_id, error.message, self._now())
+        log(catalogue.COMMITMENT_GIVEN_UP, request_id=pending.request_id, peer=pending.peer, reason=error.message)
+
+    def _say_decision(self, request_id: str, peer: str, reasons: list[int]) -> None:
+        failures = Counter(reason for reason in reasons if reason)
+        words = ", ".join(f"{count} with 0x{reason:04X}" for reason, count in sorted(failures.items()))
+        log(
+            catalogue.COMMITMENT_DECIDED,
+            request_id=request_id,
+            peer=peer,
+            committed=len(reasons) - failures.total(),
+            failed=failures.total(),
+            reasons=f" ({words})" if words else "",
+        )
+
+    def _clean(self) -> None:
+        """Forget Transaction UIDs after a long time."""
+        if time.monotonic() - self._cleaned < _HOUSEKEEPING and self._cleaned:
+            return
+        self._cleaned = time.monotonic()
+        self._waiting.settle()
+        self._commitments.forget(self._now() - limits.COMMITMENT_MEMORY.default)
+
+    # Reports
+
+    def _report(self) -> None:
+        """Start a thread for each peer that is to be told something and has none."""
+        for peer in self._commitments.peers_due(self._now()):
+            with self._condition:
+                if self._ended.is_set() or len(self._reporting) >= limits.COMMITMENT_REPORTERS.default:
+                    return
+                if peer in self._reporting:
+                    continue
+                thread = threading.Thread(target=self._report_to, args=(peer,), name="report", daemon=True)
+                self._reporting[peer] = thread
+            thread.start()
+
+    def _report_to(self, peer: str) -> None:
+        try:
+            self.report(peer)
+        except DiskError as error:  # what was told is told again, once the ledger takes it
+            log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+            self._ended.wait(_DISK_PAUSE)
+        except Exception as error:  # noqa: BLE001, one peer's report must not end the others'
+            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="commitment report")
+            self._ended.wait(_DISK_PAUSE)
+        finally:
+            with self._condition:
+                self._reporting.pop(peer, None)
+            self._on_change()
+            self.wake()
+
+    def report(self, peer: str) -> None:
+        """Report to `peer` all that is due, over as few associations as go."""
+        session: Session | None = None
+        try:
+            while not self._ended.is_set() and (due := self._commitments.decided(peer, self._now(), _BATCH)):
+                for pending in due:
+                    if self._ended.is_set():
+                        return
+                    session = self._report_one(session, pending)
+        except UpstreamError as error:
+            self._postpone(peer, error)
+        finally:
+            if session:
+                session.end()
+
+    def _report_one(self, session: Session | None, pending: Pending) -> Session | None:
+        try:
+            request = self._waiting.open(pending.sealed)
+        except CryptoError as error:
+            self._end_unreadable(pending, error)
+            return session
+        assert pending.reasons is not None
+        if session and session.calling_ae != request.called_ae:
+            session.end()
+            session = None
+        session = session or self._connect(request.peer, request.called_ae)
+        try:
+            session.report(request, pending.reasons)
+        except BaseException:
+            session.end()
+            raise
+        self._commitments.reported(pending.request_id, self._now())
+        self._failures.pop(pending.peer, None)
+        log(catalogue.COMMITMENT_REPORTED, request_id=pending.request_id, peer=pending.peer)
+        return session
+
+    def _postpone(self, peer: str, error: UpstreamError) -> None:
+        self._failures[peer] += 1
+        delay = max(_SOON, self._backoff.delay(self._failures[peer], self._draw()))
+        now = self._now()
+        for pending in self._commitments.decided(peer, now, _BATCH):
+            if now - pending.entered > self._give_up:
+                self._commitments.give_up(pending.request_id, error.message, now)
+                log(catalogue.COMMITMENT_GIVEN_UP, request_id=pending.request_id, peer=peer, reason=error.message)
+        self._commitments.failed(peer, error.message, now + delay)
+        if self._passes(peer):
+            log(
+                catalogue.COMMITMENT_UNREPORTED,
+                peer=peer,
+                reason=error.message,
+                delay=f"{delay:.0f}",
+                advice=error.fix or "Check commitment of this [[peer]], and that the device is up.",
+            )
+
+    def _passes(self, key: str) -> bool:
+        return self._throttle.passes(key, time.monotonic())[0]

@@ -1,0 +1,28 @@
+"""An envelope: a fresh file key and the stanzas that give it to the recipients (age v1, header).
+
+It is all of an object that does not depend on what the object will hold, so it can be made while nothing else is to be
+done. An envelope serves one object only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from appliance.seal.keys import Recipient, check_recipients
+
+FILE_KEY = 16
+
+
+class Envelope:
+    """For one object. Raises `RecipientsRefused`. `random` gives the file key and ephemeral secrets, in this order."""
+
+    __slots__ = ("file_key", "stanzas")
+
+    def __init__(self, recipients: Sequence[Recipient], random: Callable[[int], bytes] = os.urandom) -> None:
+        check_recipients(recipients)
+        self.file_key = random(FILE_KEY)
+        self.stanzas = [recipient.wrap(self.file_key, random) for recipient in recipients]
+
+    def __repr__(self) -> str:
+        return f"Envelope(for {len(self.stanzas)} recipients)"
