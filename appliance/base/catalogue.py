@@ -57,6 +57,15 @@ CONNECTION_REFUSED = Event(
 STORE_REFUSED = Event(
     "STORE-REFUSED", Level.WARNING, "answered {status} to {calling_ae} from {address}: {reason}", "{advice}"
 )
+COMMITMENT_ASKED = Event(
+    "COMMITMENT-ASKED", Level.INFO, "{calling_ae} from {address} asked us to commit to {instances} instances"
+)
+COMMITMENT_REFUSED = Event(
+    "COMMITMENT-REFUSED",
+    Level.WARNING,
+    "answered {status} to a commitment request of {calling_ae} from {address}: {reason}",
+    "{advice}",
+)
 DISK_REFUSED = Event(
     "DISK-REFUSED",
     Level.CRITICAL,
@@ -136,6 +145,39 @@ DESTINATION_CROWDED = Event(
     Level.NOTICE,
     "{destination} takes no association beside the {count} that are open ({reason}); deliveries go on over those",
     "Lower associations of this [[destination]], or raise what the destination allows.",
+)
+COMMITMENT_DECIDED = Event(
+    "COMMITMENT-DECIDED",
+    Level.INFO,
+    "commitment request {request_id} of {peer}: {committed} instances committed, {failed} not{reasons}",
+)
+COMMITMENT_REPORTED = Event("COMMITMENT-REPORTED", Level.INFO, "reported on commitment request {request_id} to {peer}")
+COMMITMENT_UNREPORTED = Event(
+    "COMMITMENT-UNREPORTED",
+    Level.WARNING,
+    "cannot report commitment to {peer}: {reason}; next try in {delay} s",
+    "{advice}",
+    "backlog",
+)
+COMMITMENT_GIVEN_UP = Event(
+    "COMMITMENT-GIVEN-UP",
+    Level.ERROR,
+    "gave up reporting on commitment request {request_id} to {peer}: {reason}",
+    "Check commitment of this [[peer]]; the device has to ask again, and keeps its images until then.",
+    "alarm",
+)
+COMMITMENT_UNREADABLE = Event(
+    "COMMITMENT-UNREADABLE",
+    Level.ERROR,
+    "commitment request {request_id} cannot be used: {reason}; it is kept aside in quarantine",
+    "Check the disk and the index key; the device has to ask again.",
+    "alarm",
+)
+SYNTAXES_UNTOLD = Event(
+    "SYNTAXES-UNTOLD",
+    Level.WARNING,
+    "receive is not told what the destinations accept: {reason}; it prefers uncompressed transfer syntaxes",
+    "Check runtime_dir.",
 )
 OBJECT_EVICTED = Event("OBJECT-EVICTED", Level.DEBUG, "object {object_id} forgotten: delivered and kept long enough")
 

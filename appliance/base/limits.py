@@ -80,6 +80,17 @@ RETRY_BASE = Limit("retry_base", "s", 1, 1, 600, "bound of the wait after the fi
 RETRY_CAP = Limit("retry_cap", "s", 60, 1, 86400, "bound of the wait after any failure")
 EVICTION = Limit("eviction", "s", 60, 1, 3600, "between two looks for objects that may go")
 
+# Storage commitment.
+COMMITMENT_REQUEST = Limit("commitment request", "bytes", 2 << 20, 4096, 1 << 24, "what names 10000 instances fits")
+COMMITMENT_INSTANCES = Limit("instances to commit", "instances", 10000, 1, 10000, "in one request; more is 0x0213")
+COMMITMENT_GRACE = Limit("commitment grace", "s", 10, 0, 3600, "an instance that was not there yet may still come")
+COMMITMENT_PATIENCE = Limit("commitment patience", "s", 600, 1, 3600, "for instances that came before the request")
+COMMITMENT_GIVE_UP = Limit("commitment give-up", "s", 72 * 3600, 60, 30 * 86400, "a report is tried so long")
+COMMITMENT_MEMORY = Limit(
+    "commitment memory", "s", 30 * 86400, 3600, 365 * 86400, "a Transaction UID that was used is known so long"
+)
+COMMITMENT_REPORTERS = Limit("commitment reporters", "peers", 8, 1, 64, "reported to at the same time")
+
 # Counts.
 DELIVERY_BATCH = Limit("batch", "rows", 16, 1, 1000, "leased at a time by one association")
 CONTROL_MESSAGE = Limit("control message", "bytes", 65536, 1024, 1 << 20, "one request to a program's control socket")
@@ -92,12 +103,16 @@ PENDING_HANDSHAKES = Limit(
     "connections that have not finished their A-ASSOCIATE-RQ",
 )
 ASSOCIATIONS = Limit("associations", "associations", 128, 1, 1024, "open at a time, all peers together")
+OPERATIONS = Limit(
+    "operations", "operations", 16, 1, 64, "that a peer may have outstanding, PS3.7 D.3.3.3; served one after the other"
+)
 WORKERS = Limit("workers", "processes", 0, 0, 16, "0 is one a core; more than cores only costs memory")
 DELIVERY_ASSOCIATIONS = Limit("associations", "associations", 2, 1, 16, "open to one destination at a time")
 
 # The configuration and what it may ask for.
 CONFIG_FILE = Limit("configuration file", "bytes", 1 << 20, 0, 1 << 20, "thousands of peers fit in 1 MiB")
 KEEP = Limit("keep", "s", 72 * 3600, 0, 10 * 365 * 86400, "how long an object stays after it was delivered")
+ACCEPTED_FILE = Limit("accepted.json", "bytes", 1 << 20, 0, 1 << 20, "thousands of syntaxes fit in 1 MiB")
 SOCKET_DIRECTORY = Limit("runtime_dir", "bytes", 90, 1, 90, "the path of a socket in it has 107 at most, unix(7)")
 DRAIN = Limit("drain", "bytes", 1 << 30, 1 << 20, 1 << 34, "a refused data set is received to its end up to this")
 

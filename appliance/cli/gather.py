@@ -9,11 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.base.errors import ConfigError, CryptoError
-from appliance.config.model import Config
+from appliance.config.model import Commitment, Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
 from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates
 from appliance.host.credentials import read_secret
 from appliance.host.revocation import read_revocations, without_list
+from appliance.host.web_token import load_token_keys
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity, parse_recipient
 
@@ -31,6 +32,9 @@ def gather(config: Config, now: datetime) -> Facts:
         read.certificates(authority)
     if config.receive.listen and config.receive.client_crl:
         read.revocations(config.receive.client_crl)
+    for peer in config.peer:
+        if peer.accept and peer.user_identity and peer.user_identity.key:
+            read.token_keys(peer.user_identity.key)
     identity, broken_secrets = _secrets(config, read)
     return Facts(
         now=now,
@@ -52,12 +56,20 @@ def _pairs(config: Config) -> Iterable[tuple[Path, Path]]:
     for each in config.destination:
         if each.tls == "required" and each.certificate and each.key:
             yield each.certificate, each.key
+    for report in _commitments(config):
+        if report.certificate and report.key:
+            yield report.certificate, report.key
 
 
 def _authorities(config: Config) -> Iterable[Path]:
     if config.receive.listen and config.receive.client_ca:
         yield config.receive.client_ca
     yield from (each.ca for each in config.destination if each.tls == "required" and each.ca)
+    yield from (report.ca for report in _commitments(config) if report.ca)
+
+
+def _commitments(config: Config) -> Iterable[Commitment]:
+    return (each.commitment for each in config.peer if each.commitment and each.commitment.tls == "required")
 
 
 class _Reader:
@@ -100,6 +112,14 @@ class _Reader:
         """The CAs that signed none of the lists, where both can be read."""
         both = [path for path in (authority, lists) if path in self.facts and not self.facts[path].error]
         return () if len(both) < 2 else without_list(self._contents[both[0]], self._contents[both[1]])
+
+    def token_keys(self, path: Path) -> None:
+        """Read a file of public keys that tokens are signed with."""
+        if (pem := self.content(path)) is not None:
+            try:
+                load_token_keys(pem)
+            except CryptoError as malformed:
+                self.facts[path] = FileFacts(str(malformed), self.facts[path].mode)
 
     def key(self, path: Path) -> None:
         """Read the file of a private key."""

@@ -48,6 +48,7 @@ COMMANDS = {
     "queue": Entry("appliance.cli.queue", "Show what waits and what is held; try it again."),
     "alerts": Entry("appliance.cli.alerts", "Show what the sensor raised."),
     "sensor": Entry("appliance.cli.sensor", "Watch an interface or read a pcap."),
+    "passcode": Entry("appliance.cli.passcode", "Make what the configuration keeps of a passcode."),
     "open": Entry("appliance.cli.open", "Open a sealed object into a DICOM file."),
     "demo": Entry("appliance.cli.demo", "Show all of it on this machine."),
     "program": Entry("appliance.cli.program", "Run one program, as its unit does.", hidden=True),

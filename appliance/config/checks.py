@@ -20,10 +20,12 @@ def check(document: dict[str, Any]) -> Iterator[Finding]:
     """Everything that does not fit together, as the place in the file and what to say of it."""
     yield from _listeners(document)
     yield from _peers_and_listeners(document)
+    yield from _commitment(document)
     yield from _runtime_dir(document)
     for section in ("peer", "destination"):
         yield from _duplicate_names(document, section)
     yield from _shared_titles(document)
+    yield from _user_identities(document)
     yield from _destinations(document)
     yield from _routes(document)
     yield from _decoy(document)
@@ -77,8 +79,37 @@ def _peers_and_listeners(document: dict[str, Any]) -> Iterator[Finding]:
             yield at, f'"{tls}" lets it come in cleartext, but listen_plain of [receive] names no cleartext listener'
         if tls == "required" and not receive.get("listen"):
             yield at, '"required" lets it come over TLS only, but listen of [receive] names no TLS listener'
+        if tls == "never" and peer.get("tls_profile") == "legacy":
+            yield ("peer", index, "tls_profile"), 'with tls = "never" there is no TLS; leave one of them out'
         if tls == "never" and "certificate" in peer:
             yield ("peer", index, "certificate"), 'with tls = "never" it shows no certificate; leave one of them out'
+
+
+def _commitment(document: dict[str, Any]) -> Iterator[Finding]:
+    client_ca = table(document, "receive").get("client_ca")
+    for index, peer in tables(document, "peer"):
+        at: Place = ("peer", index, "commitment")
+        asks = any(text == "commit" for _, text in texts(peer, "services"))
+        if asks and "commitment" not in peer:
+            yield (
+                ("peer", index, "services"),
+                '"commit" needs to know where the device takes reports: '
+                'commitment = { address = "…:104", ae_title = "…" }',
+            )
+        if "commitment" not in peer:
+            continue
+        if not asks:
+            yield at, 'the peer may not ask for commitment; add "commit" to its services, or leave this out'
+        entry = table(peer, "commitment")
+        if entry and entry.get("tls", "required") == "required" and "ca" not in entry and client_ca is None:
+            yield (
+                at,
+                "over TLS it needs the CA that signed the certificate of the device: ca here, or client_ca of "
+                '[receive] (or tls = "never" for cleartext)',
+            )
+        for one, other in (("certificate", "key"), ("key", "certificate")):
+            if one in entry and other not in entry:
+                yield (*at, one), f"{one} and {other} go together; {other} is missing"
 
 
 def _runtime_dir(document: dict[str, Any]) -> Iterator[Finding]:
@@ -140,6 +171,29 @@ def _title(text: str) -> str:
         return parse_ae_title(text)
     except ValueError:
         return text
+
+
+# Of each type: the keys that it needs, and those that it may have.
+_IDENTITY_KEYS = {
+    "username": ({"usernames"}, {"usernames"}),
+    "username+passcode": ({"passcodes"}, {"passcodes"}),
+    "jwt": ({"key", "issuer", "audience"}, {"key", "issuer", "audience", "usernames"}),
+}
+
+
+def _user_identities(document: dict[str, Any]) -> Iterator[Finding]:
+    for index, peer in tables(document, "peer"):
+        identity = table(peer, "user_identity")
+        kind = identity.get("type")
+        if not isinstance(kind, str) or kind not in _IDENTITY_KEYS:
+            continue
+        needs, may = _IDENTITY_KEYS[kind]
+        at: Place = ("peer", index, "user_identity")
+        missing = sorted(key for key in needs if not identity.get(key))
+        if missing:
+            yield (*at, "type"), f'"{kind}" needs {_and(missing)} too'
+        for key in identity.keys() & set().union(*(each for _, each in _IDENTITY_KEYS.values())) - may:
+            yield (*at, key), f'with type = "{kind}" this is not looked at; leave one of them out'
 
 
 def _destinations(document: dict[str, Any]) -> Iterator[Finding]:

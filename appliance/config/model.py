@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from appliance.base import limits
+from appliance.config.hours import HoursOfDay
+from appliance.config.passcode import StoredPasscode
 from appliance.config.values import (
     AbsolutePath,
     AddressRange,
@@ -27,11 +29,12 @@ from appliance.config.values import (
     SecretSource,
     StorageShare,
     Uid,
+    Word,
     parse_share,
     within,
 )
 
-Service = Literal["echo", "store"]
+Service = Literal["echo", "store", "commit"]
 
 
 class Section(BaseModel):
@@ -58,6 +61,7 @@ class Receive(Section):
     certificate: AbsolutePath | None = None
     key: AbsolutePath | None = None
     client_ca: AbsolutePath | None = None
+    client_crl: AbsolutePath | None = None
     max_pdu: Annotated[StrictInt, within(limits.MAX_PDU_RECEIVE)] = limits.MAX_PDU_RECEIVE.default
     max_associations: Annotated[StrictInt, within(limits.ASSOCIATIONS)] = limits.ASSOCIATIONS.default
     tls_handshake: Annotated[Duration, within(limits.TLS_HANDSHAKE)] = float(limits.TLS_HANDSHAKE.default)
@@ -65,6 +69,35 @@ class Receive(Section):
     pdu: Annotated[Duration, within(limits.PDU_DEADLINE)] = float(limits.PDU_DEADLINE.default)
     message: Annotated[Duration, within(limits.MESSAGE_DEADLINE)] = float(limits.MESSAGE_DEADLINE.default)
     idle: Annotated[Duration, within(limits.IDLE_DEADLINE)] = float(limits.IDLE_DEADLINE.default)
+
+
+class Commitment(Section):
+    """Where a peer takes the reports of storage commitment, over an association that we open (PS3.4 J.3.3)."""
+
+    address: Endpoint = Field(description='where the device takes reports, like "10.20.0.11:104"')
+    ae_title: AETitle = Field(description='the AE title that it takes them under, like "CT_COMMIT"')
+    tls: Literal["required", "never"] = "required"
+    ca: AbsolutePath | None = None
+    """None: client_ca of [receive]."""
+    certificate: AbsolutePath | None = None
+    key: AbsolutePath | None = None
+    server_name: HostName | None = None
+
+
+class UserIdentity(Section):
+    """Which user identity a peer must show beside its AE title (PS3.7 D.3.3.7). Which keys go with which type is
+    checked in `checks.py`."""
+
+    type: Literal["username", "username+passcode", "jwt"] = Field(
+        description='"username", "username+passcode" or "jwt"'
+    )
+    usernames: tuple[Word, ...] = ()
+    """The names that will do; with "jwt" the subjects, where empty is any."""
+    passcodes: dict[Word, StoredPasscode] = Field(default={}, repr=False)
+    key: AbsolutePath | None = None
+    """The public key of the token issuer, PEM."""
+    issuer: Word | None = None
+    audience: Word | None = None
 
 
 class Peer(Section):
@@ -79,9 +112,14 @@ class Peer(Section):
         min_length=1, description='where the device calls from, like ["10.20.0.11"]'
     )
     tls: Literal["required", "allowed", "never"] = "required"
+    tls_profile: Literal["bcp195", "legacy"] = "bcp195"
     certificate: CertificateBinding | None = None
+    user_identity: UserIdentity | None = None
+    hours: HoursOfDay | None = None
     services: tuple[Service, ...] = ("echo", "store")
     sop_classes: tuple[Uid, ...] = ()
+    max_associations: Annotated[StrictInt, within(limits.ASSOCIATIONS)] | None = None
+    commitment: Commitment | None = None
 
 
 class Vault(Section):

@@ -9,10 +9,6 @@ from typing import Any
 
 # Places are written without the number of a [[table]] or of an item in a list.
 KEYS: dict[tuple[str, ...], str] = {
-    ("receive", "client_crl"): "revocation lists",
-    ("peer", "tls_profile"): "a TLS profile for old scanners",
-    ("peer", "hours"): "hours in which a peer may associate",
-    ("peer", "commitment"): "storage commitment",
     ("vault", "evidence_recipients"): "sealed evidence captures",
     ("destination", "proof"): "storage commitment as proof; a status of success is the proof until then",
     ("destination", "schedule"): "hours of delivery",
@@ -25,7 +21,6 @@ KEYS: dict[tuple[str, ...], str] = {
 }
 
 VALUES: dict[tuple[str, ...], dict[str, str]] = {
-    ("peer", "services"): {"commit": 'use "echo" and "store"'},
     ("vault", "identity"): {"unlock": 'use "credential:NAME" or "file:/absolute/path"'},
     ("destination", "kind"): {"stow": 'use "dimse"', "object-store": 'use "dimse"'},
 }

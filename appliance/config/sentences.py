@@ -61,7 +61,7 @@ def _refused(place: Place, each: ErrorDetails) -> str:
     value, meant = each["input"], each["ctx"]["error"]
     if isinstance(value, list | dict):
         return f"this is {kind(value)}; {meant}"
-    return f"{shown(value)} will not do; {meant}"
+    return f"{_shown(place, value)} will not do; {meant}"
 
 
 def _not_a_list(place: Place, each: ErrorDetails) -> str:
@@ -104,7 +104,12 @@ def _too_short(place: Place, each: ErrorDetails) -> str:
 
 
 def _unfit(place: Place, each: ErrorDetails) -> str:
-    return f"{shown(each['input'])} will not do here"
+    return f"{_shown(place, each['input'])} will not do here"
+
+
+def _shown(place: Place, value: Any) -> str:
+    """As `shown`, but where a passcode is kept what stands there may be one."""
+    return "(a passcode, not shown)" if "passcodes" in place and isinstance(value, str) else shown(value)
 
 
 _SENTENCES: dict[str, Callable[[Place, ErrorDetails], str]] = {
@@ -114,6 +119,7 @@ _SENTENCES: dict[str, Callable[[Place, ErrorDetails], str]] = {
     "value_error": _refused,
     "tuple_type": _not_a_list,
     "model_type": _not_a_table,
+    "dict_type": _not_a_table,
     "int_type": _not_a_whole_number,
     "bool_type": _not_a_truth,
     "too_short": _too_short,

@@ -186,6 +186,13 @@ def parse_name(value: Any) -> str:
     raise ValueError("a name has 1 to 64 letters, digits, inner spaces and . _ ( ) / + - signs")
 
 
+def parse_word(value: Any) -> str:
+    """A user name, or the issuer or audience of a token: 1 to 255 printable characters, no space at either end."""
+    if isinstance(value, str) and 1 <= len(value) <= 255 and value.isprintable() and value == value.strip():
+        return value
+    raise ValueError("1 to 255 printable characters are meant, without spaces around them")
+
+
 def parse_modality(value: Any) -> str:
     """A value of Modality (0008,0060), VR CS: "CT", "MR", "US"."""
     if isinstance(value, str) and re.fullmatch(r"[A-Z0-9_]{1,16}", value):
@@ -230,6 +237,7 @@ def within(limit: Limit) -> AfterValidator:
 AETitle = Annotated[str, BeforeValidator(parse_ae_title)]
 Uid = Annotated[str, BeforeValidator(parse_uid)]
 Name = Annotated[str, BeforeValidator(parse_name)]
+Word = Annotated[str, BeforeValidator(parse_word)]
 Modality = Annotated[str, BeforeValidator(parse_modality)]
 Interface = Annotated[str, BeforeValidator(parse_interface)]
 Recipient = Annotated[str, BeforeValidator(parse_recipient)]

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from appliance.base import catalogue, limits
@@ -160,20 +160,28 @@ class Committer:
     # Requests
 
     def take_over(self) -> None:
-        """Enter what waits in `incoming/`: the row is durable before the file goes."""
-        for request_id in self._waiting.ids():
+        """Enter what waits in `incoming/`, the oldest of a batch first: the row is durable before the file goes."""
+        ids = self._waiting.ids()
+        for start in range(0, len(ids), _BATCH):
+            for request, sealed in sorted(self._read(ids[start : start + _BATCH]), key=lambda each: each[0].received):
+                if self._ended.is_set():
+                    return
+                entry = self._commitments.enter(request, sealed, self._now(), DUPLICATE_TRANSACTION)
+                if entry is Entry.DUPLICATE:
+                    reasons = [DUPLICATE_TRANSACTION] * len(request.references)
+                    self._say_decision(request.request_id, request.peer, reasons)
+                self._waiting.leave(request.request_id)
+                self._on_change()
+
+    def _read(self, request_ids: list[str]) -> Iterator[tuple[CommitmentRequest, bytes]]:
+        for request_id in request_ids:
             try:
-                request, sealed = self._waiting.read(request_id)
+                yield self._waiting.read(request_id)
             except NotThere:
                 continue
             except CryptoError as error:
                 self._waiting.set_aside(request_id)
                 log(catalogue.COMMITMENT_UNREADABLE, request_id=request_id, reason=error.message)
-                continue
-            if self._commitments.enter(request, sealed, self._now(), DUPLICATE_TRANSACTION) is Entry.DUPLICATE:
-                self._say_decision(request_id, request.peer, [DUPLICATE_TRANSACTION] * len(request.references))
-            self._waiting.leave(request_id)
-            self._on_change()
 
     def decide(self) -> None:
         """Decide what is due. An instance that is not here yet may be on its way: `grace` for that; and whatever

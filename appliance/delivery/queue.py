@@ -39,14 +39,17 @@ class DestinationQueue:
         ledger: Ledger,
         *,
         on_change: Callable[[], None] = lambda: None,
+        on_learned: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
         now: Callable[[], float] = time.time,
         draw: Callable[[], float] = _random.random,
     ) -> None:
-        """`on_change` is called after every outcome, from the couriers' threads. `now` gives Unix seconds."""
+        """`on_change` is called after every outcome, `on_learned` when a session said what the destination accepts;
+        both from the couriers' threads. `now` gives Unix seconds."""
         self.name = name
         self._ledger = ledger
         self._on_change = on_change
+        self._on_learned = on_learned
         self._backoff = backoff or Backoff(limits.RETRY_BASE.default, limits.RETRY_CAP.default)
         self._now = now
         self._draw = draw
@@ -141,6 +144,7 @@ class DestinationQueue:
         accepted, proposed = set(session.accepted), set(session.proposed)
         now = self._now()
         self._write(lambda: self._ledger.note_accepted(self.name, accepted, proposed - accepted, now))
+        self._on_learned()
 
     def delivered(self, proofs: Sequence[tuple[Lease, int]]) -> None:
         """These were proven, with these statuses; one commit for all of them."""

@@ -1,4 +1,8 @@
-"""TLS contexts for DICOM: the BCP 195 RFC 8996, 9325 profile (PS3.15 B.12), mutual by default."""
+"""TLS contexts for DICOM: the BCP 195 RFC 8996, 9325 profile (PS3.15 B.12), mutual by default.
+
+Old devices may be let in with the suites of the retired AES profile (PS3.15 B.3) beside it, over TLS 1.2 and nothing
+older: RFC 8996 forbids TLS 1.0 and 1.1, and OpenSSL 3 has no 3DES for the still older Basic profile (B.1).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ from appliance.base.errors import ConfigError
 
 # TLS 1.2 only with forward secrecy and AEAD (RFC 9325 4.2); the TLS 1.3 suites are all of that kind.
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+# Without one of the two or both; the suite of the AES profile is AES128-SHA. Ours come first, and we choose.
+_LEGACY_CIPHERS = f"{_TLS12_CIPHERS}:ECDHE+AES:kRSA+AESGCM:kRSA+AES:!AESCCM:!PSK:!SRP"
+_CRL_MARK = b"-----BEGIN X509 CRL-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +58,43 @@ def _load_ca(context: ssl.SSLContext, ca: Path) -> None:
         ) from None
 
 
-def server_context(certificate: Path, key: Path, client_ca: Path) -> ssl.SSLContext:
-    """The listener's context: our certificate, and clients must show one that `client_ca` signed."""
+def _load_crl(context: ssl.SSLContext, crl: Path) -> None:
+    """From now on a certificate is good only where a valid list of its issuer does not name it (RFC 5280 6.3).
+
+    A list that is missing or past its next update refuses every certificate of that issuer: it fails closed.
+    """
+    try:
+        if _CRL_MARK not in crl.read_bytes():
+            raise ConfigError(
+                f"there is no revocation list in {crl}",
+                fix='PEM is meant: "-----BEGIN X509 CRL-----"; `openssl crl -inform DER -in OLD -out NEW` makes it.',
+            )
+        context.load_verify_locations(crl)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"cannot use the revocation list {crl}: {error.strerror or error}", fix="Give CRLs as PEM."
+        ) from None
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+
+
+def server_context(
+    certificate: Path, key: Path, client_ca: Path, client_crl: Path | None = None, *, legacy: bool = False
+) -> ssl.SSLContext:
+    """The listener's context: our certificate, and clients must show one that `client_ca` signed and nobody revoked.
+
+    `legacy` adds the suites for old devices; they are chosen only where the device has none of the others.
+    """
     context = _harden(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    if legacy:
+        context.set_ciphers(_LEGACY_CIPHERS)
     context.verify_mode = ssl.CERT_REQUIRED
-    context.num_tickets = 0  # no resumption: each association proves the certificate again
+    # No resumption: each association proves the certificate again.
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_CIPHER_SERVER_PREFERENCE
     _load_pair(context, certificate, key)
     _load_ca(context, client_ca)
+    if client_crl:
+        _load_crl(context, client_crl)
     return context
 
 
@@ -78,6 +115,13 @@ def peer_certificate(connection: ssl.SSLSocket) -> PeerCertificate | None:
     facts: Any = connection.getpeercert() or {}
     names = tuple(value for kind, value in facts.get("subjectAltName", ()) if kind in ("DNS", "IP Address", "URI"))
     return PeerCertificate(hashlib.sha256(der).hexdigest(), names)
+
+
+def is_legacy(connection: ssl.SSLSocket) -> bool:
+    """Whether the suite in use is one of those that only old devices may use: no forward secrecy, or no AEAD."""
+    name = (connection.cipher() or ("",))[0]
+    modern = name.startswith("TLS_") or (name.startswith("ECDHE-") and ("-GCM-" in name or "-CHACHA20-" in name))
+    return not modern
 
 
 def describe(connection: ssl.SSLSocket) -> str:

@@ -28,7 +28,7 @@ class Board:
         self._last[snapshot["program"]] = (now, snapshot)
 
     def status(self, expected: tuple[str, ...], now: float) -> dict[str, Any]:
-        """All of it as JSON values: of each program its `state` (starting, ok, silent, stopped, never) and what it said."""
+        """All of it as JSON values: of each program its `state` (starting, ok, silent, stopped, never) and words."""
         programs: dict[str, Any] = {}
         for name in (*expected, *(other for other in self._last if other not in expected)):
             seen, snapshot = self._last.get(name, (0.0, {}))

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from appliance.base import catalogue
-from appliance.base.errors import ConfigError, DiskError
+from appliance.base.errors import ConfigError, DiskError, UpstreamError
 from appliance.config.model import Config
 from appliance.delivery.adoption import Adopter, route
+from appliance.delivery.commitment import Committer
+from appliance.delivery.commitment_decision import Decision
+from appliance.delivery.commitment_report import ReportSession
 from appliance.delivery.control import Control, Request, control_socket
 from appliance.delivery.courier import Courier
 from appliance.delivery.dimse import Dimse
 from appliance.delivery.eviction import Evictor
+from appliance.delivery.learned import Learned
 from appliance.delivery.queue import DestinationQueue
 from appliance.host import notify
 from appliance.host.credentials import read_secret
@@ -27,6 +31,8 @@ from appliance.host.snapshot import Reporter
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import Identity, parse_identity
 from appliance.vault.adoption import Adoption
+from appliance.vault.commitment_requests import WaitingRequests
+from appliance.vault.commitments import Commitments
 from appliance.vault.deliveries import Held, Queue
 from appliance.vault.layout import StateLayout
 from appliance.vault.objects import Objects
@@ -83,11 +89,23 @@ class Forward:
             log(catalogue.LEDGER_DAMAGED)
         objects = Objects(layout)
         adoption = Adoption(objects, self._ledger, index_key, route(config.route))
+        self._learned = Learned(self._ledger, [each.name for each in config.destination], config.appliance.runtime_dir)
         self._queues = {
-            destination.name: DestinationQueue(destination.name, self._ledger, on_change=self._ring)
+            destination.name: DestinationQueue(
+                destination.name, self._ledger, on_change=self._ring, on_learned=self._learned.tell
+            )
             for destination in config.destination
         }
-        self._adopter = Adopter(adoption, self._adopted)
+        self._adopter = Adopter(adoption, self._adopted, looked=lambda: self._committer.wake())
+        commitments = Commitments(self._ledger, index_key)
+        self._committer = Committer(
+            WaitingRequests(layout, index_key),
+            commitments,
+            objects,
+            Decision(adoption, commitments, self._adopter.tell),
+            self._report_to,
+            on_change=self._ring,
+        )
         for step in recover(adoption, time.time()):
             self._adopter.tell(step.fates)
             notify.beat()
@@ -103,7 +121,9 @@ class Forward:
             courier.start()
         self._evictor.start()
         self._control.start()
+        self._committer.start()
         self._adopter.start()
+        self._learned.tell()
         to = ", ".join(self._queues) or "nowhere"
         notify.ready(f"delivering to {to}")
         log(catalogue.STARTED, program="forward", detail=f"delivering to {to}")
@@ -116,10 +136,11 @@ class Forward:
         for queue in self._queues.values():
             queue.stop()
         self._evictor.stop()
+        committed = self._committer.stop(max(0.0, deadline - time.monotonic()))
         for courier in self._couriers:
             courier.join(max(0.0, deadline - time.monotonic()))
         self._reporter.send({**self._state(), "stopped": True})
-        if not any(courier.is_alive() for courier in self._couriers):
+        if committed and not any(courier.is_alive() for courier in self._couriers):
             self._ledger.close()
 
     def report(self) -> float:
@@ -136,9 +157,19 @@ class Forward:
                 self._reporter.send(self._state())
             except DiskError as error:
                 log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
-            if all(thread.is_alive() for thread in self._couriers) and self._adopter.is_alive():
+            threads = all(thread.is_alive() for thread in self._couriers)
+            if threads and self._adopter.is_alive() and self._committer.is_alive():
                 notify.beat()
         return due - since
+
+    def _report_to(self, peer: str, calling_ae: str) -> ReportSession:
+        """An association for the reports of storage commitment to a peer."""
+        target = next((each.commitment for each in self._config.peer if each.name == peer), None)
+        if target is None:
+            raise UpstreamError(
+                "no [[peer]] of this name says where it takes reports", fix="Add commitment to it, or let it be."
+            )
+        return ReportSession(target, self._config.receive.client_ca, calling_ae)
 
     def _hire(self, objects: Objects, identities: list[Identity]) -> list[Courier]:
         """The couriers of each destination. Without an identity nobody can open what a DIMSE destination takes."""
@@ -181,6 +212,7 @@ class Forward:
         return {
             "objects": present.objects if present else 0,
             "bytes": present.bytes if present else 0,
+            "commitments": self._committer.counts(),
             "destinations": {name: queue.snapshot(counts.get(name, Queue())) for name, queue in self._queues.items()},
         }
 

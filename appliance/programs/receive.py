@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,19 +16,25 @@ from appliance.base.errors import ApplianceError, ConfigError
 from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.config.values import Network
-from appliance.host import notify, tls
+from appliance.host import notify
 from appliance.host.credentials import read_secret
 from appliance.host.log import log
+from appliance.host.renewal import Renewal
 from appliance.host.snapshot import Reporter
 from appliance.scp import handoff
 from appliance.scp.acceptor import Acceptor, Listener, listen
+from appliance.scp.gate import Gate
 from appliance.scp.ingest import Ingest
+from appliance.scp.places import Places
+from appliance.scp.profiles import read_profiles
 from appliance.scp.service import Service
 from appliance.scp.slots import Slots
 from appliance.scp.tally import Tally
+from appliance.scp.user_identities import UserIdentities
 from appliance.scp.worker import Worker
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import check_recipients, parse_recipient
+from appliance.vault.accepted import Published
 from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
 from appliance.vault.layout import StateLayout
@@ -42,12 +47,16 @@ _AT_MOST_EVERY = 1.0
 def main(config: Config, path: Path) -> int:
     """Serve until told to stop. `path` is read again on SIGHUP."""
     os.umask(0o007)  # forward, of the same group, links what we create
+    places = Places()
+    renewal = Renewal(_renewed(config))
+    serve = _serve(config, places)
     report = _Report(config)
-    acceptor = Acceptor(_listeners(config), _slots(config), _workers(config), _serve(config), report.tick)
+    acceptor = Acceptor(_listeners(config), _slots(config), _workers(config), serve, report.tick)
     report.acceptor = acceptor
+    report.in_force = in_force = _InForce(config, path, places, acceptor, renewal)
     signal.signal(signal.SIGTERM, lambda *_: acceptor.wake(acceptor.stop))
     signal.signal(signal.SIGINT, lambda *_: acceptor.wake(acceptor.stop))
-    signal.signal(signal.SIGHUP, lambda *_: acceptor.wake(lambda: _reload(acceptor, path)))
+    signal.signal(signal.SIGHUP, lambda *_: acceptor.wake(in_force.reload))
     where = ", ".join(str(each) for each in (*config.receive.listen, *config.receive.listen_plain))
     notify.ready(f"listening on {where}")
     log(catalogue.STARTED, program="receive", detail=f"listening on {where}")
@@ -90,9 +99,10 @@ def _workers(config: Config) -> int:
     return config.receive.workers or os.cpu_count() or 1
 
 
-def _serve(config: Config) -> Callable[[socket.socket, Tally], None]:
+def _serve(config: Config, places: Places) -> Callable[[socket.socket, Tally], None]:
     """Everything that workers need, made before the fork; what it returns runs in the worker."""
-    context = _context(config)
+    profiles = read_profiles(config)
+    gate = Gate(config, UserIdentities(config), places)
     layout = StateLayout(config.appliance.state_dir)
     layout.create()
     recipients = [parse_recipient(text) for text in config.vault.recipients]
@@ -111,30 +121,51 @@ def _serve(config: Config) -> Callable[[socket.socket, Tally], None]:
         def associated(number: int) -> None:
             handoff.report(channel, handoff.Became(number, "associated"))
 
-        Worker(channel, Service(config, ingest, tally, alert, associated), context).serve()
+        accepted = Published(config.appliance.runtime_dir)
+        Worker(channel, Service(config, ingest, tally, gate, accepted, alert, associated), profiles).serve()
 
     return serve
 
 
-def _context(config: Config) -> ssl.SSLContext | None:
+def _renewed(config: Config) -> list[Path]:
+    """The files that other tools renew while we run."""
     receive = config.receive
-    if not receive.listen:
-        return None
-    assert receive.certificate and receive.key and receive.client_ca
-    return tls.server_context(receive.certificate, receive.key, receive.client_ca)
+    tls = [receive.certificate, receive.key, receive.client_ca, receive.client_crl] if receive.listen else []
+    keys = [peer.user_identity.key for peer in config.peer if peer.accept and peer.user_identity]
+    return [path for path in (*tls, *keys) if path]
 
 
-def _reload(acceptor: Acceptor, path: Path) -> None:
-    """Put a changed configuration in force for new associations; keep the old one if it cannot be used."""
-    try:
-        config = load_config(path)
-        serve = _serve(config)
-    except ApplianceError as error:
-        log(catalogue.CONFIG_REJECTED, detail=error.message)
-        return
-    acceptor.slots.configure(config.receive.max_associations, _networks(config))
-    acceptor.renew(serve, _workers(config))
-    log(catalogue.CONFIG_LOADED, detail=str(path))
+class _InForce:
+    """The configuration that new associations get. Each change is a new generation of workers."""
+
+    def __init__(self, config: Config, path: Path, places: Places, acceptor: Acceptor, renewal: Renewal) -> None:
+        self._config = config
+        self._path = path
+        self._places = places
+        self._acceptor = acceptor
+        self._renewal = renewal
+
+    def reload(self) -> None:
+        """Put the file as it is now in force; keep what is if it cannot be used."""
+        self._change(str(self._path), lambda: load_config(self._path))
+
+    def renew(self) -> None:
+        """Where certificates, lists or keys were replaced, take the new ones up. The configuration stays as it is."""
+        if self._renewal.due():
+            self._change("with renewed certificates, lists or keys", lambda: self._config)
+
+    def _change(self, what: str, read: Callable[[], Config]) -> None:
+        try:
+            config = read()
+            renewal = Renewal(_renewed(config))
+            serve = _serve(config, self._places)
+        except ApplianceError as error:
+            log(catalogue.CONFIG_REJECTED, detail=error.message)
+            return
+        self._config, self._renewal = config, renewal
+        self._acceptor.slots.configure(config.receive.max_associations, _networks(config))
+        self._acceptor.renew(serve, _workers(config))
+        log(catalogue.CONFIG_LOADED, detail=what)
 
 
 class _Report:
@@ -146,6 +177,7 @@ class _Report:
         self._sent: dict[str, int] = {}
         self._at = 0.0
         self.acceptor: Acceptor | None = None
+        self.in_force: _InForce | None = None
 
     def tick(self) -> float:
         """Called by the acceptor's loop before it waits; gives the seconds that it may wait.
@@ -159,6 +191,8 @@ class _Report:
             return (_AT_MOST_EVERY if moved else _HEARTBEAT) - since
         self.send()
         notify.beat()
+        if self.in_force:
+            self.in_force.renew()
         return _AT_MOST_EVERY if moved else _HEARTBEAT
 
     def send(self, **more: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import time
 from enum import Enum
 
 from appliance.base.text import wash
@@ -25,6 +26,8 @@ class Rejection(Enum):
     CALLING_AE = (1, 1, 3)
     CALLED_AE = (1, 1, 7)
     PROTOCOL_VERSION = (1, 2, 2)
+    USER_IDENTITY = (1, 2, 1)
+    NOT_NOW = (2, 1, 1)
     CONGESTION = (2, 3, 1)
     LIMIT = (2, 3, 2)
 
@@ -39,12 +42,16 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. The AE titles are None where the wire held no AE title; `certificate` is None for cleartext."""
+    """Who asks. The AE titles are None where the wire held no AE title; `certificate` is None for cleartext.
+
+    `legacy_tls` says that the TLS suite is one that only a peer with tls_profile = "legacy" may use.
+    """
 
     calling_ae: str | None
     called_ae: str | None
     address: Address
     certificate: Certificate | None = None
+    legacy_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,16 @@ class Refused:
         return self.rejection.value[2]
 
 
-def admit(config: Config, caller: Caller) -> Admitted | Refused:
-    """Decide on an A-ASSOCIATE-RQ. Who calls is settled before what is called, so strangers can't try our titles."""
+def admit(config: Config, caller: Caller, local_time: time | None = None) -> Admitted | Refused:
+    """Decide on an A-ASSOCIATE-RQ. Who calls is settled before what is called, so strangers can't try our titles.
+
+    `local_time` is the time of day where the box stands; None while the clock is not set, when hours refuse nobody.
+    """
     if caller.calling_ae is None:
         return Refused(
             Rejection.CALLING_AE, "the calling AE title is blank or malformed", "Set an AE title on the device."
         )
-    found = _identify(config.peer, caller.calling_ae, _plain(caller.address), caller.certificate)
+    found = _identify(config.peer, caller.calling_ae, caller)
     if isinstance(found, Refused):
         return found
     if caller.called_ae is None or caller.called_ae not in config.called_ae_titles:
@@ -95,12 +105,17 @@ def admit(config: Config, caller: Caller) -> Admitted | Refused:
             f"it calls us {title}",
             f"Make the device call {ours}, or add its word to called_ae_titles of [receive].",
         )
+    if found.hours and local_time and not found.hours.include(local_time):
+        return Refused(
+            Rejection.NOT_NOW,
+            f"it may associate at {found.hours} only; from {found.hours.next_opening(local_time)} on it is let in",
+            f'Change hours of [[peer]] "{found.name}" if it may come at {local_time:%H:%M} too.',
+        )
     return Admitted(found)
 
 
-def _identify(
-    peers: Iterable[Peer], calling_ae: str, address: Address, certificate: Certificate | None
-) -> Peer | Refused:
+def _identify(peers: Iterable[Peer], calling_ae: str, caller: Caller) -> Peer | Refused:
+    address = _plain(caller.address)
     title = f'"{wash(calling_ae, 16)}"'
     named = [peer for peer in peers if calling_ae in peer.ae_titles]
     if not named:
@@ -118,7 +133,7 @@ def _identify(
         )
     refusal: Refused | None = None
     for peer in placed:
-        objection = _objection(peer, certificate)
+        objection = _objection(peer, caller)
         if objection is None:
             return peer
         refusal = refusal or Refused(Rejection.CALLING_AE, *objection)
@@ -126,8 +141,9 @@ def _identify(
     return refusal
 
 
-def _objection(peer: Peer, certificate: Certificate | None) -> tuple[str, str] | None:
+def _objection(peer: Peer, caller: Caller) -> tuple[str, str] | None:
     """What speaks against `peer` at its right title and address, as (why, advice)."""
+    certificate = caller.certificate
     entry = f'[[peer]] "{peer.name}"'
     if not peer.accept:
         return "its entry is not accepted yet", f"Set accept = true in {entry}."
@@ -142,6 +158,11 @@ def _objection(peer: Peer, certificate: Certificate | None) -> tuple[str, str] |
         return None
     if peer.tls == "never":
         return "it came over TLS, and its entry says never", f'Set tls = "allowed" or "required" in {entry}.'
+    if caller.legacy_tls and peer.tls_profile != "legacy":
+        return (
+            "its TLS suite is one for old devices, and its entry does not say so",
+            f'Turn on ECDHE with AES-GCM at the device, or set tls_profile = "legacy" in {entry}.',
+        )
     if peer.certificate and not _matches(peer.certificate, certificate):
         return (
             "its certificate is not the one that is registered",

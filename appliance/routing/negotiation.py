@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from appliance.config.model import Config, Destination, Peer
 from appliance.routing.routes import Facts, destinations_for
-from appliance.routing.sop_classes import VERIFICATION, is_storage
+from appliance.routing.sop_classes import STORAGE_COMMITMENT, VERIFICATION, is_storage
 
 ACCEPTANCE = 0
 USER_REJECTION = 1
@@ -59,6 +59,9 @@ def _answer(config: Config, peer: Peer, calling_ae: str, context: Proposed, acce
         return Answer(context.context_id, refusal)
     if not context.transfer_syntaxes:
         return Answer(context.context_id, TRANSFER_SYNTAXES_NOT_SUPPORTED)
+    if context.abstract_syntax == STORAGE_COMMITMENT:
+        syntax = next((each for each in UNCOMPRESSED[:2] if each in context.transfer_syntaxes), "")
+        return Answer(context.context_id, ACCEPTANCE if syntax else TRANSFER_SYNTAXES_NOT_SUPPORTED, syntax)
     facts = Facts(peer.name, calling_ae, context.abstract_syntax, modality=None)
     targets = destinations_for(facts, config.route) if context.abstract_syntax != VERIFICATION else ()
     takers = [destination for destination in config.destination if destination.name in targets]
@@ -69,6 +72,8 @@ def _answer(config: Config, peer: Peer, calling_ae: str, context: Proposed, acce
 def _refusal(peer: Peer, abstract_syntax: str) -> int:
     if abstract_syntax == VERIFICATION:
         return 0 if "echo" in peer.services else USER_REJECTION
+    if abstract_syntax == STORAGE_COMMITMENT:
+        return 0 if "commit" in peer.services else USER_REJECTION
     if not is_storage(abstract_syntax):
         return ABSTRACT_SYNTAX_NOT_SUPPORTED
     if "store" not in peer.services or (peer.sop_classes and abstract_syntax not in peer.sop_classes):

@@ -8,6 +8,7 @@ against pynetdicom's registry, whose import would cost each program 35 MB.
 from __future__ import annotations
 
 VERIFICATION = "1.2.840.10008.1.1"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 
 _DICOM_ROOT = "1.2.840.10008."
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."

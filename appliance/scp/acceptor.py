@@ -27,6 +27,7 @@ from appliance.scp.tally import NAMES, Tally
 
 Serve = Callable[[socket.socket, Tally], None]
 _RESTART_DELAY = 1.0
+_TICK = 0.1
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -74,12 +75,18 @@ class Acceptor:
         """Accept until stopped."""
         for listener in self._listeners:
             listener.socket.setblocking(False)
+            # Who asks speaks first, in TLS and in DICOM: a connection without a byte can wait in the kernel for a while.
+            listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
             self._selector.register(listener.socket, selectors.EVENT_READ, listener)
         self._selector.register(self._wake_receive, selectors.EVENT_READ, None)
         self._fill()
+        due = 0.0
         while self._workers or not self._stopping:
-            timeout = self._tick()
-            for key, _ in self._selector.select(timeout):
+            now = time.monotonic()
+            if now >= due:
+                due = now + self._tick()
+            for key, _ in self._selector.select(due - now):
+                due = min(due, now + _TICK)  # not for each of a flood of connections
                 if isinstance(key.data, Listener):
                     self._accept(key.data)
                 elif isinstance(key.data, _Worker):
@@ -205,12 +212,18 @@ class Acceptor:
         except OSError:
             return  # it was gone before we looked
         with connection:
+            if _left(connection):
+                return
             address = _plain(peer[0])
             place = self.slots.take(address)
             if isinstance(place, Refusal):
                 self._refuse(address, place)
                 return
             self._number += 1
+            place.number = self._number
+            if place.instead_of:
+                self._displace(place.instead_of)
+                place.instead_of = None
             connected = handoff.Connected(self._number, str(address), peer[1], listener.tls)
             for worker in sorted(self._workers, key=_load):
                 if worker.retiring:
@@ -224,6 +237,11 @@ class Acceptor:
             self.slots.left(place)
             self._refuse(address, Refusal("no worker can take it", "Look for PROGRAM-DIED lines."))
 
+    def _displace(self, place: Place) -> None:
+        for worker in self._workers:
+            if place.number in worker.places:
+                handoff.displace(worker.channel, handoff.Displaced(place.number))
+
     def _refuse(self, address: Address, refusal: Refusal) -> None:
         passes, swallowed = self._throttle.passes((address, refusal.advice), time.monotonic())
         if passes:
@@ -234,6 +252,16 @@ class Acceptor:
                 reason=refusal.reason + more,
                 advice=refusal.advice,
             )
+
+
+def _left(connection: socket.socket) -> bool:
+    """Whether the peer closed before it said anything: port scans, health checks, floods. Nothing is taken off."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _load(worker: _Worker) -> int:

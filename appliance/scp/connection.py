@@ -12,7 +12,8 @@ import time
 from appliance.base.text import wash
 from appliance.scp.deadlines import Deadline
 from appliance.scp.dispatch import Dispatch
-from appliance.scp.service import Origin, Service
+from appliance.scp.origin import Origin
+from appliance.scp.service import Service
 from appliance.scp.transport import Transport
 from appliance.upper_layer import association as upper
 
@@ -54,6 +55,11 @@ class Connection:
         except OSError:
             pass  # it is over already
 
+    def displace(self) -> None:
+        """Others need our place: cut off at once, unless the A-ASSOCIATE-RQ is here. From any thread."""
+        if self._engine.request is None:
+            self._deadline.cut()
+
     def _handshake(self) -> bool:
         now = time.monotonic()
         self._deadline.set("the TLS handshake", now + self._limits.tls_handshake)
@@ -64,6 +70,7 @@ class Connection:
             return False
         self._origin.security = self._transport.security
         self._origin.certificate = self._transport.certificate
+        self._origin.legacy_tls = self._transport.legacy_tls
         return True
 
     def _serve(self) -> None:

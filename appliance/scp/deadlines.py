@@ -34,6 +34,21 @@ class Deadline:
         if at < self._alarm:
             self._reaper.wake_at(self, at)
 
+    def cut(self) -> None:
+        """Shut the socket now, as if the deadline were missed: others need the place. From any thread."""
+        with self._reaper.condition:
+            self._expire(f"{self.what} (others wait)")
+
+    def _expire(self, what: str) -> None:
+        if self._socket is None:
+            return
+        self.expired = what
+        try:
+            # Not the method of SSLSocket: it would wait for the other side's close_notify.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer was faster
+
     def close(self) -> None:
         """The connection is done; the reaper forgets it. Call before the socket is closed."""
         with self._reaper.condition:
@@ -83,9 +98,4 @@ class Reaper:
             self._count += 1
             heapq.heappush(self._heap, (deadline.at, self._count, deadline))
             return
-        deadline.expired = deadline.what
-        try:
-            # Not the method of SSLSocket: it would wait for the other side's close_notify.
-            socket.socket.shutdown(deadline._socket, socket.SHUT_RDWR)
-        except OSError:
-            pass  # the peer was faster
+        deadline._expire(deadline.what)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import time
 
-from appliance.base import catalogue
+from appliance.base import catalogue, limits
 from appliance.base.errors import PeerError
 from appliance.base.text import wash
-from appliance.config.model import Peer
 from appliance.routing import admission, negotiation
-from appliance.routing.sop_classes import VERIFICATION
+from appliance.routing.sop_classes import STORAGE_COMMITMENT, VERIFICATION
 from appliance.scp.alerts import ASSOCIATION_REFUSED, PROTOCOL_BROKEN
+from appliance.scp.commitment import Requesting
 from appliance.scp.deadlines import Deadline
+from appliance.scp.gate import LetIn
 from appliance.scp.ingest import SUCCESS, Sender, StoreContext, Storing
 from appliance.scp.message import Answered, Message
-from appliance.scp.service import Origin, Service
+from appliance.scp.origin import Origin
+from appliance.scp.service import Service
 from appliance.scp.transport import Transport
 from appliance.upper_layer import association as upper
 from appliance.upper_layer.command import CommandField, CommandSet, c_echo_rsp, response
-from appliance.upper_layer.negotiation import AssociateAccept, AssociateRequest, ContextResult
+from appliance.upper_layer.negotiation import AssociateAccept, AssociateRequest, AsyncWindow, ContextResult
 
 UNRECOGNIZED_OPERATION = 0x0211
 
@@ -42,7 +44,8 @@ class Dispatch:
         self._service = service
         self._since = time.monotonic()
         self._calling_ae = "?"
-        self._peer: Peer | None = None
+        self._associated = False
+        self._entry: LetIn | None = None
         self._sender: Sender | None = None
         self._contexts: dict[int, StoreContext] = {}
         self._message: Message | None = None
@@ -67,10 +70,12 @@ class Dispatch:
                 self._request(request)
             case upper.ReleaseRequested():
                 self._how = "released"
+                self._leave()  # before our answer: the peer may be back before this thread ends
                 if self._engine.awaiting is upper.Awaiting.RELEASE_RESPONSE:
                     self._send(self._engine.release_reply())
             case upper.Aborted():
                 self._how = "aborted by the peer"
+                self._leave()
             case upper.PeerFault(reason, reply):
                 self._fault(reason, reply)
             case upper.ConnectionClosed():
@@ -93,7 +98,8 @@ class Dispatch:
         """The connection is over: what was not finished was never promised."""
         if self._message:
             self._message.abandon()
-        if self._peer is None:
+        self._leave()
+        if not self._associated:
             return
         self._service.tally.add("associations", -1)
         self._service.say(
@@ -107,6 +113,12 @@ class Dispatch:
             seconds=f"{time.monotonic() - self._since:.1f}",
         )
 
+    def _leave(self) -> None:
+        """Give back the place of the peer, once."""
+        entry, self._entry = self._entry, None
+        if entry:
+            self._service.gate.leave(entry)
+
     def _send(self, data: bytes) -> None:
         self._deadline.set("our answer to be taken", time.monotonic() + self._service.config.receive.pdu)
         self._transport.send(data)
@@ -115,18 +127,12 @@ class Dispatch:
 
     def _request(self, request: AssociateRequest) -> None:
         self._calling_ae = wash(request.calling_ae or request.calling_ae_raw, 16)
-        certificate = self._origin.certificate
-        caller = admission.Caller(
-            request.calling_ae,
-            request.called_ae,
-            self._origin.address,
-            admission.Certificate(certificate.sha256, certificate.names) if certificate else None,
-        )
-        decision = admission.admit(self._service.config, caller)
+        decision = self._service.gate.judge(request, self._origin)
         if isinstance(decision, admission.Refused):
             self._reject(request, decision)
             return
-        self._accept(request, decision.peer)
+        self._entry = decision
+        self._accept(request, decision)
 
     def _reject(self, request: AssociateRequest, refused: admission.Refused) -> None:
         self._how = "refused"
@@ -147,23 +153,31 @@ class Dispatch:
         )
         self._send(self._engine.reject(refused.result, refused.source, refused.reason))
 
-    def _accept(self, request: AssociateRequest, peer: Peer) -> None:
+    def _accept(self, request: AssociateRequest, entry: LetIn) -> None:
         assert request.calling_ae is not None and request.called_ae is not None
+        peer = entry.peer
         proposed = [
             negotiation.Proposed(context.context_id, context.abstract_syntax, context.transfer_syntaxes)
             for context in request.contexts
         ]
-        answers = negotiation.negotiate(self._service.config, peer, request.calling_ae, proposed, {})
+        accepted = self._service.accepted.read()
+        answers = negotiation.negotiate(self._service.config, peer, request.calling_ae, proposed, accepted)
         abstract = {context.context_id: context.abstract_syntax for context in request.contexts}
         self._contexts = {
             answer.context_id: StoreContext(abstract[answer.context_id], answer.transfer_syntax)
             for answer in answers
             if answer.result == negotiation.ACCEPTANCE
         }
-        self._peer = peer
         self._sender = Sender(peer.name, request.calling_ae, request.called_ae)
         results = tuple(ContextResult(each.context_id, each.result, each.transfer_syntax) for each in answers)
-        self._send(self._engine.accept(AssociateAccept(contexts=results, max_pdu=self._service.config.receive.max_pdu)))
+        accept = AssociateAccept(
+            contexts=results,
+            max_pdu=self._service.config.receive.max_pdu,
+            async_window=_window(request.async_window),
+            identity_response=entry.identity_response,
+        )
+        self._send(self._engine.accept(accept))
+        self._associated = True
         self._service.associated(self._origin.number)
         self._service.tally.add("associations")
         self._service.tally.add("accepted")
@@ -187,11 +201,13 @@ class Dispatch:
 
     def _begin(self, context_id: int, command: CommandSet) -> Message | None:
         context = self._contexts[context_id]  # the engine lets no other through
-        assert self._sender is not None and self._peer is not None
+        assert self._sender is not None
         match command.command_field:
             case CommandField.C_ECHO_RQ if context.sop_class == VERIFICATION:
                 return Answered(c_echo_rsp(command, SUCCESS))
-            case CommandField.C_STORE_RQ if context.sop_class != VERIFICATION:
+            case CommandField.N_ACTION_RQ if context.sop_class == STORAGE_COMMITMENT:
+                return self._service.commitment.begin(command, context, self._sender, self._refuse_commitment)
+            case CommandField.C_STORE_RQ if context.sop_class not in (VERIFICATION, STORAGE_COMMITMENT):
                 return self._service.ingest.begin(command, context, self._sender, self._refuse)
             case CommandField.C_CANCEL_RQ:
                 return None  # C-CANCEL of something that is over: PS3.7 9.3.2.3 has no response
@@ -219,13 +235,34 @@ class Dispatch:
             self._stored += 1
             self._service.tally.add("stored")
             self._service.tally.add("stored_bytes", message.stored_bytes)
+        elif isinstance(message, Requesting) and answer.status == SUCCESS:
+            self._service.say(
+                catalogue.COMMITMENT_ASKED,
+                self._origin.number,
+                calling_ae=self._calling_ae,
+                address=self._origin.address,
+                instances=message.instances,
+            )
         self._send(self._engine.send_command(self._message_context, answer, False))
+        if isinstance(message, Storing):
+            self._service.ingest.prepare()  # while the peer thinks
 
     def _refuse(self, status: int, reason: str, advice: str) -> None:
         self._refused += 1
         self._service.tally.add("not_stored")
         self._service.say(
             catalogue.STORE_REFUSED,
+            (self._origin.address, status),
+            status=f"0x{status:04X}",
+            calling_ae=self._calling_ae,
+            address=self._origin.address,
+            reason=reason,
+            advice=advice,
+        )
+
+    def _refuse_commitment(self, status: int, reason: str, advice: str) -> None:
+        self._service.say(
+            catalogue.COMMITMENT_REFUSED,
             (self._origin.address, status),
             status=f"0x{status:04X}",
             calling_ae=self._calling_ae,
@@ -247,3 +284,11 @@ class Dispatch:
         )
         self._service.alert(PROTOCOL_BROKEN, self._origin, calling_ae=self._calling_ae, reason=reason)
         self._send(reply)
+
+
+def _window(proposed: AsyncWindow | None) -> AsyncWindow | None:
+    """What we allow of what the requestor proposed (PS3.7 D.3.3.3): a few operations of its own, and one of ours."""
+    if proposed is None:
+        return None
+    most = limits.OPERATIONS.default
+    return AsyncWindow(invoked=min(proposed.invoked or most, most), performed=1)

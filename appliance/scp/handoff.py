@@ -1,7 +1,7 @@
 """How the acceptor and a worker talk: small JSON messages over a SOCK_SEQPACKET pair, descriptors by SCM_RIGHTS.
 
-Acceptor to worker: a connection (with its descriptor), or the wish to retire. Worker to acceptor: what became of a
-connection. The number of a connection is the acceptor's; a worker only repeats it.
+Acceptor to worker: a connection (with its descriptor), that one is displaced, or the wish to retire. Worker to
+acceptor: what became of a connection. The number of a connection is the acceptor's; a worker only repeats it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
+class Displaced:
+    """A connection that has to go, unless it has associated: another needs its place."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Became:
     """What became of a connection."""
 
@@ -44,12 +51,27 @@ def pass_connection(to: socket.socket, connected: Connected, connection: socket.
     socket.send_fds(to, [json.dumps(asdict(connected)).encode()], [connection.fileno()])
 
 
-def next_connection(source: socket.socket) -> tuple[Connected, socket.socket] | None:
-    """Wait for the next connection; None when the acceptor wants no more served by us."""
-    data, descriptors, _, _ = socket.recv_fds(source, _SIZE, 1)
-    if not data:
-        return None
-    return Connected(**json.loads(data)), socket.socket(fileno=descriptors[0])
+def displace(to: socket.socket, displaced: Displaced) -> None:
+    """Have a connection shut. Where the worker cannot hear it now, the connection's own deadline ends it."""
+    try:
+        to.send(json.dumps(asdict(displaced)).encode())
+    except OSError:
+        pass
+
+
+def next_connection(source: socket.socket) -> tuple[Connected, socket.socket] | Displaced | None:
+    """Wait for the next connection, or the next to displace; None when the acceptor wants no more served by us."""
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(source, _SIZE, 1)
+        if not data:
+            return None
+        message = json.loads(data)
+        if descriptors:
+            return Connected(**message), socket.socket(fileno=descriptors[0])
+        if message.keys() == {"number"}:
+            return Displaced(**message)
+        # We have as many files open as we may have, so the kernel closed the connection.
+        report(source, Became(message["number"], "closed"))
 
 
 def report(to: socket.socket, became: Became) -> None:

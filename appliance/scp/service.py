@@ -6,7 +6,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from appliance.base import catalogue
@@ -14,12 +13,14 @@ from appliance.base.events import Event
 from appliance.base.text import wash
 from appliance.base.throttle import Throttle
 from appliance.config.model import Config
-from appliance.config.values import Address
 from appliance.host.log import log
-from appliance.host.tls import PeerCertificate
 from appliance.scp.alerts import NODE_AUTHENTICATION_FAILED, Rule, record
+from appliance.scp.commitment import CommitmentIntake
+from appliance.scp.gate import Gate
 from appliance.scp.ingest import Ingest
+from appliance.scp.origin import Origin
 from appliance.scp.tally import Tally
+from appliance.vault.accepted import Published
 
 _TLS_ADVICE = {
     "CERTIFICATE_VERIFY_FAILED": "Its certificate does not come from receive.client_ca, or is expired.",
@@ -29,17 +30,13 @@ _TLS_ADVICE = {
     "HTTP_REQUEST": "It speaks HTTP; this is a DICOM TLS port.",
     "WRONG_VERSION_NUMBER": "It speaks no TLS: turn TLS on at the device, or use the cleartext listener.",
 }
-
-
-@dataclass(slots=True)
-class Origin:
-    """Where a connection comes from, and what the TLS layer proved."""
-
-    number: int
-    address: Address
-    port: int
-    security: str = "cleartext"
-    certificate: PeerCertificate | None = None
+# X509_V_ERR_… of OpenSSL that speak of the revocation list; the certificate itself may be good.
+_CRL_ADVICE = {
+    3: "receive.client_crl has no list of the CA that issued its certificate: all that this CA issued are refused.",
+    11: "The list in receive.client_crl is not valid yet: check the clock of this box, then that of the CA.",
+    12: "The list in receive.client_crl is past its next update, so all are refused: fetch a new one, then reload.",
+    23: "Its certificate was revoked by the CA; find the device.",
+}
 
 
 class Service:
@@ -50,12 +47,17 @@ class Service:
         config: Config,
         ingest: Ingest,
         tally: Tally,
+        gate: Gate,
+        accepted: Published,
         alert: Callable[[dict[str, Any]], None],
         associated: Callable[[int], None],
     ) -> None:
         self.config = config
         self.ingest = ingest
+        self.commitment = CommitmentIntake(ingest.intake, ingest.space, ingest.index_key)
         self.tally = tally
+        self.gate = gate
+        self.accepted = accepted
         self.associated = associated
         self.stopping = threading.Event()
         self._alert = alert
@@ -86,7 +88,8 @@ class Service:
         if expired:
             reason, advice = f"{expired} took too long", "Look for a firewall in between, or a device in trouble."
         elif isinstance(error, ssl.SSLCertVerificationError):
-            reason, advice = error.verify_message, _TLS_ADVICE["CERTIFICATE_VERIFY_FAILED"]
+            reason = error.verify_message
+            advice = _CRL_ADVICE.get(error.verify_code, _TLS_ADVICE["CERTIFICATE_VERIFY_FAILED"])
         else:
             word = getattr(error, "reason", None) or error.strerror or type(error).__name__
             reason, advice = wash(str(word).replace("_", " ").lower()), _TLS_ADVICE.get(str(word), "")

@@ -2,11 +2,12 @@
 
 A connection is pending until its A-ASSOCIATE-RQ was answered, then an association. Strangers (addresses of no peer)
 have a small share of the pending places and only while places are free; registered addresses can always use the rest.
+Where a registered address has used up its share, its oldest pending connection makes room for its newest: a device that
+means it associates within milliseconds, and what hangs around at its address must not keep it out.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from appliance.base import limits
@@ -14,7 +15,7 @@ from appliance.config.values import Address, Network
 
 _STRANGER_SHARE = 4  # strangers get a quarter of the pending places together
 _STRANGER_EACH = 16
-_REGISTERED_EACH = 64
+_REGISTERED_EACH = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,19 @@ class Refusal:
     advice: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
-    """The place that one connection takes."""
+    """The place that one connection takes, and the older one that has to go for it, if there was no other way.
+
+    `displaced` says that this place went for another: it counts no more, though its connection may not be shut yet.
+    """
 
     address: Address
     stranger: bool
+    number: int = 0  # the connection's, given by the acceptor
+    instead_of: Place | None = None
     associated: bool = False
+    displaced: bool = False
 
 
 class Slots:
@@ -39,7 +46,7 @@ class Slots:
 
     def __init__(self, max_associations: int, networks: tuple[Network, ...]) -> None:
         self._max_pending = limits.PENDING_HANDSHAKES.default
-        self._pending: Counter[Address] = Counter()
+        self._pending: dict[Address, dict[Place, None]] = {}  # of each address, the oldest first
         self._strangers_pending = 0
         self.pending = 0
         self.associations = 0
@@ -61,26 +68,51 @@ class Slots:
             return Refusal(
                 f"{self.associations} associations are open", "Raise receive.max_associations if they are all wanted."
             )
+        refusal = self._objection(address) if stranger else None
+        if refusal:
+            return refusal
+        place = Place(address, stranger)
+        if not stranger:
+            place.instead_of = self._displace(address)
+        self._pending.setdefault(address, {})[place] = None
+        self.pending += 1
+        self._strangers_pending += stranger
+        return place
+
+    def _objection(self, address: Address) -> Refusal | None:
+        """Why a stranger gets no place."""
         if self.pending >= self._max_pending:
             return Refusal(
                 f"{self.pending} connections have not associated yet", "Look for a flood in the sensor's alerts."
             )
-        each = _STRANGER_EACH if stranger else _REGISTERED_EACH
-        if self._pending[address] >= each:
-            return Refusal(f"this address has {each} connections that have not associated", "Look at the device.")
-        if stranger and self._strangers_pending >= self._max_pending // _STRANGER_SHARE:
+        if len(self._pending.get(address, ())) >= _STRANGER_EACH:
+            return Refusal(
+                f"this address has {_STRANGER_EACH} connections that have not associated", "Look at the device."
+            )
+        if self._strangers_pending >= self._max_pending // _STRANGER_SHARE:
             return Refusal(
                 f"unregistered addresses have {self._strangers_pending} connections that have not associated",
                 "If this device is yours, add its address to a [[peer]] entry.",
             )
-        self._pending[address] += 1
-        self.pending += 1
-        self._strangers_pending += stranger
-        return Place(address, stranger)
+        return None
+
+    def _displace(self, address: Address) -> Place | None:
+        """Make room for a registered address: at its own cost, or at that of whoever has most."""
+        if len(self._pending.get(address, ())) >= _REGISTERED_EACH:
+            crowd = self._pending[address]
+        elif self.pending >= self._max_pending:
+            crowd = max(self._pending.values(), key=len)
+        else:
+            return None
+        oldest = next(iter(crowd))
+        self._leave_pending(oldest)
+        oldest.displaced = True
+        return oldest
 
     def associated(self, place: Place) -> None:
-        """A pending connection became an association."""
-        self._leave_pending(place)
+        """A pending connection became an association; a displaced one, if it was faster than we."""
+        if not place.displaced:
+            self._leave_pending(place)
         place.associated = True
         self.associations += 1
 
@@ -88,12 +120,12 @@ class Slots:
         """A connection ended."""
         if place.associated:
             self.associations -= 1
-        else:
+        elif not place.displaced:
             self._leave_pending(place)
 
     def _leave_pending(self, place: Place) -> None:
         self.pending -= 1
         self._strangers_pending -= place.stranger
-        self._pending[place.address] -= 1
+        del self._pending[place.address][place]
         if not self._pending[place.address]:
             del self._pending[place.address]

@@ -24,6 +24,7 @@ class Transport:
         self._raw = raw
         self.certificate: tls.PeerCertificate | None = None
         self.security = "cleartext"
+        self.legacy_tls = False
         self._tls: ssl.SSLSocket | None = None
         if context:
             self._tls = context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
@@ -40,6 +41,9 @@ class Transport:
             self._tls.do_handshake()
             self.certificate = tls.peer_certificate(self._tls)
             self.security = tls.describe(self._tls)
+            self.legacy_tls = tls.is_legacy(self._tls)
+            # TLS 1.3 has us say nothing now, and Nagle's algorithm holds the A-ASSOCIATE-RQ until we acknowledge.
+            self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def receive_into(self, buffer: memoryview) -> int:
         """Wait for bytes; 0 at the end of the stream. Raises OSError when the connection broke."""

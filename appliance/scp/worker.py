@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 
 from appliance.base import catalogue
@@ -16,12 +17,14 @@ from appliance.host.log import log
 from appliance.scp import handoff
 from appliance.scp.connection import Connection
 from appliance.scp.deadlines import Reaper
+from appliance.scp.origin import Origin
 from appliance.scp.profiles import Profiles
-from appliance.scp.service import Origin, Service
+from appliance.scp.service import Service
 from appliance.scp.transport import Transport
 
 _GRACE = 10.0  # seconds for the instances that are being received when we are told to stop
 _STACK = 512 * 1024
+_IDLE_THREADS = 16  # kept for the next connections: a new one costs more than a short connection
 
 
 class _StopError(Exception):
@@ -42,6 +45,8 @@ class Worker:
         self._reaper = Reaper()
         self._connections: dict[int, Connection | None] = {}  # None: its thread has not come that far yet
         self._changed = threading.Condition()
+        self._waiting: SimpleQueue[tuple[socket.socket, Origin, bool]] = SimpleQueue()
+        self._idle = 0
 
     def serve(self) -> None:
         """Take connections until there are no more to come, then see those that we have to their end."""
@@ -49,7 +54,10 @@ class Worker:
         signal.signal(signal.SIGTERM, _on_term)
         try:
             while (taken := handoff.next_connection(self._channel)) is not None:
-                self._start(*taken)
+                if isinstance(taken, handoff.Displaced):
+                    self._displace(taken.number)
+                else:
+                    self._start(*taken)
             self._wait(None)
         except (_StopError, KeyboardInterrupt):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -59,9 +67,26 @@ class Worker:
         origin = Origin(connected.number, ipaddress.ip_address(connected.address), connected.port)
         with self._changed:
             self._connections[origin.number] = None
-        threading.Thread(
-            target=self._run, args=(raw, origin, connected.tls), name=f"association-{origin.number}", daemon=True
-        ).start()
+            idle = self._idle > 0
+            self._idle -= idle
+        self._waiting.put((raw, origin, connected.tls))
+        if not idle:
+            threading.Thread(target=self._run_all, name="association", daemon=True).start()
+
+    def _run_all(self) -> None:
+        """A thread: connections one after another, until there are enough idle threads."""
+        while True:
+            self._run(*self._waiting.get())
+            with self._changed:
+                if self._idle >= _IDLE_THREADS:
+                    return
+                self._idle += 1
+
+    def _displace(self, number: int) -> None:
+        with self._changed:
+            connection = self._connections.get(number)
+        if connection is not None:
+            connection.displace()
 
     def _run(self, raw: socket.socket, origin: Origin, tls: bool) -> None:
         try:

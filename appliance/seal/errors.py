@@ -123,3 +123,21 @@ class PayloadChanged(SealError):
     """The payload is not the one whose SHA-256 the record states."""
 
     name = "payload-changed"
+
+
+class RequestMalformed(SealError):
+    """A commitment request breaks its layout, or has a version that this program does not know."""
+
+    name = "request-malformed"
+
+
+class RequestTampered(SealError):
+    """A commitment request does not open: it was changed, or sealed under another index key."""
+
+    name = "request-tampered"
+
+
+class RequestFieldRefused(SealError):
+    """A value does not fit the layout of a commitment request, so it is not sealed."""
+
+    name = "request-field-refused"

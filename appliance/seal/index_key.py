@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from appliance.seal import bech32, kdf
 from appliance.seal.errors import KeyMalformed
 
-TagKind = Literal["study", "series", "instance", "patient"]
+TagKind = Literal["study", "series", "instance", "patient", "transaction"]
 TAG = 16
 _PREFIX = "appliance-index-key-"
 
@@ -63,6 +63,10 @@ class IndexKey:
     def record_key(self, salt: bytes) -> bytes:
         """The key of the record that was sealed with this salt."""
         return kdf.derive(self._key, b"pacs-appliance/v1/record", salt)
+
+    def commitment_key(self, salt: bytes) -> bytes:
+        """The key of the commitment request that was sealed with this salt."""
+        return kdf.derive(self._key, b"pacs-appliance/v1/commitment", salt)
 
     def __repr__(self) -> str:
         return "IndexKey(…)"

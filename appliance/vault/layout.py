@@ -11,6 +11,7 @@ from appliance.base.errors import LocalError
 from appliance.vault.medium import Medium
 
 SUFFIX = ".dcm.age"
+REQUEST_SUFFIX = ".commit"
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
 
 SHARED = 0o2770  # `receive` and `forward` share a group; setgid hands it on to the files
@@ -51,6 +52,10 @@ class StateLayout:
     def incoming_file(self, object_id: str) -> Path:
         """The name of an object before adoption."""
         return self.incoming / (checked(object_id) + SUFFIX)
+
+    def incoming_request(self, request_id: str) -> Path:
+        """The name of a commitment request before adoption."""
+        return self.incoming / (checked(request_id) + REQUEST_SUFFIX)
 
     def object_directory(self, object_id: str) -> Path:
         """The directory of an adopted object."""
@@ -93,5 +98,14 @@ def checked(object_id: str) -> str:
 
 def object_id_of(name: str) -> str | None:
     """The object id in a file name, or None for a file that is none of ours."""
-    stem = name.removesuffix(SUFFIX)
-    return stem if len(stem) + len(SUFFIX) == len(name) and _OBJECT_ID.fullmatch(stem) else None
+    return _id_of(name, SUFFIX)
+
+
+def request_id_of(name: str) -> str | None:
+    """The id in the file name of a commitment request, or None for another file."""
+    return _id_of(name, REQUEST_SUFFIX)
+
+
+def _id_of(name: str, suffix: str) -> str | None:
+    stem = name.removesuffix(suffix)
+    return stem if len(stem) + len(suffix) == len(name) and _OBJECT_ID.fullmatch(stem) else None

@@ -71,8 +71,31 @@ def _objects_and_deliveries(db: Database) -> None:
     _tally(db, "object_tally", "object", ("state",), "size")
 
 
+def _commitments(db: Database) -> None:
+    db.execute(
+        """CREATE TABLE commitment (
+            id INTEGER PRIMARY KEY,
+            request_id TEXT NOT NULL UNIQUE,
+            peer TEXT NOT NULL,
+            transaction_tag BLOB NOT NULL,  -- keyed, of its Transaction UID
+            content_tag BLOB NOT NULL,      -- keyed, of that and all that it names
+            state TEXT NOT NULL,            -- asked | decided | reported | given up
+            entered REAL NOT NULL,
+            due REAL NOT NULL,              -- not looked at before; unused once it is over
+            attempts INTEGER NOT NULL DEFAULT 0,
+            request BLOB,                   -- sealed (seal/FORMAT.md, 8); NULL once it is over
+            reasons BLOB,                   -- two bytes for each instance, 0 for committed; NULL until it is decided
+            error TEXT NOT NULL DEFAULT '',
+            ended REAL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX commitment_transaction ON commitment(peer, transaction_tag)")
+    db.execute("CREATE INDEX commitment_due ON commitment(due) WHERE state IN ('asked', 'decided')")
+    db.execute("CREATE INDEX commitment_ended ON commitment(ended) WHERE ended IS NOT NULL")
+
+
 migrations = Migrations("ledger")
-VERSIONS = {"0001-objects-and-deliveries": _objects_and_deliveries}
+VERSIONS = {"0001-objects-and-deliveries": _objects_and_deliveries, "0002-commitments": _commitments}
 for _name, _migration in VERSIONS.items():
     migrations(name=_name)(_migration)
 

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from appliance.cli.gather import gather
 from appliance.config.load import load_config
 from appliance.config.posture.facts import Facts
 from appliance.host.certificates import Authority
 from tests.cli.sites import make_site
+from tests.host.pki import revocation_list
+from tests.host.tokens import public
 
 NOW = datetime.now(UTC)
 DESTINATION = """
@@ -24,6 +27,12 @@ ae_title = "PACS"
 ca = "{tls}/site-ca.crt"
 certificate = "{tls}/appliance-client.crt"
 key = "{tls}/appliance-client.key"
+"""
+PEER = """
+[[peer]]
+name = "CT with tokens"
+ae_titles = ["CT_TOKEN"]
+addresses = ["192.0.2.99"]
 """
 
 
@@ -138,3 +147,26 @@ def test_the_state_directory(config: Path) -> None:
     assert (facts(config).state.exists, facts(config).state.usable) == (True, False)
     config.write_text(config.read_text().replace(f'"{state}"', f'"{state}/below/it"'))
     assert facts(config).state.usable is False
+
+
+def test_revocation_lists(config: Path) -> None:
+    tls = config.parent / "tls"
+    config.write_text(config.read_text().replace("client_ca", f'client_crl = "{tls}/ca.crl"\nclient_ca', 1))
+    assert facts(config).files[tls / "ca.crl"].error == "No such file or directory"
+    (tls / "ca.crl").write_bytes(revocation_list(Authority.create("another CA")))
+    found = facts(config)
+    assert [each.issuer for each in found.files[tls / "ca.crl"].revocations] == ["CN=another CA"]
+    assert len(found.without_list) == 1
+    (tls / "ca.crl").write_bytes(b"nothing")
+    assert "no revocation list" in facts(config).files[tls / "ca.crl"].error
+
+
+def test_the_key_of_tokens(config: Path) -> None:
+    key = config.parent / "idp.pem"
+    identity = f'user_identity = {{ type = "jwt", key = "{key}", issuer = "https://idp.example", audience = "EDGE01" }}'
+    config.write_text(config.read_text() + PEER + identity + "\n")
+    assert facts(config).files[key].error == "No such file or directory"
+    key.write_bytes(b"nothing")
+    assert "no public key" in facts(config).files[key].error
+    key.write_bytes(public(ed25519.Ed25519PrivateKey.generate()))
+    assert facts(config).files[key].error == ""

@@ -16,6 +16,7 @@ workers = 0
 certificate = "/etc/appliance/tls/appliance.crt"
 key = "/etc/appliance/tls/appliance.key"
 client_ca = "/etc/appliance/tls/site-ca.crt"
+client_crl = "/etc/appliance/tls/site-ca.crl"
 max_pdu = 131072
 max_associations = 128
 tls_handshake = "10s"
@@ -31,7 +32,12 @@ ae_titles = ["CT_SOMATOM1", "CT_SOMATOM1_QR"]
 addresses = ["10.20.0.11", "10.20.0.16/29"]
 tls = "required"
 certificate = "san:ct1.rad.example"
-services = ["echo", "store"]
+tls_profile = "bcp195"
+hours = "06:00-22:00"
+user_identity = { type = "username", usernames = ["ct-suite-2"] }
+max_associations = 4
+services = ["echo", "store", "commit"]
+commitment = { address = "h:104", ae_title = "CT_COMMIT", tls = "required", ca = "/ct.crt", certificate = "/report.crt", key = "/report.key", server_name = "ct1" }
 sop_classes = ["1.2.840.10008.5.1.4.1.1.2"]
 
 [[peer]]
@@ -69,4 +75,4 @@ when = { modality = ["CT", "MR"], peer = ["CT suite 2"], ae_title = ["MR1"], sop
 interface = "eth1"
 mode = "mirror"
 decoy_ae = "ARCHIVE"
-"""
+"""  # noqa: E501  # a table in braces is one line

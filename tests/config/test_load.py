@@ -119,10 +119,10 @@ BROKEN = {
         'peer "MR 1".tls: "allow" is none of "required", "allowed" or "never"; did you mean "allowed"?',
     ),
     "no such service": (
-        '["echo", "store"]',
-        '["echo", "find"]',
+        '["echo", "store", "commit"]',
+        '["echo", "find", "commit"]',
         '"find"',
-        'peer "CT suite 2".services #2: "find" is none of "echo" or "store"',
+        'peer "CT suite 2".services #2: "find" is none of "echo", "store" or "commit"',
     ),
     "no such kind": (
         '"dimse"',
@@ -136,11 +136,25 @@ BROKEN = {
         '"stow"',
         'destination "pacs".kind: "stow" is planned, not in this version; use "dimse"',
     ),
-    "service that is planned": (
+    "commitment without a place for its reports": (
+        'services = ["echo", "store", "commit"]\ncommitment = { address',
+        'services = ["echo", "commit"]\n# commitment = { address',
+        "services",
+        'peer "CT suite 2".services: "commit" needs to know where the device takes reports: '
+        'commitment = { address = "…:104", ae_title = "…" }',
+    ),
+    "a place for reports that nobody asks for": (
+        '["echo", "store", "commit"]',
         '["echo", "store"]',
-        '["echo", "commit"]',
-        '"commit"',
-        'peer "CT suite 2".services #2: "commit" is planned, not in this version; use "echo" and "store"',
+        "commitment",
+        'peer "CT suite 2".commitment: the peer may not ask for commitment; add "commit" to its services, '
+        "or leave this out",
+    ),
+    "half a pair of commitment": (
+        'certificate = "/report.crt", ',
+        "",
+        "commitment",
+        'peer "CT suite 2".commitment.key: key and certificate go together; certificate is missing',
     ),
     "identity that is planned": (
         '"file:/etc/appliance/keys/identity"',
@@ -149,10 +163,24 @@ BROKEN = {
         'vault.identity: "unlock" is planned, not in this version; use "credential:NAME" or "file:/absolute/path"',
     ),
     "key that is planned": (
-        "accept = true",
-        'hours = "06:00-22:00"',
-        "hours",
-        'peer "CT suite 2".hours: planned, not in this version (hours in which a peer may associate); leave it out',
+        'kind = "dimse"',
+        'kind = "dimse"\nproof = "commitment"',
+        "proof",
+        'destination "pacs".proof: planned, not in this version (storage commitment as proof; a status of success '
+        "is the proof until then); leave it out",
+    ),
+    "hours that are none": (
+        '"06:00-22:00"',
+        '"6-22"',
+        '"6-22"',
+        'peer "CT suite 2".hours: "6-22" will not do; hours are written like "06:00-22:00"; several with commas '
+        'between, over midnight like "22:00-06:00"',
+    ),
+    "TLS profile that is none": (
+        '"bcp195"',
+        '"legcy"',
+        '"legcy"',
+        'peer "CT suite 2".tls_profile: "legcy" is none of "bcp195" or "legacy"; did you mean "legacy"?',
     ),
     "section that is planned": (
         "[sensor]",
@@ -395,7 +423,7 @@ BROKEN = {
     "host with its port": (
         'server_name = "pacs.rad.example"',
         'server_name = "pacs.rad.example:2762"',
-        "server_name",
+        'server_name = "pacs',
         'destination "pacs".server_name: "pacs.rad.example:2762" will not do; a host is written like '
         '"pacs.rad.example", without a port',
     ),

@@ -57,6 +57,19 @@ def test_what_waits_and_what_comes_is_adopted_for_its_destinations(hall: Hall) -
     until(lambda: {"pacs"} in hall.woken and {"pacs", "research"} in hall.woken)
 
 
+def test_who_waits_for_a_look_is_told_even_if_nothing_was_adopted(hall: Hall) -> None:
+    looks: list[bool] = []
+    adopter = Adopter(hall.adopter._adoption, hall.woken.append, looked=lambda: looks.append(True))
+    adopter.start()
+    try:
+        until(lambda: looks)
+        before = len(looks)
+        (hall.state.layout.incoming / "something else").touch()
+        until(lambda: len(looks) > before)
+    finally:
+        adopter.stop()
+
+
 def test_many_at_once_are_all_adopted(hall: Hall) -> None:
     hall.adopter.start()
     for _ in range(150):

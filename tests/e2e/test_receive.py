@@ -41,6 +41,29 @@ def test_stallers_are_cut_off_and_named(start: Start) -> None:
         assert not staller.hangs()
 
 
+def test_what_hangs_around_at_a_modality_s_own_address_does_not_keep_it_out(start: Start, tmp_path: Path) -> None:
+    site, box, _ = start()
+    crowd = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(300)]
+    try:
+        for each in crowd:
+            each.sendall(b"\x16\x03\x01")  # the beginning of a TLS record
+        assert box.wait(lambda: box.said("receive").get("pending", 0) >= 100, 10)
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+        assert send(site, images(tmp_path)) == ["Success"] * 3
+        assert "(others wait) took too long" in site.log.read_text()
+    finally:
+        for each in crowd:
+            each.close()
+
+
+def test_those_who_connect_and_leave_are_not_counted(start: Start) -> None:
+    site, box, _ = start()
+    for _ in range(300):
+        socket.create_connection(("127.0.0.1", site.port)).close()
+    assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+    assert box.said("receive").get("failed_handshakes", 0) < 300
+
+
 def test_a_worker_that_dies_is_replaced(start: Start, tmp_path: Path) -> None:
     site, box, _ = start()
     acceptor, *workers = box.pids("receive")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
 import threading
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from appliance.base.errors import ConfigError
 from appliance.host import tls
 from appliance.host.certificates import Authority
+from tests.host.handshakes import handshake
+from tests.host.pki import rsa_certificate
 
 
 @pytest.fixture(scope="module")
@@ -25,36 +28,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 root / f"{name}-{who}.crt", root / f"{name}-{who}.key"
             )
     return root
-
-
-def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> tuple[str, tls.PeerCertificate | None]:
-    """What the server says of the finished connection, or raises what it raised."""
-    left, right = socket.socketpair()
-    left.settimeout(10)
-    right.settimeout(10)
-    result: list[object] = []
-
-    def accept() -> None:
-        try:
-            with server.wrap_socket(left, server_side=True) as connection:
-                result.append((tls.describe(connection), tls.peer_certificate(connection)))
-        except OSError as error:
-            result.append(error)
-            left.close()
-
-    thread = threading.Thread(target=accept)
-    thread.start()
-    try:
-        with client.wrap_socket(right, server_hostname=name) as connection:
-            connection.recv(1)
-    except OSError as error:
-        right.close()
-        thread.join()
-        raise (result[0] if isinstance(result[0], BaseException) else error) from None
-    thread.join()
-    if isinstance(result[0], BaseException):
-        raise result[0]
-    return result[0]  # type: ignore[return-value]
 
 
 def pair(site: Path, name: str) -> tuple[Path, Path]:
@@ -117,3 +90,65 @@ def test_files_that_do_not_fit_are_named(site: Path, tmp_path: Path) -> None:
         tls.server_context(certificate, other_key, site / "site-ca.crt")
     with pytest.raises(ConfigError, match="cannot use the CA file"):
         tls.client_context(tmp_path / "none")
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose box has a certificate with an RSA key."""
+    root = tmp_path_factory.mktemp("old")
+    ca = Authority.create("old CA")
+    (root / "site-ca.crt").write_bytes(ca.certificate)
+    for name in ("site-server", "site-modality"):
+        rsa_certificate(ca, "server.example", root / f"{name}.crt", root / f"{name}.key")
+    return root
+
+
+class Listener:
+    """Takes one connection, and says what came of its handshake."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(10)
+        self.port = self._socket.getsockname()[1]
+        self.heard = ""
+        self.legacy = False
+        self._thread = threading.Thread(target=self._accept, args=(context,))
+        self._thread.start()
+
+    def _accept(self, context: ssl.SSLContext) -> None:
+        with self._socket:
+            raw, _ = self._socket.accept()
+        raw.settimeout(10)
+        try:
+            with context.wrap_socket(raw, server_side=True) as connection:
+                self.heard, self.legacy = tls.describe(connection), tls.is_legacy(connection)
+        except ssl.SSLError as error:
+            self.heard = error.reason or ""
+
+    def close(self) -> None:
+        self._thread.join()
+
+
+@pytest.mark.parametrize(
+    ("legacy", "options", "heard"),
+    [
+        (True, ["-tls1_2", "-cipher", "AES128-SHA"], "TLSv1.2 AES128-SHA"),
+        (True, ["-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA"], "TLSv1.2 ECDHE-RSA-AES256-SHA"),
+        (True, ["-tls1_2", "-cipher", "AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256"], "TLSv1.2 ECDHE-RSA-AES128-GCM"),
+        (True, [], "TLSv1.3 TLS_AES_256_GCM"),
+        (True, ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], "UNSUPPORTED_PROTOCOL"),
+        (True, ["-tls1_2", "-cipher", "NULL-SHA256:@SECLEVEL=0"], "NO_SHARED_CIPHER"),
+        (False, ["-tls1_2", "-cipher", "AES128-SHA"], "NO_SHARED_CIPHER"),
+    ],
+)
+def test_old_suites_are_for_the_legacy_profile_and_never_chosen_over_better(
+    old: Path, legacy: bool, options: list[str], heard: str
+) -> None:
+    context = tls.server_context(*pair(old, "site-server"), old / "site-ca.crt", legacy=legacy)
+    listener = Listener(context)
+    certificate, key = pair(old, "site-modality")
+    client = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-cert", certificate, "-key", key]
+    subprocess.run([*client, *options], input=b"", capture_output=True, timeout=20)
+    listener.close()
+    assert listener.heard.startswith(heard)
+    assert listener.legacy is (heard in ("TLSv1.2 AES128-SHA", "TLSv1.2 ECDHE-RSA-AES256-SHA"))

@@ -19,8 +19,12 @@ import pytest
 from appliance.base.errors import LocalError
 from appliance.delivery.control import ask, control_socket
 from appliance.host.snapshot import panel_socket
+from appliance.seal.commitment import CommitmentRequest
+from appliance.vault.commitment_requests import keep
+from appliance.vault.incoming import Incoming
+from tests.delivery.requestor import Requestor
 from tests.delivery.upstream import Authority, StoreScp, free_port, tls_options, until
-from tests.delivery.vaults import J2K, ROOT, State
+from tests.delivery.vaults import CT, J2K, ROOT, State
 
 
 class Box:
@@ -235,6 +239,32 @@ def test_without_an_identity_it_adopts_and_says_that_deliveries_wait(box: Box) -
     assert "no identity" in (box.ask("queue") or {})["destinations"]["pacs"]["error"]
     assert "DELIVERIES-LOCKED" in box.log
     assert box.stop() == 0
+
+
+def test_without_an_identity_it_reports_on_commitment_all_the_same(box: Box) -> None:
+    box.destination("pacs", free_port())
+    box.configure(identity=False)
+    with Requestor() as modality:
+        box.path.write_text(
+            box.path.read_text() + '[[peer]]\nname = "CT suite"\nae_titles = ["CT1"]\naddresses = ["127.0.0.1"]\n'
+            'tls = "never"\nservices = ["commit"]\n'
+            f'commitment = {{ address = "127.0.0.1:{modality.port}", ae_title = "CT_COMMIT", tls = "never" }}\n'
+        )
+        references = ((CT, f"{ROOT}.2.1"), (CT, f"{ROOT}.2.2"))
+        for _, uid in references:
+            box.state.put(uid=uid)
+        request = CommitmentRequest("a" * 32, time.time(), "CT suite", "CT1", "PACS", f"{ROOT}.9", references)
+        keep(Incoming(box.state.layout), request, box.state.index_key)
+        box.start()
+        until(lambda: modality.reports)
+        assert (modality.reports[0].event_type, modality.reports[0].calling_ae) == (1, "PACS")
+        assert modality.reports[0].committed == list(references)
+        until(lambda: (box.ask("queue") or {}).get("commitments") == {"asked": 0, "decided": 0})
+        assert box.stop() == 0
+    assert "COMMITMENT-REPORTED" in box.log
+    assert ROOT not in box.log
+    for path in box.state.root.rglob("*"):
+        assert not path.is_file() or ROOT.encode() not in path.read_bytes()
 
 
 def test_the_wrong_index_key_stops_it_before_it_touches_anything(box: Box, tmp_path: Path) -> None:

@@ -39,6 +39,13 @@ def config(**changes: Any) -> Config:
             "tls": "allowed",
             "certificate": f"sha256:{SHA}",
         },
+        {
+            "name": "day",
+            "ae_titles": ["CR1"],
+            "addresses": ["10.20.0.25"],
+            "hours": "06:00-22:00",
+            "tls_profile": "legacy",
+        },
     ]
     plain = {"kind": "dimse", "tls": "never", "ae_title": "PACS"}
     whole: dict[str, Any] = {

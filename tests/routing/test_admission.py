@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import time
 
 import pytest
 
@@ -131,6 +132,40 @@ def test_the_triples_are_those_of_the_standard() -> None:
     found = ask("MR1", "10.20.0.12", called="X")
     assert isinstance(found, Refused)
     assert (found.result, found.source, found.reason) == (1, 1, 7)
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (time(6), None),
+        (time(21, 59), None),
+        (None, None),  # the clock is not set: hours refuse nobody
+        (time(22), "at 06:00-22:00 only; from 06:00 on"),
+        (time(5, 59), "at 06:00-22:00 only; from 06:00 on"),
+    ],
+)
+def test_hours_refuse_for_now_and_say_until_when(now: time | None, why: str | None) -> None:
+    found = admit(config(), Caller("CR1", "EDGE01", ipaddress.ip_address("10.20.0.25"), CERTIFICATE), now)
+    if why is None:
+        assert isinstance(found, Admitted)
+        return
+    assert isinstance(found, Refused)
+    assert why in found.why and 'hours of [[peer]] "day"' in found.advice
+    # PS3.8 table 9-21: rejected-transient, by the service user, no reason given.
+    assert (found.result, found.source, found.reason) == (2, 1, 1)
+
+
+def test_hours_are_looked_at_last() -> None:
+    found = admit(config(), Caller("CR1", "X", ipaddress.ip_address("10.20.0.25"), CERTIFICATE), time(3))
+    assert isinstance(found, Refused) and found.rejection is Rejection.CALLED_AE
+
+
+def test_a_legacy_suite_is_for_the_peers_that_may_use_it() -> None:
+    for calling, address, admitted in (("CR1", "10.20.0.25", True), ("CT1", "10.20.0.11", False)):
+        found = admit(config(), Caller(calling, "EDGE01", ipaddress.ip_address(address), CERTIFICATE, legacy_tls=True))
+        assert isinstance(found, Admitted) is admitted
+    assert isinstance(found, Refused)
+    assert found.rejection is Rejection.CALLING_AE and 'tls_profile = "legacy" in [[peer]] "CT"' in found.advice
 
 
 def test_a_title_shared_by_two_entries_finds_the_one_whose_certificate_fits() -> None:

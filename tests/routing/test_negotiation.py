@@ -11,7 +11,7 @@ from appliance.routing.negotiation import (
     Proposed,
     negotiate,
 )
-from appliance.routing.sop_classes import VERIFICATION
+from appliance.routing.sop_classes import STORAGE_COMMITMENT, VERIFICATION
 from tests.routing.configs import CT, MR, config
 
 J2K = "1.2.840.10008.1.2.4.90"
@@ -39,6 +39,23 @@ def test_what_a_peer_may_ask_for(peer: str, abstract_syntax: str, result: int) -
     proposed = [Proposed(1, abstract_syntax, [IMPLICIT_VR_LITTLE_ENDIAN])]
     (answer,) = negotiate(config(), PEERS[peer], "X", proposed, {})
     assert answer == Answer(1, result, "" if result else IMPLICIT_VR_LITTLE_ENDIAN)
+
+
+@pytest.mark.parametrize(
+    ("services", "syntaxes", "answer"),
+    [
+        (("echo", "store"), [EXPLICIT_VR_LITTLE_ENDIAN], Answer(1, 1)),
+        (("commit",), [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN], Answer(1, 0, EXPLICIT_VR_LITTLE_ENDIAN)),
+        (("commit",), [J2K, IMPLICIT_VR_LITTLE_ENDIAN], Answer(1, 0, IMPLICIT_VR_LITTLE_ENDIAN)),
+        (("commit",), [EXPLICIT_VR_BIG_ENDIAN, J2K], Answer(1, 4)),
+        (("commit",), [], Answer(1, 4)),
+    ],
+)
+def test_storage_commitment_is_for_those_who_have_the_service(
+    services: tuple[str, ...], syntaxes: list[str], answer: Answer
+) -> None:
+    peer = PEERS["CT"].model_copy(update={"services": services, "sop_classes": (CT,)})
+    assert negotiate(config(), peer, "CT1", [Proposed(1, STORAGE_COMMITMENT, syntaxes)], {}) == [answer]
 
 
 def test_each_context_is_answered_by_itself_and_in_order() -> None:

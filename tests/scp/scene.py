@@ -10,19 +10,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from appliance.config.model import Config
+from appliance.config.model import Config, Peer
 from appliance.config.values import Share
 from appliance.scp.connection import Connection
 from appliance.scp.deadlines import Reaper
+from appliance.scp.gate import Gate
 from appliance.scp.ingest import Ingest
-from appliance.scp.service import Origin, Service
+from appliance.scp.origin import Origin
+from appliance.scp.places import Places
+from appliance.scp.service import Service
 from appliance.scp.tally import Tally
 from appliance.scp.transport import Transport
+from appliance.scp.user_identities import UserIdentities
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import Identity, generate_identity
 from appliance.upper_layer import association as upper
 from appliance.upper_layer.command import CommandSet, c_store_rq
 from appliance.upper_layer.negotiation import AssociateRequest, PresentationContext
+from appliance.vault.accepted import Published
 from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
 from appliance.vault.layout import StateLayout
@@ -75,13 +80,21 @@ class Scene:
         self.layout.create()
         self.alerts: list[dict[str, Any]] = []
         self.associated: list[int] = []
+        self.places = Places()
         self.min_free = Share(bytes=1)
         self.intake = Intake(Incoming(self.layout), [self.identity.recipient], self.index_key)
         self.config = config(state, str(self.identity.recipient), **receive)
 
+    def change_peer(self, **changes: Any) -> None:
+        """Say more in the entry of the modality."""
+        peer = Peer.model_validate(self.config.peer[0].model_dump() | changes)
+        self.config = self.config.model_copy(update={"peer": (peer,)})
+
     def service(self) -> Service:
         ingest = Ingest(self.intake, Space(self.layout.incoming, self.min_free), self.index_key, "EDGE01")
-        return Service(self.config, ingest, Tally(), self.alerts.append, self.associated.append)
+        gate = Gate(self.config, UserIdentities(self.config), self.places)
+        accepted = Published(self.config.appliance.runtime_dir)
+        return Service(self.config, ingest, Tally(), gate, accepted, self.alerts.append, self.associated.append)
 
     @contextmanager
     def connect(self, address: str = "192.0.2.1") -> Iterator[Requestor]:
@@ -120,8 +133,14 @@ class Requestor:
         self.engine: upper.Association | None = None
         self._events: list[upper.Event] = []
 
-    def associate(self, calling_ae: str = "CT1", called_ae: str = "EDGE01", contexts=CONTEXTS) -> upper.Event:  # type: ignore[no-untyped-def]
-        self.engine = upper.Association.requestor(AssociateRequest(called_ae, calling_ae, contexts))
+    def associate(
+        self,
+        calling_ae: str = "CT1",
+        called_ae: str = "EDGE01",
+        contexts: tuple[PresentationContext, ...] = CONTEXTS,
+        **more: Any,
+    ) -> upper.Event:
+        self.engine = upper.Association.requestor(AssociateRequest(called_ae, calling_ae, contexts, **more))
         self.socket.sendall(self.engine.associate_request())
         return self.hear()
 

@@ -61,6 +61,23 @@ def test_an_earlier_deadline_wakes_the_sleeping_reaper() -> None:
         each.close()
 
 
+def test_cut_ends_a_blocked_receive_at_once_and_a_closed_deadline_cuts_nothing() -> None:
+    ours, theirs = socket.socketpair()
+    deadline = Reaper().watch(ours)
+    deadline.set("the handshake", time.monotonic() + 60)
+    thread, got = blocked_receive(ours)
+    deadline.cut()
+    thread.join(5)
+    assert got == [b""] and deadline.expired == "the handshake (others wait)"
+    other, other_peer = socket.socketpair()
+    closed = Reaper().watch(other)
+    closed.close()
+    closed.cut()
+    assert other_peer.send(b"x") == 1 and other.recv(1) == b"x"
+    for each in (ours, theirs, other, other_peer):
+        each.close()
+
+
 def test_a_closed_deadline_leaves_a_reused_descriptor_alone() -> None:
     reaper = Reaper()
     ours, theirs = socket.socketpair()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from appliance.config.model import Destination, Route
 from appliance.scp import ingest
 from appliance.seal.opening import open_object
 from appliance.upper_layer import association as upper
 from appliance.upper_layer.command import CommandField, CommandSet, c_echo_rq
 from appliance.upper_layer.negotiation import PresentationContext
+from appliance.vault.accepted import publish
 from tests.scp.scene import CONTEXTS, CT, EXPLICIT, MR, VERIFICATION, Scene, data_set
 
 
@@ -167,3 +170,37 @@ def test_no_identifier_reaches_the_log(scene: Scene, capsys: pytest.CaptureFixtu
     assert "STORE-REFUSED" in logged and "ASSOCIATION-ABORTED" in logged
     assert "444555" not in logged and "444556" not in logged and "444557" not in logged
     assert VERIFICATION not in logged
+
+
+def test_outside_its_hours_a_peer_hears_a_transient_reject(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.now().astimezone()
+    later = [(now + timedelta(hours=each)).strftime("%H:%M") for each in (2, 3)]
+    scene.change_peer(hours=f"{later[0]}-{later[1]}")
+    with scene.connect() as modality:
+        event = modality.associate()
+    assert isinstance(event, upper.AssociationRejected)
+    assert (event.result, event.source, event.reason) == (2, 1, 1)
+    assert f"from {later[0]} on it is let in" in capsys.readouterr().err
+
+
+def test_a_syntax_is_chosen_by_what_the_destination_was_seen_to_accept(tmp_path: Path) -> None:
+    jpeg = "1.2.840.10008.1.2.4.90"
+    scene = Scene(tmp_path / "state")
+    destination = {"name": "pacs", "kind": "dimse", "address": "pacs.example:104", "ae_title": "PACS", "tls": "never"}
+    whole = scene.config
+    scene.config = whole.model_copy(
+        update={
+            "destination": (Destination.model_validate(destination),),
+            "route": (Route.model_validate({"to": ["pacs"]}),),
+        }
+    )
+    runtime = whole.appliance.runtime_dir
+    runtime.mkdir()
+    chosen = []
+    for known in ({}, {"pacs": {(CT, jpeg)}}, {"pacs": {(MR, jpeg)}}):
+        publish(runtime, known)
+        with scene.connect() as modality:
+            event = modality.associate(contexts=(PresentationContext(3, CT, (jpeg, EXPLICIT)),))
+        assert isinstance(event, upper.AssociationAccepted)
+        chosen.append(event.accept.contexts[0].transfer_syntax)
+    assert chosen == [EXPLICIT, jpeg, EXPLICIT]

@@ -15,11 +15,28 @@ def test_a_connection_is_handed_over_with_its_descriptor() -> None:
         right.close()
         taken = handoff.next_connection(worker)
         assert taken is not None
+        assert isinstance(taken, tuple)
         connected, connection = taken
         with connection:
             connection.send(b"x")
             assert (connected.number, connected.address, connected.tls) == (7, "192.0.2.1", True)
             assert left.recv(1) == b"x"
+
+
+def test_a_displaced_connection_is_named() -> None:
+    acceptor, worker = handoff.pair()
+    with acceptor, worker:
+        handoff.displace(acceptor, handoff.Displaced(7))
+        assert handoff.next_connection(worker) == handoff.Displaced(7)
+
+
+def test_a_connection_that_found_no_free_descriptor_is_reported_as_closed() -> None:
+    acceptor, worker = handoff.pair()
+    with acceptor, worker:
+        acceptor.send(b'{"number": 7, "address": "192.0.2.1", "port": 4000, "tls": true}')  # the kernel dropped it
+        handoff.displace(acceptor, handoff.Displaced(8))
+        assert handoff.next_connection(worker) == handoff.Displaced(8)
+        assert handoff.next_report(acceptor) == handoff.Became(7, "closed")
 
 
 def test_reports_come_back_and_silence_does_not_block() -> None:

@@ -24,7 +24,14 @@ NAMES = {
     if isinstance(error, type) and issubclass(error, SealError) and error is not SealError
 }
 # These are refusals to seal and to read a key: no object shows them.
-NOT_OF_OBJECTS = {"key-malformed", "recipients-refused", "record-field-refused"}
+NOT_OF_OBJECTS = {
+    "key-malformed",
+    "recipients-refused",
+    "record-field-refused",
+    "request-malformed",
+    "request-tampered",
+    "request-field-refused",
+}
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)

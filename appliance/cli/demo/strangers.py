@@ -61,6 +61,8 @@ def _nmap(site: Site) -> Visit:
         return Visit(who, None, "nmap is not installed", ())
     command = ["nmap", "-Pn", "-n", "--script", "+dicom-ping", "-p", str(site.port), "127.0.0.1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if "dicom-ping:" not in done.stdout and "discovered" not in done.stdout:
+        return Visit(who, None, "nmap did not run its script: " + " ".join(done.stdout.split())[:200], ())
     found = "DICOM Service Provider discovered" in done.stdout
     return Visit(who, not found, "nmap found a DICOM server" if found else "nmap found nothing", ("D05", "D15"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.config.model import Config
@@ -13,6 +13,8 @@ from appliance.config.posture.finding import Finding
 
 EXPIRES = timedelta(days=30)
 AUTHORITY_EXPIRES = timedelta(days=90)
+REVOCATION_EXPIRES = timedelta(days=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def file_findings(config: Config, facts: Facts) -> Iterator[Finding]:
@@ -21,6 +23,11 @@ def file_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     if receive.listen:
         yield from _pair("receive", receive.certificate, receive.key, facts, server=True)
         yield from _authority("receive.client_ca", receive.client_ca, facts)
+        yield from _revocations("receive.client_crl", receive.client_crl, facts)
+        yield from _legacy(config, facts)
+    for peer in config.peer:
+        if peer.accept and peer.user_identity:
+            yield from _file(f'peer "{peer.name}".user_identity.key', peer.user_identity.key, facts)
     if facts.authority_key:
         yield rules.AUTHORITY_KEY.found(
             "receive.client_ca", "the private key of the CA lies on this box", path=facts.authority_key
@@ -29,6 +36,11 @@ def file_findings(config: Config, facts: Facts) -> Iterator[Finding]:
         if each.tls == "required":
             yield from _pair(f'destination "{each.name}"', each.certificate, each.key, facts, server=False)
             yield from _authority(f'destination "{each.name}".ca', each.ca, facts)
+    for peer in config.peer:
+        if peer.commitment and peer.commitment.tls == "required":
+            subject = f'peer "{peer.name}".commitment'
+            yield from _pair(subject, peer.commitment.certificate, peer.commitment.key, facts, server=False)
+            yield from _authority(f"{subject}.ca", peer.commitment.ca, facts)
     for key, source in (("identity", config.vault.identity), ("index_key", config.vault.index_key)):
         if source and source.startswith("file:"):
             yield from _secret(f"vault.{key}", source, facts)
@@ -99,3 +111,30 @@ def _authority(subject: str, path: Path | None, facts: Facts) -> Iterator[Findin
         yield rules.AUTHORITY_EXPIRED.found(subject, f"it expired on {end:%Y-%m-%d}")
     elif end - facts.now <= AUTHORITY_EXPIRES:
         yield rules.AUTHORITY_EXPIRES.found(subject, f"it expires on {end:%Y-%m-%d}, in {(end - facts.now).days} days")
+
+
+def _revocations(subject: str, path: Path | None, facts: Facts) -> Iterator[Finding]:
+    """A file of revocation lists: of each CA the newest counts."""
+    readable = yield from _file(subject, path, facts)
+    if path is None or not readable:
+        return
+    newest = {each.issuer: each for each in sorted(facts.files[path].revocations, key=lambda each: each.last_update)}
+    for issuer, each in newest.items():
+        end = each.next_update or _NEVER
+        if end <= facts.now:
+            yield rules.REVOCATION_EXPIRED.found(subject, f"the list of {issuer} expired on {end:%Y-%m-%d %H:%M} UTC")
+        elif each.last_update > facts.now:
+            begin = f"{each.last_update:%Y-%m-%d %H:%M} UTC"
+            yield rules.REVOCATION_EARLY.found(subject, f"the list of {issuer} is valid from {begin} on")
+        elif end - facts.now <= REVOCATION_EXPIRES:
+            yield rules.REVOCATION_EXPIRES.found(subject, f"the list of {issuer} expires on {end:%Y-%m-%d %H:%M} UTC")
+    for issuer in facts.without_list:
+        yield rules.REVOCATION_ABSENT.found(subject, f"it has no list that {issuer} signed")
+
+
+def _legacy(config: Config, facts: Facts) -> Iterator[Finding]:
+    file = facts.files.get(config.receive.certificate) if config.receive.certificate else None
+    old = any(peer.accept and peer.tls != "never" and peer.tls_profile == "legacy" for peer in config.peer)
+    if old and file and file.certificates and not file.certificates[0].key_kind.startswith("RSA"):
+        kind = file.certificates[0].key_kind
+        yield rules.LEGACY_WITHOUT_RSA.found("receive.certificate", f"its key is {kind}, and a peer is legacy")

@@ -28,12 +28,22 @@ class CertificateFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RevocationFacts:
+    """What one revocation list says of itself. Without `next_update` it holds for ever."""
+
+    issuer: str
+    last_update: datetime
+    next_update: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileFacts:
     """A file that the configuration names. `error` is why it cannot be read or used, empty when it can."""
 
     error: str = ""
     mode: int = 0o400
     certificates: tuple[CertificateFacts, ...] = ()
+    revocations: tuple[RevocationFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class Facts:
         default_factory=dict
     )  # certificate and key: why they are none
     server_trusted: bool = True  # client_ca leads to the certificate of [receive]
+    without_list: Sequence[str] = ()  # CAs in client_ca that signed no list in client_crl
     state: StateFacts = StateFacts()
     recipients: Sequence[RecipientFacts] = ()  # in the order of the configuration
     identity: str | None = None  # the recipient that the identity belongs to; None where it cannot be seen from here

@@ -42,6 +42,13 @@ def _peer(peer: Peer) -> Iterator[Finding]:
         yield rules.PEER_CLEARTEXT.found(f"{subject}.tls", f"it {how} in cleartext")
     if peer.tls != "never" and not peer.certificate:
         yield rules.PEER_UNBOUND.found(f"{subject}.certificate", "any certificate of the site will do")
+    if peer.tls != "never" and peer.tls_profile == "legacy":
+        yield rules.PEER_LEGACY.found(f"{subject}.tls_profile", "it may use old TLS suites")
+    if peer.commitment and peer.commitment.tls == "never":
+        what = f"reports to {peer.commitment.address} are in cleartext"
+        yield rules.COMMITMENT_CLEARTEXT.found(f"{subject}.commitment.tls", what)
+    if peer.tls != "required" and peer.user_identity:
+        yield rules.IDENTITY_CLEARTEXT.found(f"{subject}.user_identity", "it may be shown in cleartext")
     wide = [each for each in peer.addresses if _is_wide(each)]
     if wide:
         yield rules.PEER_WIDE.found(f"{subject}.addresses", f"it may come from all of {', '.join(map(str, wide))}")

@@ -83,6 +83,30 @@ AUTHORITY_EXPIRES = Rule(
     "A new CA has to reach every modality before the old one ends, and that takes weeks.",
     "Start now: both CA certificates may stand in one file meanwhile.",
 )
+REVOCATION_EXPIRED = Rule(
+    "crl-expired",
+    "error",
+    "A list past its date says nothing any more, so every certificate of that CA is refused.",
+    "Fetch the list of today from the CA, then reload: systemctl reload appliance-receive.",
+)
+REVOCATION_EARLY = Rule(
+    "crl-not-yet-valid",
+    "error",
+    "A list that is not valid yet says nothing, so every certificate of that CA is refused.",
+    "Check the clock of this box (timedatectl), then that of the CA.",
+)
+REVOCATION_EXPIRES = Rule(
+    "crl-expires",
+    "warning",
+    "From then on every certificate of that CA is refused.",
+    "Have the list fetched by a timer, more often than the CA issues it, and reload after it.",
+)
+REVOCATION_ABSENT = Rule(
+    "crl-missing",
+    "warning",
+    "Where client_crl is given, certificates of a CA without a list in it are refused.",
+    "Append the list of that CA to the file, unless it issues no certificates of devices.",
+)
 AUTHORITY_KEY = Rule(
     "ca-key-on-box",
     "warning",
@@ -114,6 +138,24 @@ PEER_UNBOUND = Rule(
     "warning",
     "Any device with a certificate of the site can be taken for this one, if it takes its AE title and address.",
     'Add certificate = "san:NAME" with the name in the certificate of the device.',
+)
+PEER_LEGACY = Rule(
+    "peer-tls-legacy",
+    "warning",
+    "Its old TLS suites have no forward secrecy or no AEAD: who records the traffic can read it with our key, later.",
+    'Update the device, and remove tls_profile; "legacy" is for those that nobody updates any more.',
+)
+LEGACY_WITHOUT_RSA = Rule(
+    "legacy-without-rsa",
+    "warning",
+    "The suite of DICOM's AES profile (TLS_RSA_WITH_AES_128_CBC_SHA) needs an RSA key; devices with no other fail.",
+    "Have a certificate with an RSA key of 2048 bits or more issued for this box.",
+)
+IDENTITY_CLEARTEXT = Rule(
+    "user-identity-cleartext",
+    "warning",
+    "Whoever listens on the network learns the user name, the passcode or the token, and can show it too.",
+    'Turn on TLS at the device and set tls = "required"; then change the passcode.',
 )
 PEER_WIDE = Rule(
     "peer-wide-address",
@@ -200,6 +242,13 @@ IDENTITY_IDLE = Rule(
     "note",
     "No destination needs plaintext; without the identity this box could not read what it holds.",
     "Leave identity out, and keep the file elsewhere.",
+)
+
+COMMITMENT_CLEARTEXT = Rule(
+    "commitment-cleartext",
+    "warning",
+    "Reports name instances readable on the network, and anybody at that address is told them.",
+    'Remove tls = "never" from commitment, if the device takes reports over TLS.',
 )
 
 # Where objects go

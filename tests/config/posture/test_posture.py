@@ -11,7 +11,14 @@ import pytest
 
 from appliance.config.load import parse_config
 from appliance.config.posture import posture
-from appliance.config.posture.facts import CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
+from appliance.config.posture.facts import (
+    CertificateFacts,
+    Facts,
+    FileFacts,
+    RecipientFacts,
+    RevocationFacts,
+    StateFacts,
+)
 from appliance.config.posture.rules import RULES
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -96,6 +103,19 @@ ROUTE = '[[route]]\nto = ["pacs"]\n'
                 ("peer-cleartext", f"{PEER}.tls", "it comes in cleartext"),
             ],
         ),
+        (
+            (CROSS, CROSS + 'tls_profile = "legacy"\n'),
+            [("peer-tls-legacy", f"{PEER}.tls_profile", "it may use old TLS suites")],
+        ),
+        (
+            (CROSS, CROSS + 'tls = "allowed"\nuser_identity = { type = "username", usernames = ["ct"] }\n'),
+            [
+                ("listener-cleartext", "receive.listen_plain", "associations in cleartext are taken at 10.0.0.1:104"),
+                ("peer-cleartext", f"{PEER}.tls", "it may come in cleartext"),
+                ("user-identity-cleartext", f"{PEER}.user_identity", "it may be shown in cleartext"),
+            ],
+        ),
+        ((CROSS, CROSS + 'user_identity = { type = "username", usernames = ["ct"] }\n'), []),
         ((CROSS, ""), [("peer-without-certificate", f"{PEER}.certificate", "any certificate of the site will do")]),
         (
             (CROSS, CROSS + "accept = false\n"),
@@ -108,6 +128,22 @@ ROUTE = '[[route]]\nto = ["pacs"]\n'
         (
             ("2001:db8::/64", "2001:db8::/63"),
             [("peer-wide-address", f"{PEER}.addresses", "it may come from all of 2001:db8::/63")],
+        ),
+        (
+            (
+                CROSS,
+                CROSS + 'services = ["commit"]\n'
+                'commitment = { address = "ct.example:104", ae_title = "CT", tls = "never" }\n',
+            ),
+            [("commitment-cleartext", f"{PEER}.commitment.tls", "reports to ct.example:104 are in cleartext")],
+        ),
+        (
+            (
+                CROSS,
+                CROSS + 'services = ["commit"]\n'
+                f'commitment = {{ address = "ct.example:104", ae_title = "CT", ca = "{TLS}/client.crt" }}\n',
+            ),
+            [("ca-without-authority", f"{PEER}.commitment.ca", f"{TLS}/client.crt holds no certificate of a CA")],
         ),
         (('[sensor]\ninterface = "eth1"\n', ""), [("no-sensor", "sensor", "there is no sensor")]),
         (
@@ -295,6 +331,49 @@ OURS = "receive.certificate"
 )
 def test_what_the_box_has(facts: dict[str, Any], finding: tuple[str, str, str] | None) -> None:
     assert found(GOOD, replace(FACTS, **facts)) == ([finding] if finding else [])
+
+
+CRL = RevocationFacts("CN=CA", NOW - DAY, NOW + 7 * DAY)
+CRL_KEY = "receive.client_crl"
+
+
+@pytest.mark.parametrize(
+    ("lists", "finding"),
+    [
+        ((CRL,), None),
+        ((replace(CRL, next_update=None),), None),
+        (
+            (replace(CRL, next_update=NOW),),
+            ("crl-expired", CRL_KEY, "the list of CN=CA expired on 2026-06-01 12:00 UTC"),
+        ),
+        ((replace(CRL, last_update=NOW - 9 * DAY, next_update=NOW - DAY), CRL), None),
+        (
+            (replace(CRL, next_update=NOW + DAY),),
+            ("crl-expires", CRL_KEY, "the list of CN=CA expires on 2026-06-02 12:00 UTC"),
+        ),
+        (
+            (replace(CRL, last_update=NOW + DAY),),
+            ("crl-not-yet-valid", CRL_KEY, "the list of CN=CA is valid from 2026-06-02 12:00 UTC on"),
+        ),
+    ],
+)
+def test_revocation_lists(lists: tuple[RevocationFacts, ...], finding: tuple[str, str, str] | None) -> None:
+    text = GOOD.replace("client_ca", f'client_crl = "{TLS}/site-ca.crl"\nclient_ca', 1)
+    files = {**FILES, TLS / "site-ca.crl": FileFacts(mode=0o444, revocations=lists)}
+    assert found(text, replace(FACTS, files=files)) == ([finding] if finding else [])
+
+
+def test_a_ca_without_a_list() -> None:
+    text = GOOD.replace("client_ca", f'client_crl = "{TLS}/site-ca.crl"\nclient_ca', 1)
+    files = {**FILES, TLS / "site-ca.crl": FileFacts(mode=0o444, revocations=(CRL,))}
+    missing = ("crl-missing", CRL_KEY, "it has no list that CN=Other signed")
+    assert found(text, replace(FACTS, files=files, without_list=["CN=Other"])) == [missing]
+
+
+def test_old_devices_need_an_rsa_key() -> None:
+    text = GOOD.replace(CROSS, CROSS + 'tls_profile = "legacy"\n')
+    ids = [each[0] for each in found(text, replace(FACTS, **leaf("appliance.crt", key_kind="ECDSA secp256r1")))]
+    assert ids == ["legacy-without-rsa", "peer-tls-legacy"]
 
 
 def test_files_that_are_not_used_are_not_looked_at() -> None:

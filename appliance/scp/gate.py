@@ -1,0 +1,64 @@
+"""Who is let in: an A-ASSOCIATE-RQ against the configuration, the user identity, the hours and the peer's own limit.
+
+The decisions themselves are pure (`routing.admission`, `user_identities`); here they get what the wire, the TLS layer
+and the clock say, and the places that all workers share.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from appliance.config.model import Config, Peer
+from appliance.host.clock import synchronised
+from appliance.routing.admission import Caller, Certificate, Refused, Rejection, admit
+from appliance.scp.origin import Origin
+from appliance.scp.places import Places, Taken
+from appliance.scp.user_identities import UserIdentities, response
+from appliance.upper_layer.negotiation import AssociateRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LetIn:
+    """The peer, what to answer to its user identity, and its place, which is given back when the association ends."""
+
+    peer: Peer
+    identity_response: bytes | None = None
+    place: Taken | None = None
+
+
+class Gate:
+    """Shared by the threads of a worker. `places` is shared by all workers."""
+
+    def __init__(self, config: Config, identities: UserIdentities, places: Places) -> None:
+        self._config = config
+        self._identities = identities
+        self._places = places
+
+    def judge(self, request: AssociateRequest, origin: Origin) -> LetIn | Refused:
+        """Decide; who is let in has a place, and `leave` gives it back."""
+        known = origin.certificate
+        certificate = Certificate(known.sha256, known.names) if known else None
+        caller = Caller(request.calling_ae, request.called_ae, origin.address, certificate, origin.legacy_tls)
+        decision = admit(self._config, caller, datetime.now().astimezone().time() if synchronised() else None)
+        if isinstance(decision, Refused):
+            return decision
+        peer = decision.peer
+        if objection := self._identities.objection(peer, request.user_identity, time.time()):
+            return objection
+        place = None
+        if peer.max_associations is not None:
+            place = self._places.take(peer.name, peer.max_associations)
+            if place is None:
+                return Refused(
+                    Rejection.LIMIT,
+                    f"it has {peer.max_associations} associations open",
+                    f'Raise max_associations of [[peer]] "{peer.name}" if they are all wanted.',
+                )
+        return LetIn(peer, response(peer, request.user_identity), place)
+
+    def leave(self, entry: LetIn) -> None:
+        """The association is over, or never came about."""
+        if entry.place:
+            self._places.leave(entry.place)

@@ -1,0 +1,283 @@
+"""The way of a request through `forward`: taken over, decided in time, reported until it was taken."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from appliance.base.errors import UpstreamError
+from appliance.delivery.commitment import Committer
+from appliance.delivery.commitment_decision import Decision
+from appliance.routing.retry import Backoff
+from appliance.seal.commitment import CommitmentRequest
+from appliance.seal.index_key import IndexKey
+from appliance.upper_layer.commitment import DUPLICATE_TRANSACTION, NO_SUCH_INSTANCE
+from appliance.vault.adoption import Adoption
+from appliance.vault.commitment_requests import WaitingRequests, keep
+from appliance.vault.commitments import Commitments
+from appliance.vault.incoming import Incoming
+from appliance.vault.ledger import Ledger
+from appliance.vault.objects import Objects
+from tests.delivery.upstream import until
+from tests.delivery.vaults import CT, State
+
+A, B = "1.2.3.400500", "1.2.3.400501"
+
+
+class Modality:
+    """The far end of reports, without a network."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[str, str, tuple[int, ...]]] = []
+        self.associations = 0
+        self.open = 0
+        self.up = True
+        self.calling_ae = ""
+
+    def __call__(self, peer: str, calling_ae: str) -> Modality:
+        if not self.up:
+            raise UpstreamError("cannot connect to 10.20.0.11:104: Connection refused")
+        self.associations += 1
+        self.open += 1
+        self.calling_ae = calling_ae
+        return self
+
+    def report(self, request: CommitmentRequest, reasons: tuple[int, ...]) -> None:
+        if not self.up:
+            raise UpstreamError("it closed the connection")
+        self.reports.append((request.transaction, self.calling_ae, reasons))
+
+    def end(self) -> None:
+        self.open = 0
+
+
+class Scene:
+    def __init__(self, root: Path) -> None:
+        self.state = State(root / "state")
+        self.incoming = Incoming(self.state.layout)
+        self.objects = Objects(self.state.layout)
+        self.modality = Modality()
+        self.time = time.time()
+        self.number = 0
+        self.open()
+
+    def open(self, **more: float) -> None:
+        """As `forward` starts."""
+        self.ledger = Ledger(self.state.layout.ledger)
+        self.adoption = Adoption(self.objects, self.ledger, self.state.index_key, lambda _: ("pacs",))
+        self.commitments = Commitments(self.ledger, self.state.index_key)
+        self.committer = Committer(
+            WaitingRequests(self.state.layout, self.state.index_key),
+            self.commitments,
+            self.objects,
+            Decision(self.adoption, self.commitments, lambda _: None),
+            self.modality,
+            now=lambda: self.time,
+            draw=lambda: 1.0,
+            backoff=Backoff(8, 60),
+            **more,
+        )
+
+    def adopt(self) -> None:
+        self.adoption.adopt(self.objects.waiting(), self.time)
+
+    def ask(self, *uids: str, transaction: str = "", called_ae: str = "PACS", peer: str = "CT") -> str:
+        self.number += 1
+        request = CommitmentRequest(
+            request_id=f"{self.number:032x}",
+            received=self.time + self.number / 1000,
+            peer=peer,
+            calling_ae="CT1",
+            called_ae=called_ae,
+            transaction=transaction or f"1.2.7.{self.number}",
+            references=tuple((CT, uid) for uid in uids),
+        )
+        keep(self.incoming, request, self.state.index_key)
+        return request.transaction
+
+    def step(self) -> None:
+        """What the threads do, in turn."""
+        self.committer.take_over()
+        self.committer.decide()
+        for peer in self.commitments.peers_due(self.time):
+            self.committer.report(peer)
+
+    @property
+    def reports(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        return self.modality.reports
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_what_is_held_is_reported_under_the_title_that_was_called(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    transaction = scene.ask(A)
+    scene.step()
+    assert scene.reports == [(transaction, "PACS", (0,))]
+    assert not list(scene.state.layout.incoming.iterdir())
+    assert scene.committer.counts() == {"asked": 0, "decided": 0}
+    assert scene.modality.open == 0
+    logged = capsys.readouterr().err
+    assert "COMMITMENT-DECIDED" in logged
+    assert "COMMITMENT-REPORTED" in logged
+    assert "400500" not in logged and transaction not in logged
+
+
+def test_an_instance_that_comes_late_is_waited_for(scene: Scene) -> None:
+    transaction = scene.ask(A)
+    scene.step()
+    assert scene.reports == []
+    scene.time += 2
+    scene.state.put(uid=A)
+    scene.adopt()
+    scene.step()
+    assert scene.reports == [(transaction, "PACS", (0,))]
+
+
+def test_an_instance_that_never_comes_is_waited_for_so_long(scene: Scene) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    transaction = scene.ask(A, B)
+    for _ in range(9):
+        scene.step()
+        scene.time += 1
+    assert scene.reports == []
+    scene.time += 2
+    scene.step()
+    assert scene.reports == [(transaction, "PACS", (0, NO_SUCH_INSTANCE))]
+
+
+def test_what_was_received_before_the_request_is_adopted_first(scene: Scene) -> None:
+    scene.state.put(uid=A)
+    transaction = scene.ask(A)
+    scene.step()
+    scene.time += 60  # the grace is over, adoption lags behind
+    scene.state.put(uid=B)
+    scene.step()
+    assert scene.reports == []
+    scene.adopt()
+    scene.time += 1
+    scene.step()
+    assert scene.reports == [(transaction, "PACS", (0,))]
+
+
+def test_adoption_that_never_comes_ends_the_patience(scene: Scene) -> None:
+    scene.state.put(uid=A)
+    transaction = scene.ask(A)
+    scene.step()
+    scene.time += 601
+    scene.step()
+    assert scene.reports == [(transaction, "PACS", (NO_SUCH_INSTANCE,))]
+
+
+def test_the_same_request_twice_has_one_report_and_another_content_is_refused(scene: Scene) -> None:
+    for uid in (A, B):
+        scene.state.put(uid=uid)
+    scene.adopt()
+    scene.ask(A, transaction="1.2.9")
+    scene.ask(A, transaction="1.2.9")
+    scene.ask(B, transaction="1.2.9")
+    scene.step()
+    assert sorted(scene.reports) == [("1.2.9", "PACS", (0,)), ("1.2.9", "PACS", (DUPLICATE_TRANSACTION,))]
+    scene.ask(A, transaction="1.2.9")
+    scene.step()
+    assert scene.reports[2:] == [("1.2.9", "PACS", (DUPLICATE_TRANSACTION,))]
+
+
+def test_a_report_is_tried_until_it_is_taken(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    transactions = [scene.ask(A), scene.ask(A)]
+    scene.modality.up = False
+    scene.step()
+    assert "COMMITMENT-UNREPORTED" in capsys.readouterr().err
+    scene.modality.up = True
+    scene.step()
+    assert scene.reports == [], "not before the pause is over"
+    scene.time += 8
+    scene.step()
+    assert [transaction for transaction, *_ in scene.reports] == transactions
+    assert scene.modality.associations == 1
+
+
+def test_a_decision_stays_what_it_was_and_outlives_the_program(scene: Scene) -> None:
+    object_id = scene.state.put(uid=A)
+    scene.adopt()
+    transaction = scene.ask(A)
+    scene.modality.up = False
+    scene.step()
+    scene.ledger.close()
+    scene.modality.up = True
+    scene.open()
+    scene.state.layout.object_file(object_id).unlink()
+    scene.time += 60
+    scene.step()
+    assert scene.reports == [(transaction, "PACS", (0,))]
+
+
+def test_a_request_that_was_entered_and_not_removed_is_not_asked_twice(scene: Scene) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    scene.ask(A)
+    path = scene.state.layout.incoming_request(f"{1:032x}")
+    kept = path.read_bytes()
+    scene.step()
+    path.write_bytes(kept)
+    scene.step()
+    assert len(scene.reports) == 1
+    assert not path.exists()
+
+
+def test_a_report_that_nobody_takes_is_given_up(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    scene.ask(A)
+    scene.modality.up = False
+    for _ in range(3):
+        scene.step()
+        scene.time += 40 * 3600
+    assert scene.committer.counts() == {"asked": 0, "decided": 0}
+    assert "COMMITMENT-GIVEN-UP" in capsys.readouterr().err
+
+
+def test_titles_that_were_called_have_associations_of_their_own(scene: Scene) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    for title in ("PACS", "EDGE01"):
+        scene.ask(A, called_ae=title)
+    scene.step()
+    assert [title for _, title, _ in scene.reports] == ["PACS", "EDGE01"]
+    assert scene.modality.associations == 2
+
+
+def test_a_request_that_does_not_open_is_kept_aside(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    request = CommitmentRequest("e" * 32, 1.0, "CT", "CT1", "PACS", "1.2.3", ((CT, A),))
+    keep(scene.incoming, request, IndexKey(bytes(32)))
+    scene.state.put(uid=A)
+    scene.adopt()
+    scene.ask(A)
+    scene.step()
+    assert len(scene.reports) == 1
+    assert "COMMITMENT-UNREADABLE" in capsys.readouterr().err
+    assert len(scene.objects.quarantined()) == 1
+
+
+def test_its_threads_do_the_same_and_end(scene: Scene) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    scene.committer.start()
+    transactions = {scene.ask(A, peer=peer) for peer in ("CT", "MR", "US")}
+    scene.committer.wake()
+    until(lambda: {transaction for transaction, *_ in scene.reports} == transactions)
+    until(lambda: scene.committer.counts() == {"asked": 0, "decided": 0})
+    assert scene.committer.is_alive()
+    assert scene.committer.stop()
+    assert not scene.committer.is_alive()
