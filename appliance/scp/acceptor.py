@@ -75,7 +75,7 @@ class Acceptor:
         """Accept until stopped."""
         for listener in self._listeners:
             listener.socket.setblocking(False)
-            # Who asks speaks first, in TLS and in DICOM: a connection without a byte can wait in the kernel for a while.
+            # Who asks speaks first, in TLS and in DICOM: a connection without a byte may wait in the kernel a while.
             listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
             self._selector.register(listener.socket, selectors.EVENT_READ, listener)
         self._selector.register(self._wake_receive, selectors.EVENT_READ, None)

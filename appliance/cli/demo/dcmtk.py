@@ -29,9 +29,9 @@ def need(program: str) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses, nor used a moment ago: storescp sets no SO_REUSEADDR."""
+    """A TCP port that nobody uses at any address, nor did a moment ago: storescp takes all and sets no SO_REUSEADDR."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("", 0))
         port: int = probe.getsockname()[1]
         return port
 
