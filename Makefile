@@ -1,9 +1,9 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-hostile fuzz clean fresh-test
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what is missing (Debian packages, .venv, npm's age-encryption); the others do it when needed
 	@.ci/setup
@@ -19,6 +19,21 @@ test: ## check, then the whole test suite
 check: ## lint, format, types, layering, unit files: before a commit
 	@.ci/setup --if-needed
 	@.ci/check
+
+conformance: ## write the tables of docs/conformance.md anew from the code
+	@PYTHONPATH=. .venv/bin/python docs/conformance.py
+
+bench-receive: ## receivers side by side in one run: ours, storescp, pynetdicom, Orthanc. ARGS="--help" for more
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.bench.receive $(ARGS)
+
+bench-hostile: ## what a modality notices of 1400 stallers, a flood and 64 that never release. ARGS="--help" for more
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.bench.hostile $(ARGS)
+
+fuzz: ## every parser of strangers' bytes, FUZZ_SECONDS in all (600); coverage-guided with `pip install -e .[fuzz]`
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.fuzz.run
 
 clean: ## remove all that the others made here (.venv too); Debian packages stay
 	rm -rf .venv .setup build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

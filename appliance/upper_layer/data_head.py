@@ -76,6 +76,7 @@ class HeadParser:
         self._last_tag = _BEFORE_DATA_SETS  # at the top level
         self._values: dict[int, bytes] = {}
         self._malformed = False
+        self._broken = False  # the deflated stream, not what it holds
         self.done = False
 
     def feed(self, data: Buffer) -> None:
@@ -89,6 +90,8 @@ class HeadParser:
         self._parse()
         if not self._room or not self._deflated_room or self._at >= limits.DATASET_HEAD.default:
             self.done = True
+        if self._broken and not self.done:
+            self._stop(malformed=True)
         if self.done:
             self._head = bytearray()
             self._inflate = None
@@ -115,11 +118,26 @@ class HeadParser:
         assert self._inflate is not None
         data = data[: self._deflated_room]
         self._deflated_room -= len(data)
+        before = self._inflate.copy()
         try:
             return self._inflate.decompress(data, self._room)
         except zlib.error:
-            self._stop(malformed=True)
-            return b""
+            self._inflate = before
+            return self._until_it_breaks(data)
+
+    def _until_it_breaks(self, data: memoryview) -> bytes:
+        """What stands before the break: zlib drops the output of a call in which it finds one, so a byte a call."""
+        assert self._inflate is not None
+        found = bytearray()
+        for at in range(len(data)):
+            try:
+                found += self._inflate.decompress(data[at : at + 1], self._room - len(found))
+            except zlib.error:
+                self._broken = True
+                break
+            if len(found) >= self._room:
+                break
+        return bytes(found)
 
     def _stop(self, malformed: bool = False) -> None:
         self.done = True

@@ -199,7 +199,5 @@ def test_data_set_heads(syntax: str, data: bytes, size: int) -> None:
         in_parts.feed(memoryview(data)[at : at + size])
     head = whole.result()
     assert isinstance(head, DataHead)
-    if syntax == DEFLATED and (head.malformed or in_parts.result().malformed):
-        return  # where a deflated stream breaks, the output of that call is lost
     assert in_parts.result() == head
     assert len(whole._head) <= limits.DATASET_HEAD.default

@@ -1,0 +1,34 @@
+"""The SCP that malformed input is sent to, and what it says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.scp import ingest
+from appliance.upper_layer import association as upper
+from appliance.upper_layer.command import c_echo_rq
+from tests.scp.malformed import REFUSALS, Refusals, answer
+from tests.scp.scene import Scene, data_set
+
+
+@pytest.fixture
+def scp(tmp_path: Path) -> Iterator[Scene]:
+    """The SCP. After each test a registered modality's C-ECHO and C-STORE go well, whatever was done before."""
+    made = Scene(tmp_path / "state", pdu="300ms", artim="300ms", tls_handshake="300ms")
+    yield made
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "site") == ["state"]
+    before = len(made.files())
+    with made.connect() as modality:
+        assert isinstance(modality.associate(), upper.AssociationAccepted)
+        assert answer(modality, 1, c_echo_rq(9).encode(False)).status == ingest.SUCCESS
+        assert modality.store("1.2.3.999", data_set("1.2.3.999")).status == ingest.SUCCESS
+    assert len(made.files()) == before + 1
+
+
+@pytest.fixture
+def refusals(capsys: pytest.CaptureFixture[str]) -> Refusals:
+    """The lines about refusals since it was asked last."""
+    return lambda: [line for line in capsys.readouterr().err.splitlines() if any(code in line for code in REFUSALS)]
