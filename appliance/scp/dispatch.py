@@ -194,6 +194,9 @@ class Dispatch:
     # Messages
 
     def _command(self, context_id: int, command: CommandSet) -> None:
+        if command.is_response:
+            self._fault("a response to nothing that we asked", self._engine.abort())
+            return
         self._message_context = context_id
         self._message = self._begin(context_id, command)
         if self._message and not command.data_set_follows:

@@ -16,7 +16,7 @@ from appliance.routing.admission import Caller, Certificate, Refused, Rejection,
 from appliance.scp.origin import Origin
 from appliance.scp.places import Places, Taken
 from appliance.scp.user_identities import UserIdentities, response
-from appliance.upper_layer.negotiation import AssociateRequest
+from appliance.upper_layer.negotiation import APPLICATION_CONTEXT, AssociateRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,12 @@ class Gate:
         if isinstance(decision, Refused):
             return decision
         peer = decision.peer
+        if request.application_context != APPLICATION_CONTEXT:
+            return Refused(
+                Rejection.APPLICATION_CONTEXT,
+                "its application context name is not the one of DICOM (PS3.7 A.2.1)",
+                "Tell the vendor of the device.",
+            )
         if objection := self._identities.objection(peer, request.user_identity, time.time()):
             return objection
         place = None

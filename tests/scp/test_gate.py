@@ -55,6 +55,13 @@ def refused(event: upper.Event) -> None:
     assert (event.result, event.source, event.reason) == (1, 2, 1)
 
 
+def test_another_application_context_is_rejected(scene: Scene) -> None:
+    with scene.connect() as modality:
+        event = modality.associate(application_context="1.2.840.10008.3.1.1.2")
+    assert isinstance(event, upper.AssociationRejected)
+    assert (event.result, event.source, event.reason) == (1, 1, 2)
+
+
 def test_a_user_name(scene: Scene) -> None:
     wants(scene, "username", usernames=["ct-2", "bedienung ü"])
     assert answer(associate(scene, UserIdentity(1, b"ct-2"))) is None

@@ -154,7 +154,7 @@ class Play:
                 Row(
                     "Wire speed on two cores, in Python",
                     Verdict.NOT_HERE,
-                    "a demo is no benchmark; make bench-receive is planned",
+                    "a demo is no benchmark: make bench-receive says how far we are from it",
                 ),
                 self._refused(visits),
                 self._seen(site, box, visits, self._strangers_came),
