@@ -91,6 +91,7 @@ class Sensor:
                 self._alerts.append(record)
             except ApplianceError as error:
                 log(catalogue.SENSOR_BLIND, reason=error.message, advice=error.fix)
+            self._reporter.send({"alert": record})
             _say(record)
 
     def _round(self) -> None:
