@@ -236,4 +236,6 @@ def test_other_arguments_are_refused(tmp_path: Path) -> None:
 def test_the_makefile_lists_what_it_can_do() -> None:
     listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
     targets = [line.split()[1] for line in listed.stdout.splitlines()]
-    assert targets == ["help", "setup", "demo", "test", "check", "clean", "fresh-test"]
+    daily = ["help", "setup", "demo", "test", "check"]
+    benches = ["bench-receive", "bench-hostile", "fuzz"]
+    assert targets == [*daily, "conformance", *benches, "clean", "fresh-test"]
