@@ -36,6 +36,12 @@ def free_port() -> int:
         return port
 
 
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on a TCP port of the loopback interface."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Modality:
     """A scanner: an AE title, and a TLS identity (None: cleartext)."""
@@ -109,9 +115,8 @@ class Upstream:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise LocalError("storescp ended at once", fix=f"Is port {self.port} free?")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if listens(self.port):
+                return
             time.sleep(0.05)
         raise LocalError("storescp does not listen", fix="Look at its output.")
 

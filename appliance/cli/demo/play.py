@@ -12,9 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from appliance.base.errors import LocalError
 from appliance.cli.demo import evidence
 from appliance.cli.demo.box import Box
-from appliance.cli.demo.dcmtk import Modality, Upstream, free_port, need
+from appliance.cli.demo.dcmtk import Modality, Upstream, free_port, listens, need
 from appliance.cli.demo.evidence import Row, Verdict, judge
 from appliance.cli.demo.images import Image, ct_series, real_files
 from appliance.cli.demo.site import Site, build
@@ -58,7 +59,7 @@ class Play:
             self._console.print(f"`appliance run` is ready after {box.start():.1f} s.")
             backlog = self._transfer(site, box, upstream, images)
             drained = self._drain(box, upstream)
-            stalled = self._nobody_stalls(site, images)
+            stalled = self._nobody_stalls(site, box, images)
             self._strangers_came = datetime.now(UTC)
             visits = self._strangers(site)
             rows = self._judge(site, box, upstream, images, sent, visits)
@@ -168,10 +169,12 @@ class Play:
             + (f"all were done {drained:.1f} s after it came back" if drained is not None else "and not all were done"),
         )
 
-    def _nobody_stalls(self, site: Site, images: list[Image]) -> Row:
+    def _nobody_stalls(self, site: Site, box: Box, images: list[Image]) -> Row:
         """An echo and some instances that were sent before, while two connections hang. Duplicates are welcome."""
         again, modality = images[: 2 * _AGAIN : 2], Modality("CT1", site.ct)
         answers: list[str] = []
+        if not box.wait(lambda: listens(site.port), _RETRIES):
+            raise LocalError("the appliance does not listen again after a kill", fix=f"Its log is {site.log}.")
         with Staller(site) as staller:
             began = time.monotonic()
             echo = modality.echo(site.port, "PACS")
