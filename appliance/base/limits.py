@@ -142,6 +142,6 @@ SENSOR_FLOW_CLOSED = Limit("sensor flow closed", "s", 15, 1, 600, "a flow is rem
 SENSOR_SCAN = Limit("scan", "targets", 20, 5, 64, "distinct addresses and ports tried in vain by one source in 60 s")
 SENSOR_SOURCES = Limit("scan sources", "addresses", 4096, 64, 65536, "watched for scans at a time")
 SENSOR_ALERT_WINDOW = Limit("alert window", "s", 60, 1, 3600, "alerts of one rule about one pair are one with a count")
-SENSOR_ALERT_RATE = Limit("alert rate", "alerts", 240, 10, 10000, "in one window, all rules together; the rest counted")
+SENSOR_ALERT_RATE = Limit("alert rate", "alerts", 60, 10, 10000, "of one rule in one window; the rest is counted")
 SENSOR_RING = Limit("capture ring", "bytes", 32 << 20, 1 << 20, 1 << 30, "a quarter second of a full 1 Gbit/s link")
 ALERT_LOG = Limit("alert log", "bytes", 16 << 20, 65536, 1 << 30, "then it is rotated; four old ones are kept")

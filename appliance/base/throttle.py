@@ -26,3 +26,8 @@ class Throttle:
         if len(self._seen) > self._keys:
             self._seen.popitem(last=False)
         return count < self._burst, swallowed
+
+
+def not_shown(swallowed: int) -> str:
+    """What to add to the line that is said after others were swallowed; nothing if none was."""
+    return f" ({swallowed} more like this were not shown)" if swallowed else ""

@@ -35,6 +35,13 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+def unmapped(address: Address) -> Address:
+    """An IPv4 address as such, where a dual-stack listener saw it as ::ffff:a.b.c.d."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """An amount of storage: so many bytes, or a fraction of the whole."""

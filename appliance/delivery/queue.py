@@ -17,7 +17,7 @@ from typing import Any
 from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError, DiskError
 from appliance.base.events import Event
-from appliance.base.throttle import Throttle
+from appliance.base.throttle import Throttle, not_shown
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.session import Kind, Session
 from appliance.delivery.sessions import Sessions
@@ -262,8 +262,7 @@ class DestinationQueue:
         with self._condition:
             passes, swallowed = self._throttle.passes((event.code, reason), time.monotonic())
         if passes:
-            more = f" ({swallowed} more like this were not shown)" if swallowed else ""
-            log(event, destination=self.name, reason=reason + more, advice=advice, **fields)
+            log(event, destination=self.name, reason=reason + not_shown(swallowed), advice=advice, **fields)
 
     def _waiting(self) -> int:
         try:

@@ -1,8 +1,11 @@
-"""Keeps alerts few: what repeats within a window is one alert with a count. Pure; times are arguments, in seconds."""
+"""Keeps alerts few: what repeats within a window is one alert with a count. Pure; times are arguments, in seconds.
+
+Each rule has a rate of its own, so that nobody can hush one rule by setting off another.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable
 
 from appliance.base import limits
@@ -31,7 +34,7 @@ class Aggregation:
         self._rate = rate
         self._open: OrderedDict[Hashable, _Window] = OrderedDict()
         self._since = 0.0
-        self._told = 0
+        self._told: Counter[str] = Counter()  # by rule, in this window
         self.suppressed = 0  # findings that were neither told nor counted in an alert
 
     def __len__(self) -> int:
@@ -48,11 +51,12 @@ class Aggregation:
             alert.finding = finding
             return None
         if not 0 <= now - self._since < self._window:
-            self._since, self._told = now, 0
-        if self._told >= self._rate and not always:
+            self._since = now
+            self._told.clear()
+        if self._told[finding.rule.id] >= self._rate and not always:
             self.suppressed += 1
             return None
-        self._told += 1
+        self._told[finding.rule.id] += 1
         window = _Window(Alert(finding, now, now))
         self._open[key] = window
         return window.alert

@@ -7,7 +7,6 @@ does, and says what to add to the configuration. It must never read a clock, a s
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import time
@@ -15,7 +14,7 @@ from enum import Enum
 
 from appliance.base.text import wash
 from appliance.config.model import Config, Peer
-from appliance.config.values import Address
+from appliance.config.values import Address, unmapped
 
 
 class Rejection(Enum):
@@ -115,7 +114,7 @@ def admit(config: Config, caller: Caller, local_time: time | None = None) -> Adm
 
 
 def _identify(peers: Iterable[Peer], calling_ae: str, caller: Caller) -> Peer | Refused:
-    address = _plain(caller.address)
+    address = unmapped(caller.address)
     title = f'"{wash(calling_ae, 16)}"'
     named = [peer for peer in peers if calling_ae in peer.ae_titles]
     if not named:
@@ -182,9 +181,3 @@ def _matches(wanted: str, certificate: Certificate) -> bool:
 
 def _canonical(name: str) -> str:
     return name.lower().removesuffix(".")
-
-
-def _plain(address: Address) -> Address:
-    """An IPv4 address as such, where a dual-stack listener saw it as ::ffff:a.b.c.d."""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address

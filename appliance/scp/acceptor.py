@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.base import catalogue
-from appliance.base.throttle import Throttle
-from appliance.config.values import Address
+from appliance.base.throttle import Throttle, not_shown
+from appliance.config.values import Address, unmapped
 from appliance.host.log import log
 from appliance.scp import handoff
 from appliance.scp.slots import Place, Refusal, Slots
@@ -214,7 +214,7 @@ class Acceptor:
         with connection:
             if _left(connection):
                 return
-            address = _plain(peer[0])
+            address = unmapped(ipaddress.ip_address(peer[0].partition("%")[0]))
             place = self.slots.take(address)
             if isinstance(place, Refusal):
                 self._refuse(address, place)
@@ -245,11 +245,10 @@ class Acceptor:
     def _refuse(self, address: Address, refusal: Refusal) -> None:
         passes, swallowed = self._throttle.passes((address, refusal.advice), time.monotonic())
         if passes:
-            more = f" ({swallowed} more like this were not shown)" if swallowed else ""
             log(
                 catalogue.CONNECTION_REFUSED,
                 address=address,
-                reason=refusal.reason + more,
+                reason=refusal.reason + not_shown(swallowed),
                 advice=refusal.advice,
             )
 
@@ -266,13 +265,6 @@ def _left(connection: socket.socket) -> bool:
 
 def _load(worker: _Worker) -> int:
     return len(worker.places)
-
-
-def _plain(text: str) -> Address:
-    """The address of a peer; an IPv4 peer of a dual-stack listener is shown as IPv4."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
 
 
 def _signal(pid: int) -> None:

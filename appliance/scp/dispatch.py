@@ -172,7 +172,6 @@ class Dispatch:
         results = tuple(ContextResult(each.context_id, each.result, each.transfer_syntax) for each in answers)
         accept = AssociateAccept(
             contexts=results,
-            max_pdu=self._service.config.receive.max_pdu,
             async_window=_window(request.async_window),
             identity_response=entry.identity_response,
         )

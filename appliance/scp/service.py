@@ -11,7 +11,7 @@ from typing import Any
 from appliance.base import catalogue
 from appliance.base.events import Event
 from appliance.base.text import wash
-from appliance.base.throttle import Throttle
+from appliance.base.throttle import Throttle, not_shown
 from appliance.config.model import Config
 from appliance.host.log import log
 from appliance.scp.alerts import NODE_AUTHENTICATION_FAILED, Rule, record
@@ -68,8 +68,7 @@ class Service:
         """Log an event about a peer, a few a minute for each `key`."""
         passes, swallowed = self._passes(event.code, key)
         if passes:
-            more = f" ({swallowed} more like this were not shown)" if swallowed else ""
-            log(event, **{**fields, "reason": f"{fields.get('reason', '')}{more}"})
+            log(event, **{**fields, "reason": f"{fields.get('reason', '')}{not_shown(swallowed)}"})
 
     def alert(self, rule: Rule, origin: Origin, **seen: str) -> None:
         """Raise an alert about the other end, a few a minute for each address. `seen` holds washed text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,20 @@ EXCUSED = {
 }
 
 
+def _own_network() -> list[str]:
+    """Words before a command that give it a loopback of its own, where nobody else's test traffic is heard."""
+    words = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if os.geteuid() == 0 and subprocess.run([*words, "true"], capture_output=True).returncode == 0:
+        return words
+    print("no network namespace here: the demo shares the loopback with other tests")
+    return []
+
+
 def demo(*options: str) -> dict[str, dict[str, str]]:
     if not shutil.which("storescu"):
         pytest.skip("DCMTK is not installed: `make setup` does that")
-    done = subprocess.run(
-        [sys.executable, "-m", "appliance", "demo", "--json", *options], capture_output=True, text=True, timeout=400
-    )
+    command = [*_own_network(), sys.executable, "-m", "appliance", "demo", "--json", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     assert done.stdout, done.stderr[-3000:]
     rows = {row["promise"]: row for row in json.loads(done.stdout)}
     for row in rows.values():

@@ -6,7 +6,7 @@ import ipaddress
 
 from appliance.inspection.aggregation import Aggregation
 from appliance.inspection.rules.rule import Finding
-from appliance.inspection.rules.scanners import SCAN
+from appliance.inspection.rules.scanners import SCAN, SCANNER
 
 
 def finding(about: object = "x", evidence: str = "e") -> Finding:
@@ -46,6 +46,13 @@ def test_a_flood_of_kinds_is_cut_and_counted() -> None:
     assert kept.offer(finding("now"), 1.0, always=True) is not None
     kept.due(62.0)
     assert kept.offer(finding("later"), 62.0) is not None
+
+
+def test_a_flood_of_one_rule_does_not_hush_another() -> None:
+    kept = Aggregation(window=60, rate=10)
+    for number in range(1000):
+        kept.offer(finding(number), 1.0)
+    assert kept.offer(Finding(SCANNER, "e", about=("x",)), 1.0) is not None
 
 
 def test_a_clock_that_steps_back_stops_nothing() -> None:

@@ -166,7 +166,7 @@ def test_alerts_held_back_are_said_in_the_end() -> None:
     assert len(watching.take_alerts()) == limits.SENSOR_ALERT_RATE.default
     watching.tick(1_700_000_100.0)
     (said,) = [record for record in watching.take_alerts() if record["alert"]["signature_id"] == "D43"]
-    assert said["alert"]["metadata"]["evidence"] == "alerts held back because there were too many: 760"
+    assert said["alert"]["metadata"]["evidence"] == "alerts held back because there were too many: 940"
 
 
 def test_a_new_registry_counts_from_the_next_association_on() -> None:
