@@ -90,6 +90,16 @@ COMMITMENT_MEMORY = Limit(
     "commitment memory", "s", 30 * 86400, 3600, 365 * 86400, "a Transaction UID that was used is known so long"
 )
 COMMITMENT_REPORTERS = Limit("commitment reporters", "peers", 8, 1, 64, "reported to at the same time")
+COMMITMENT_QUIET = Limit(
+    "commitment quiet", "ms", 500, 0, 10000, "an open association rests so long before a report goes over it"
+)
+COMMITMENT_ANSWER = Limit(
+    "commitment answer", "s", 60, 5, 600, "a report handed to an open association, to its N-EVENT-REPORT-RSP"
+)
+COMMITMENT_ASKED = Limit("requests awaited", "requests", 64, 1, 1024, "that one association knows to be its own")
+COMMITMENT_TRIES = Limit(
+    "commitment tries", "associations", 8, 1, 100, "that a peer without an address may end over a report, one by one"
+)
 
 # Counts.
 DELIVERY_BATCH = Limit("batch", "rows", 16, 1, 1000, "leased at a time by one association")
@@ -103,6 +113,7 @@ PENDING_HANDSHAKES = Limit(
     "connections that have not finished their A-ASSOCIATE-RQ",
 )
 ASSOCIATIONS = Limit("associations", "associations", 128, 1, 1024, "open at a time, all peers together")
+ENVELOPES = Limit("envelopes", "envelopes", 1024, 1, 65536, "file keys wrapped in advance by a worker; about 3 kB each")
 OPERATIONS = Limit(
     "operations", "operations", 16, 1, 64, "that a peer may have outstanding, PS3.7 D.3.3.3; served one after the other"
 )
@@ -119,6 +130,11 @@ DRAIN = Limit("drain", "bytes", 1 << 30, 1 << 20, 1 << 34, "a refused data set i
 # Sealed objects.
 SEALED_HEADER = Limit("sealed object header", "bytes", 65536, 65536, 65536, "32 hybrid recipients and the record fit")
 RECIPIENTS = Limit("recipients", "recipients", 32, 1, 32, "each adds 1.6 KB to the header of every object")
+SCRYPT_WORK = Limit(
+    "scrypt work factor", "bits", 18, 10, 20, "each doubles time and memory: 18 takes a second and 256 MiB, 20 1 GiB"
+)
+ARMOR_WHITESPACE = Limit("whitespace around armor", "bytes", 1024, 1024, 1024, "on each side, as mail and editors add")
+KEY_EXPORT = Limit("exported keys", "bytes", 131072, 131072, 131072, "32 identities with their recipients fit")
 INODE_RESERVE = Limit(
     "inode reserve", "inodes", 4096, 4096, 4096, "kept free where min_free is given in bytes; a tenth at most"
 )

@@ -112,6 +112,7 @@ def _serve(config: Config, places: Places) -> Callable[[socket.socket, Tally], N
 
     def serve(channel: socket.socket, tally: Tally) -> None:
         intake = Intake(Incoming(layout), recipients, index_key)
+        intake.envelopes.fill()
         ingest = Ingest(intake, space, index_key, config.appliance.ae_title)
         reporter = Reporter(config.appliance.runtime_dir, "receive")
 

@@ -17,7 +17,7 @@ from appliance.scp.service import Service
 from appliance.scp.transport import Transport
 from appliance.upper_layer import association as upper
 
-_BUFFER = 65536
+_BUFFER = 131072
 
 
 class Connection:
@@ -78,7 +78,7 @@ class Connection:
         receive_into = self._transport.receive_into
         while True:
             self._rearm()
-            count = receive_into(buffer)
+            count = receive_into(buffer, max(1, min(self._engine.due, _BUFFER)))
             if not count:
                 break
             for event in self._engine.receive(buffer[:count]):

@@ -59,7 +59,7 @@ class Ingest:
 
     def prepare(self) -> None:
         """Get ready for the next instance, in a moment when nobody waits for us."""
-        self.intake.prepare()
+        self.intake.envelopes.prepare()
 
     def begin(self, command: CommandSet, context: StoreContext, sender: Sender, refused: Refused) -> Message:
         """Start on a C-STORE-RQ. A request that cannot be served gives a message that drains and answers why."""

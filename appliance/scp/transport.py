@@ -45,12 +45,23 @@ class Transport:
             # TLS 1.3 has us say nothing now, and Nagle's algorithm holds the A-ASSOCIATE-RQ until we acknowledge.
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
-    def receive_into(self, buffer: memoryview) -> int:
-        """Wait for bytes; 0 at the end of the stream. Raises OSError when the connection broke."""
-        count = self._raw.recv_into(buffer)
-        if 0 < count < (_TLS_RECORD if self._tls is not None else len(buffer)):
-            self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return count
+    def receive_into(self, buffer: memoryview, least: int = 1) -> int:
+        """Wait for `least` bytes; fewer only at the end of the stream. Raises OSError when the connection broke.
+
+        TLS gives 16 KiB a call at most. To gather what is certain to come keeps the work a call, ours and the
+        engine's, off each of them.
+        """
+        receive_into = self._raw.recv_into
+        full = _TLS_RECORD if self._tls is not None else len(buffer)
+        taken = 0
+        while taken < least:
+            count = receive_into(buffer[taken:] if taken else buffer)
+            if not count:
+                break
+            if count < full:
+                self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            taken += count
+        return taken
 
     def send(self, data: bytes) -> None:
         """Send all of `data`. Raises OSError when the connection broke."""

@@ -157,6 +157,11 @@ class Association:
         return self._receiver.messages.messages
 
     @property
+    def due(self) -> int:
+        """Bytes of the P-DATA-TF under way that are still to come: to wait for them makes nobody wait. 0 outside."""
+        return self._receiver.stream.due
+
+    @property
     def held(self) -> int:
         """Bytes from the peer that the engine buffers now."""
         return self._receiver.stream.held + self._receiver.messages.held

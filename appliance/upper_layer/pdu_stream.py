@@ -69,6 +69,13 @@ class PduStream:
         return self._phase is not _Phase.HEADER or bool(self._held)
 
     @property
+    def due(self) -> int:
+        """Bytes that are still to come of the P-DATA-TF under way; 0 outside of one."""
+        if self._phase is _Phase.PDV:
+            return self._pdu_left
+        return self._pdu_left - len(self._held) if self._phase is _Phase.PDV_HEADER else 0
+
+    @property
     def held(self) -> int:
         """Bytes that are buffered now."""
         return len(self._held)

@@ -1,7 +1,8 @@
 """An instance on its way to the medium: sealed as it comes, durable when `commit` returns.
 
-Joins `seal` and `incoming`: each sealed chunk goes to the file in one write and is kept nowhere else, so memory does
-not grow with the instance. Holds no key that opens what it writes.
+Joins `seal` and `incoming`: each sealed block goes to the file in one write and is kept nowhere else, so memory does
+not grow with the instance. A large instance is sealed and written by a lane while more of it is received. Holds no key
+that opens what it writes.
 """
 
 from __future__ import annotations
@@ -11,14 +12,27 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from appliance.base.errors import LocalError
 from appliance.seal.envelope import Envelope
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import Recipient, check_recipients
 from appliance.seal.record import RecordFacts
-from appliance.seal.sealing import Buffer, Sealing
+from appliance.seal.sealing import Buffer, Sealing, Workspace
+from appliance.vault.envelopes import Envelopes
 from appliance.vault.incoming import Incoming, Part
+from appliance.vault.lane import Lane
 
-_ENVELOPES = 4  # kept ready in a process
+_PLACES = 16  # kept for the next instances
+
+
+class _Place:
+    """What one instance at a time is sealed with: memory, and a lane where there is a core for it."""
+
+    __slots__ = ("lane", "workspace")
+
+    def __init__(self, beside: bool) -> None:
+        self.workspace = Workspace()
+        self.lane = Lane() if beside else None
 
 
 class Intake:
@@ -37,19 +51,25 @@ class Intake:
         self.recipients = tuple(recipients)
         self.index_key = index_key
         self.random = random
-        self._envelopes: deque[Envelope] = deque(maxlen=_ENVELOPES)
+        self.envelopes = Envelopes(lambda: Envelope(self.recipients, self.random))
+        self._places: deque[_Place] = deque()
+        self._beside = len(os.sched_getaffinity(0)) > 1
 
-    def prepare(self) -> None:
-        """Do now what the next instance will need, to the time of whoever waits for nothing: wrap a file key."""
-        if len(self._envelopes) < _ENVELOPES:
-            self._envelopes.append(Envelope(self.recipients, self.random))
-
-    def envelope(self) -> Envelope:
-        """One that was prepared, else a new one."""
+    def take_place(self) -> _Place:
+        """A place that nobody uses."""
         try:
-            return self._envelopes.pop()
+            return self._places.pop()
         except IndexError:
-            return Envelope(self.recipients, self.random)
+            return _Place(self._beside)
+
+    def give_back(self, place: _Place) -> None:
+        """The instance is over; what it left in the place is overwritten by the next."""
+        if place.lane:
+            place.lane.forget()
+        if len(self._places) < _PLACES:
+            self._places.append(place)
+        elif place.lane:
+            place.lane.close()
 
     def begin(self, part10_head: bytes) -> Instance:
         """Start an object with the preamble and file meta information of PS3.10 7.1; the data set follows.
@@ -65,9 +85,20 @@ class Instance:
     def __init__(self, intake: Intake, part10_head: bytes) -> None:
         self.object_id = intake.random(16).hex()
         """The id for `RecordFacts.object_id`: random, so that it tells nothing."""
-        self._sealing = Sealing(intake.recipients, intake.index_key, self._append, intake.random, intake.envelope())
-        self._part: Part = intake.incoming.begin(self._sealing.header_size)
+        self._intake = intake
+        self._place: _Place | None = (place := intake.take_place())
+        self._part: Part | None = None
         try:
+            self._sealing = Sealing(
+                intake.recipients,
+                intake.index_key,
+                self._append,
+                intake.random,
+                intake.envelopes.take(),
+                place.workspace,
+                place.lane,
+            )
+            self._part = intake.incoming.begin(self._sealing.header_size)
             self._sealing.write(part10_head)
             self._sealing.begin_data_set()
         except BaseException:
@@ -76,6 +107,8 @@ class Instance:
 
     def write(self, data: Buffer) -> None:
         """Take the next bytes of the data set; nothing of `data` is kept. Raises `DiskRefused`; then it is over."""
+        if self._place is None:
+            raise LocalError("an instance was written to after its end")
         self._sealing.write(data)
 
     def commit(self, facts: RecordFacts) -> str:
@@ -84,14 +117,20 @@ class Instance:
         Raises `DiskRefused` or `SealError`; then nothing is left of it.
         """
         try:
-            self._part.commit(self._sealing.finish(facts), facts.object_id)
+            header = self._sealing.finish(facts)
+            assert self._part is not None
+            self._part.commit(header, facts.object_id)
         finally:
             self.discard()
         return facts.object_id
 
     def discard(self) -> None:
         """Drop the object. Harmless after `commit`."""
-        self._part.discard()
+        place, self._place = self._place, None
+        if place is not None:
+            self._intake.give_back(place)  # first: it waits for what is being written
+        if self._part is not None:
+            self._part.discard()
 
     def __enter__(self) -> Instance:
         return self
@@ -102,4 +141,5 @@ class Instance:
         self.discard()
 
     def _append(self, sealed: memoryview) -> None:
+        assert self._part is not None
         self._part.append(sealed)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 
@@ -14,7 +15,7 @@ from appliance.base.errors import LocalError
 from appliance.seal.errors import RecipientsRefused, RecordFieldRefused
 from appliance.seal.keys import Recipient, generate_identity
 from appliance.seal.opening import open_record, read_header
-from appliance.seal.sealing import Sealing
+from appliance.seal.sealing import AHEAD, BLOCK, Lane, Sealing, Workspace
 from tests.seal.objects import CHUNK, CLASSICAL, FACTS, HYBRID, INDEX_KEY, drawn, opened, sealed
 
 EDGES = [0, 1, 15, 16, 65520, 65535, 65536, 65537, 131071, 131072, 131073, 200000]
@@ -116,14 +117,50 @@ def test_nothing_of_the_plaintext_or_the_record_is_in_the_object() -> None:
         assert word not in data
 
 
-def test_the_sink_is_called_once_a_chunk_and_gets_the_nonce_first() -> None:
+def test_the_sink_is_called_once_a_block_and_gets_the_nonce_first() -> None:
     sizes: list[int] = []
     sealing = Sealing([CLASSICAL.recipient], INDEX_KEY, lambda piece: sizes.append(len(piece)))
-    sealing.write(pattern(2 * CHUNK))
-    assert sizes == [16 + CHUNK + 16], "the second chunk may still be the final one"
+    sealing.write(pattern(2 * BLOCK))
+    assert sizes == [16 + 2 * (CHUNK + 16)], "the second block may still hold the final chunk"
     sealing.write(b"x")
     sealing.finish(FACTS)
-    assert sizes == [16 + CHUNK + 16, CHUNK + 16, 17]
+    assert sizes == [16 + 2 * (CHUNK + 16), 2 * (CHUNK + 16), 17]
+
+
+class Late:
+    """A lane that does nothing before it must: what was given is done when there is more than AHEAD of it, or in
+    `wait`."""
+
+    def __init__(self) -> None:
+        self.given: list[Callable[[], None]] = []
+
+    def run(self, work: Callable[[], None]) -> None:
+        self.given.append(work)
+        if len(self.given) > AHEAD:
+            self.given.pop(0)()
+
+    def wait(self) -> None:
+        while self.given:
+            self.given.pop(0)()
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 1, 7 * BLOCK + 5])
+@pytest.mark.parametrize("head", [b"", b"head", pattern(BLOCK), pattern(2 * BLOCK + 1)])
+def test_a_lane_that_lags_changes_nothing(size: int, head: bytes) -> None:
+    def seal(lane: Lane | None, workspace: Workspace | None) -> bytes:
+        payload = bytearray()
+        sealing = Sealing(
+            [CLASSICAL.recipient], INDEX_KEY, payload.extend, drawn("same"), workspace=workspace, lane=lane
+        )
+        sealing.write(head)
+        sealing.begin_data_set()
+        sealing.write(pattern(size))
+        return sealing.finish(FACTS) + bytes(payload)
+
+    used = Workspace()
+    whole = seal(None, used)
+    assert opened(whole) == head + pattern(size)
+    assert seal(Late(), used) == whole
 
 
 def test_an_error_of_the_sink_passes_through() -> None:
@@ -131,7 +168,7 @@ def test_an_error_of_the_sink_passes_through() -> None:
         raise OSError(28, "No space left on device")
 
     sealing = Sealing([CLASSICAL.recipient], INDEX_KEY, full)
-    sealing.write(pattern(CHUNK))
+    sealing.write(pattern(BLOCK))
     with pytest.raises(OSError, match="No space left"):
         sealing.write(b"more")
 

@@ -103,3 +103,18 @@ def test_a_body_that_is_no_longer_wanted_is_let_go(at: int) -> None:
     stream.skip()
     assert stream.held == 0
     assert tokens(stream, data[at:] + pdu(1, b"next"), CUTS[0])[-1] == ("body", b"next")
+
+
+def test_what_is_due_is_the_rest_of_the_p_data_and_nothing_else() -> None:
+    pdv = bytes.fromhex("0000000c 01 02") + bytes(10)
+    data = b"\x04\x00" + (2 * len(pdv)).to_bytes(4, "big") + 2 * pdv
+    stream = PduStream()
+    dues = []
+    for at in range(len(data)):
+        stream.feed(memoryview(data)[at : at + 1])
+        while (token := stream.next()) is not Token.MORE:
+            if token is Token.PDU:
+                stream.walk()
+        dues.append(stream.due)
+    assert dues[5:] == list(range(2 * len(pdv), -1, -1))
+    assert set(dues[:5]) == {0}
