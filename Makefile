@@ -23,7 +23,7 @@ check: ## lint, format, types, layering, unit files: before a commit
 conformance: ## write the tables of docs/conformance.md anew from the code
 	@PYTHONPATH=. .venv/bin/python docs/conformance.py
 
-bench-receive: ## receivers side by side in one run: ours, storescp, pynetdicom, Orthanc. ARGS="--help" for more
+bench-receive: ## ours beside storescp, pynetdicom, Orthanc; CPU, memory; targets met or missed. ARGS="--help" for more
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.receive $(ARGS)
 

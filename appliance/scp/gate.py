@@ -35,6 +35,9 @@ class Gate:
         self._config = config
         self._identities = identities
         self._places = places
+        total = config.receive.max_associations
+        others = sum(peer.accept for peer in config.peer) - 1
+        self._most = total - min(others, total // 2)  # of a peer without a limit: one place is left for each other
 
     def judge(self, request: AssociateRequest, origin: Origin) -> LetIn | Refused:
         """Decide; who is let in has a place, and `leave` gives it back."""
@@ -54,13 +57,16 @@ class Gate:
         if objection := self._identities.objection(peer, request.user_identity, time.time()):
             return objection
         place = None
-        if peer.max_associations is not None:
-            place = self._places.take(peer.name, peer.max_associations)
+        limit = self._most if peer.max_associations is None else peer.max_associations
+        if limit < self._config.receive.max_associations:
+            place = self._places.take(peer.name, limit)
             if place is None:
                 return Refused(
                     Rejection.LIMIT,
-                    f"it has {peer.max_associations} associations open",
-                    f'Raise max_associations of [[peer]] "{peer.name}" if they are all wanted.',
+                    f"it has {limit} associations open",
+                    f'Raise max_associations of [[peer]] "{peer.name}" if they are all wanted.'
+                    if peer.max_associations
+                    else "The rest is kept for the other peers. Raise receive.max_associations if they are all wanted.",
                 )
         return LetIn(peer, response(peer, request.user_identity), place)
 

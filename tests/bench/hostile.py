@@ -24,17 +24,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from appliance.cli.demo.box import children
 from appliance.cli.demo.dcmtk import free_port
 from appliance.cli.demo.site import Site
 from appliance.host import tls
 from appliance.upper_layer.association import Association, AssociationAccepted, CommandReceived
 from appliance.upper_layer.command import c_echo_rq
 from appliance.upper_layer.negotiation import AssociateRequest, PresentationContext
-from tests.bench import inputs, receivers
+from tests.bench import inputs, proc, receivers
 from tests.bench.load import Ports
-from tests.bench.receive import send
-from tests.bench.receivers import DISK, Target
+from tests.bench.receivers import DISK, Target, send
 
 ECHO_SECONDS = 0.250
 LOSS = 0.20
@@ -65,10 +63,10 @@ def appliance(root: Path) -> Iterator[tuple[Site, Target, Ports, int]]:
     )
     site.config.write_text(text)
     command = [sys.executable, "-m", "appliance", "program", "receive", "--config", str(site.config)]
-    with receivers.process(command, site.port, APPLIANCE_LOG_LEVEL="WARNING") as running:
-        party = site.ct
-        options = ["-aet", "CT1", "+tls", str(party.key), str(party.certificate), "+cf", str(party.ca)]
-        yield site, Target(site.port, "EDGE01", options, running.pid), Ports(site.port, plain), running.pid
+    with receivers.process(command, site.port, environment={"APPLIANCE_LOG_LEVEL": "WARNING"}) as running:
+        options = ["-aet", "CT1", *receivers.tls_options(site)]
+        target = Target(site.port, "EDGE01", options, running.pid, site.state / "incoming", site)
+        yield site, target, Ports(site.port, plain), running.pid
 
 
 @contextlib.contextmanager
@@ -133,19 +131,13 @@ def measure(site: Site, target: Target, files: list[str], seconds: float, figure
 
 def cpu(acceptor: int) -> dict[str, float]:
     """CPU seconds of the acceptor and of its workers together, up to now."""
-    ticks = os.sysconf("SC_CLK_TCK")
-
-    def used(pid: int) -> float:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / ticks
-
-    return {"acceptor": used(acceptor), "workers": sum(used(pid) for pid in children(acceptor))}
+    return {"acceptor": proc.cpu([acceptor]).total, "workers": proc.cpu(proc.workers(acceptor)).total}
 
 
 def run(arguments: argparse.Namespace) -> dict[str, dict[str, Figures]]:
     """Figures by who attacks, then by what is attacked."""
     results: dict[str, dict[str, Figures]] = {"nobody": {"nothing": Figures()}}
-    (series,) = inputs.make(DISK / "inputs", ["200 CT of 0.5 MB"])
+    (series,) = inputs.make(DISK / "inputs", [inputs.CT])
     DISK.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=DISK, prefix="hostile-") as root,

@@ -1,101 +1,80 @@
-"""make bench-receive: how long storescu needs to be rid of a series, for each receiver, side by side in one run.
+"""make bench-receive: receivers side by side in one run, each target beside the figure that it judges.
 
-The order of receivers is shuffled anew in each round, so that drift of the machine hits all of them alike. Medians; the
-ratios are what counts.
+Parts can run alone (--part). Progress goes to standard error, the report to standard output, and with --json all
+figures to a file. Nothing else should run on the machine meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import random
 import resource
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import inputs, receivers
-from tests.bench.receivers import DISK, MEMORY, Receiver, Target
+from tests.bench import compare, cpu, flush_share, idle, inputs, memory, nagle, senders
+from tests.bench.flushes import NotDurable
+from tests.bench.verdict import Section, Verdict, summary
+
+PARTS = ("compare", "nagle", "cpu", "flush", "senders", "memory", "idle")
+_FEW = 3  # rounds of all but the main table, at most
 
 
-def all_receivers() -> list[Receiver]:
-    """Those that this machine has."""
-    found = [
-        Receiver("appliance, TLS 1.3, sealed, durable", receivers.ours),
-        Receiver("appliance on tmpfs", receivers.ours, MEMORY),
-    ]
-    if shutil.which("storescp") and shutil.which("gcc"):
-        found += [
-            Receiver("storescp, cleartext, durable", receivers.storescp(receivers.shim())),
-            Receiver("storescp on tmpfs, cleartext", receivers.storescp(), MEMORY),
-        ]
-    found.append(Receiver("pynetdicom, TLS", receivers.pynetdicom_tls))
-    if shutil.which("Orthanc"):
-        found.append(Receiver("Orthanc, TLS", receivers.orthanc_tls))
-    return found
+def parts(arguments: argparse.Namespace) -> dict[str, Callable[[], Section]]:
+    """Every part by name."""
+    runs, few = arguments.runs, min(arguments.runs, _FEW)
+    return {
+        "compare": lambda: compare.run(runs, arguments.only, arguments.input),
+        "nagle": lambda: nagle.run(few),
+        "cpu": lambda: cpu.run(few),
+        "flush": lambda: flush_share.run(few),
+        "senders": lambda: senders.run(few),
+        "memory": memory.run,
+        "idle": idle.run,
+    }
 
 
-def send(target: Target, files: list[str], nagle: bool) -> float:
-    """Seconds of one storescu run that sends all files over one association."""
-    command = ["storescu", "-q", "-xe", "-R", "-pdu", "131072", "-aec", target.called_ae, *target.options]
-    environment = {**os.environ}
-    if not nagle:
-        environment["TCP_NODELAY"] = "1"
-    began = time.perf_counter()
-    subprocess.run([*command, "127.0.0.1", str(target.port), *files], check=True, env=environment)
-    return time.perf_counter() - began
+def chosen(arguments: argparse.Namespace) -> list[str]:
+    """The parts to run: those that were named; the main table alone where only that can be meant; else all."""
+    if arguments.part:
+        return [name for name in PARTS if name in arguments.part]
+    return ["compare"] if arguments.only or arguments.input else list(PARTS)
 
 
-def measure(receiver: Receiver, files: list[str], nagle: bool = False) -> float:
-    """One run on a fresh receiver."""
-    receiver.where.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=receiver.where, prefix="run-") as directory,
-        receiver.start(Path(directory)) as target,
-    ):
-        send(target, files[:1], nagle)  # what is lazy is loaded now
-        return send(target, files, nagle)
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", default="", help="receivers whose name holds this")
-    parser.add_argument("--input", action="append", choices=list(inputs.SERIES), help="default: all")
+def main() -> int:
+    """Command line. Ends with 1 where a peer is not what it is compared as; targets that are missed are no failure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", choices=PARTS, help="default: all")
+    parser.add_argument("--runs", type=int, default=5, help=f"rounds of the main table; of other parts {_FEW} at most")
+    parser.add_argument("--only", default="", help="main table: receivers whose name holds this")
+    parser.add_argument("--input", action="append", choices=list(inputs.SERIES), help="main table; default: all")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-    series = inputs.make(DISK / "inputs", arguments.input or list(inputs.SERIES))
-    chosen = [receiver for receiver in all_receivers() if arguments.only in receiver.name]
-    results: dict[str, dict[str, list[float]]] = {}
-    for each in series:
-        times = results[each.name] = {receiver.name: [] for receiver in chosen}
-        for round_number in range(arguments.runs):
-            for receiver in random.sample(chosen, len(chosen)):
-                sys.stderr.write(f"{each.name}, round {round_number + 1}: {receiver.name}\n")
-                times[receiver.name].append(measure(receiver, each.files))
-    report(results, series)
+    verdicts: list[Verdict] = []
+    written = {}
+    for name in chosen(arguments):
+        began = time.monotonic()
+        try:
+            section = parts(arguments)[name]()
+        except NotDurable as refusal:
+            print(f"refused to compare: {refusal}", file=sys.stderr)
+            return 1
+        except subprocess.CalledProcessError as error:
+            print(f"{name}: {error.cmd[0]} ended with {error.returncode}", file=sys.stderr)
+            return 1
+        print(section.text(), flush=True)
+        verdicts += section.verdicts
+        written[name] = section.as_json() | {"took_s": round(time.monotonic() - began, 1)}
+    if verdicts:
+        print(summary(verdicts))
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2))
-
-
-def report(results: dict[str, dict[str, list[float]]], series: list[inputs.Input]) -> None:
-    """Medians, and how many times as long as the first receiver each took."""
-    for each in series:
-        medians = {name: statistics.median(times) for name, times in results[each.name].items()}
-        first = next(iter(medians.values()))
-        print(f"\n{each.name} ({each.bytes / 1e6:.0f} MB)")
-        for name, seconds in medians.items():
-            spread = max(results[each.name][name]) / min(results[each.name][name])
-            speed = each.bytes / seconds / 1e6
-            print(f"  {name:40} {seconds:8.3f} s  x {seconds / first:6.2f}   {speed:7.0f} MB/s  spread {spread:.2f}")
+        arguments.json.write_text(json.dumps(written, indent=2))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

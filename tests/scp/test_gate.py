@@ -133,6 +133,24 @@ def test_a_peer_has_its_own_limit_and_a_released_place_is_free_at_once(
             assert isinstance(third.associate(), upper.AssociationAccepted)
 
 
+def test_a_peer_without_a_limit_leaves_a_place_for_each_other_peer(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = scene.config.peer[0].model_copy(update={"name": "MR", "ae_titles": ("MR1",)})
+    switched_off = other.model_copy(update={"name": "XA", "ae_titles": ("XA1",), "accept": False})
+    receive = scene.config.receive.model_copy(update={"max_associations": 2})
+    peers = (*scene.config.peer, other, switched_off)
+    scene.config = scene.config.model_copy(update={"peer": peers, "receive": receive})
+    with scene.connect() as first, scene.connect() as second:
+        assert isinstance(first.associate(), upper.AssociationAccepted)
+        event = second.associate()
+        assert isinstance(event, upper.AssociationRejected)
+        assert (event.result, event.source, event.reason) == (2, 3, 2)
+        assert "kept for the other peers" in capsys.readouterr().err
+        with scene.connect() as third:
+            assert isinstance(third.associate("MR1"), upper.AssociationAccepted)
+
+
 def test_a_place_comes_back_from_a_peer_that_breaks_off(scene: Scene) -> None:
     scene.change_peer(max_associations=1)
     for _ in range(3):
