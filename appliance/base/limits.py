@@ -139,6 +139,12 @@ INODE_RESERVE = Limit(
     "inode reserve", "inodes", 4096, 4096, 4096, "kept free where min_free is given in bytes; a tenth at most"
 )
 
+# Segments of `incoming/`: files written before, for small instances.
+SEGMENT = Limit("segment", "bytes", 16 << 20, 4096, 1 << 26, "holds about 800 instances of 13 kB; longer is set aside")
+SEGMENT_RECORD = Limit("segment record", "bytes", 64 << 10, 4096, 1 << 20, "a longer sealed object gets its own file")
+SEGMENTS = Limit("segments", "files", 16, 1, 64, "made at most, those in use and those to use again together")
+SEGMENTS_FREE = Limit("free segments", "files", 4, 0, 64, "kept to use again; further ones are removed")
+
 # The sensor. What it keeps is bounded, whatever the wire says; what does not fit is called blind.
 SENSOR_FLOWS = Limit("sensor flows", "flows", 32768, 1024, 1 << 20, "TCP connections that carried data, at a time")
 SENSOR_OPENINGS = Limit("sensor openings", "SYNs", 32768, 1024, 1 << 20, "TCP handshakes without data yet")

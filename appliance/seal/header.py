@@ -18,6 +18,7 @@ from appliance.seal import kdf
 from appliance.seal.errors import HeaderMalformed, HeaderTampered, HeaderTooLong, VersionUnsupported
 
 _VERSION = b"age-encryption.org/v1\n"
+_LONGEST_VERSION = 128
 _ANY_VERSION = re.compile(rb"age-encryption\.org/[!-~]+\n")
 _COLUMNS = 64
 _ARGUMENTS = re.compile(rb"-> ([!-~]+(?: [!-~]+)*)\n")
@@ -73,13 +74,28 @@ def mac_key(file_key: bytes) -> bytes:
 
 def encode_header(stanzas: Sequence[Stanza], key: bytes) -> bytes:
     """A whole header; `key` comes from `mac_key`."""
-    covered = b"".join([_VERSION, *(stanza.encode() for stanza in stanzas), b"---"])
+    return end_header(begin_header(stanzas), key)
+
+
+def begin_header(stanzas: Sequence[Stanza]) -> bytes:
+    """The header up to and with these stanzas; further ones may be appended, encoded."""
+    return b"".join([_VERSION, *(stanza.encode() for stanza in stanzas)])
+
+
+def end_header(begun: bytes, key: bytes) -> bytes:
+    """The whole header from what it begins with; `key` comes from `mac_key`."""
+    covered = begun + b"---"
     return covered + b" " + encode_base64(hmac.digest(key, covered, "sha256")).encode("ascii") + b"\n"
 
 
 def header_size(stanzas: Sequence[Stanza], more: int = 0) -> int:
     """Length in bytes of a header of these stanzas and of `more` bytes of further ones."""
-    return len(_VERSION) + sum(len(stanza.encode()) for stanza in stanzas) + more + 3 + _MAC_TAIL
+    return ended_size(begin_header(stanzas)) + more
+
+
+def ended_size(begun: bytes) -> int:
+    """Length in bytes of what `end_header` makes of it."""
+    return len(begun) + 3 + _MAC_TAIL
 
 
 def read_header(file: BufferedIOBase) -> Header:
@@ -88,10 +104,10 @@ def read_header(file: BufferedIOBase) -> Header:
     Raises `HeaderMalformed` or one of its kinds, after at most `SEALED_HEADER` bytes.
     """
     lines = _Lines(file)
-    if (first := lines.next()) != _VERSION:
+    if (first := lines.first()) != _VERSION:
         if _ANY_VERSION.fullmatch(first):
             raise VersionUnsupported("the file is sealed in a version of age other than v1")
-        raise HeaderMalformed("the file is not an age file", fix="An armored one is first opened with `age`.")
+        raise HeaderMalformed("the file does not start as an age file does")
     stanzas = []
     while (line := lines.next()).startswith(b"->"):
         stanzas.append(_stanza(line, lines))
@@ -140,6 +156,13 @@ class _Lines:
         self._file = file
         self._left = SEALED_HEADER.default
         self._lines: list[bytes] = []
+
+    def first(self) -> bytes:
+        """The first line, or as much of the file as shows that it has none: it may be anything, of any length."""
+        line = self._file.readline(_LONGEST_VERSION)
+        self._left -= len(line)
+        self._lines.append(line)
+        return line
 
     def next(self) -> bytes:
         line = self._file.readline(self._left)

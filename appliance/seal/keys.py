@@ -1,7 +1,7 @@
 """Recipients and identities: as text, by kind, in lists.
 
 Owns which kinds there are, how their texts are told apart, and which may stand together. An error never repeats the
-text that it is about. Passphrases are no identities here.
+text that it is about. Objects are not sealed to passphrases, and no text is one; a passphrase may open a file.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from appliance.base.limits import RECIPIENTS
-from appliance.seal import bech32, mlkem768x25519, x25519
-from appliance.seal.errors import KeyMalformed, NoIdentityMatches, RecipientsRefused, StanzaMalformed
+from appliance.seal import bech32, mlkem768x25519, scrypt, x25519
+from appliance.seal.errors import KeyMalformed, NoIdentityMatches, RecipientsRefused
 from appliance.seal.header import Header, mac_key
 from appliance.seal.mlkem768x25519 import HybridIdentity, HybridRecipient
+from appliance.seal.scrypt import ScryptIdentity, check_alone
 from appliance.seal.x25519 import X25519Identity, X25519Recipient
 
 Recipient = HybridRecipient | X25519Recipient
 Identity = HybridIdentity | X25519Identity
+Opener = Identity | ScryptIdentity
+"""What opens a file: an identity, or a passphrase."""
 
 
 def parse_recipient(text: str) -> Recipient:
@@ -64,16 +67,17 @@ def check_recipients(recipients: Sequence[Recipient]) -> None:
         )
 
 
-def unwrap_file_key(header: Header, identities: Iterable[Identity]) -> bytes:
+def unwrap_file_key(header: Header, identities: Iterable[Opener]) -> bytes:
     """The file key of an object, its header verified with it.
 
-    Raises `StanzaMalformed`, `NoIdentityMatches` or `HeaderTampered`.
+    Raises `StanzaMalformed`, `WorkFactorRefused`, `NoIdentityMatches` or `HeaderTampered`.
     """
-    if len(header.stanzas) > 1 and any(stanza.type == "scrypt" for stanza in header.stanzas):
-        raise StanzaMalformed("a passphrase stanza is not alone in the sealed header")
+    check_alone(header.stanzas)
     for identity in identities:
         file_key = identity.unwrap(header.stanzas)
         if file_key is not None:
             header.verify(mac_key(file_key))
             return file_key
+    if header.stanzas[0].type == scrypt.TYPE:
+        raise NoIdentityMatches("the file opens with a passphrase, and none that was given is it")
     raise NoIdentityMatches("no identity opens the object", fix="It was sealed to other recipients.")

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from appliance.base.errors import DiskError
+from appliance.seal.armor import unarmored
 from appliance.seal.errors import PayloadChanged
 from appliance.seal.header import Header, read_header
 from appliance.seal.index_key import IndexKey
-from appliance.seal.keys import Identity, unwrap_file_key
+from appliance.seal.keys import Opener, unwrap_file_key
 from appliance.seal.record import Record, open_record
 from appliance.seal.stream import SEALED_CHUNK, PayloadReader, fill
 
@@ -30,7 +31,7 @@ class Opening:
     Raises errors of the header and of the keys at once, those of the payload as it is read.
     """
 
-    def __init__(self, file: BufferedIOBase, identities: Iterable[Identity]) -> None:
+    def __init__(self, file: BufferedIOBase, identities: Iterable[Opener]) -> None:
         self.header = read_header(file)
         self._payload = PayloadReader(file, unwrap_file_key(self.header, identities))
         self._rest = memoryview(b"")
@@ -79,15 +80,15 @@ def verify(file: BufferedIOBase, index_key: IndexKey) -> Record:
     return record
 
 
-def open_object(path: Path, identities: Iterable[Identity], out: BinaryIO) -> int:
-    """Write the plaintext of the object at `path` to `out`, a buffered file; its size in bytes.
+def open_object(path: Path, identities: Iterable[Opener], out: BinaryIO) -> int:
+    """Write the plaintext of the object at `path`, armored or not, to `out`, a buffered file; its size in bytes.
 
     When this raises, what `out` holds is authentic but not whole: throw it away. Raises `SealError` and `DiskError`.
     """
     try:
         with path.open("rb") as file:
             size = 0
-            for chunk in Opening(file, identities):
+            for chunk in Opening(unarmored(file), identities):
                 out.write(chunk)
                 size += len(chunk)
             return size

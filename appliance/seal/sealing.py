@@ -17,7 +17,7 @@ from typing import Protocol
 from appliance.base.errors import LocalError
 from appliance.seal import record as records
 from appliance.seal.envelope import Envelope
-from appliance.seal.header import encode_header, header_size, mac_key
+from appliance.seal.header import end_header, ended_size
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import Recipient
 from appliance.seal.record import Record, RecordFacts
@@ -94,13 +94,13 @@ class Sealing:
         time to make new ones. Whole blocks are sealed, and given to `sink`, in the `lane`.
         """
         envelope = envelope or Envelope(recipients, random)
-        file_key, self._stanzas = envelope.file_key, envelope.stanzas
-        self._header_key = mac_key(file_key)
-        self.header_size = header_size(self._stanzas, records.STANZA)
+        self._header_key = envelope.header_key
+        self._header = envelope.header
+        self.header_size = ended_size(envelope.header) + records.STANZA
         """Length of the header that `finish` will return, in bytes: the payload's offset in the file."""
         self._nonce = random(NONCE)
         self._salt = random(records.SALT)
-        self._cipher = payload_cipher(file_key, self._nonce)
+        self._cipher = payload_cipher(envelope.file_key, self._nonce)
         self._index_key = index_key
         self._sink = sink
         self._lane = lane or Inline()
@@ -159,7 +159,7 @@ class Sealing:
             **values, size=self._size, data_set_digest=data_set.digest(), payload_digest=self._payload.digest()
         )
         stanza = records.seal(record, self._header_key, self._index_key, self._salt)
-        return encode_header([*self._stanzas, stanza], self._header_key)
+        return end_header(self._header + stanza.encode(), self._header_key)
 
     def _pass_on(self) -> None:
         """Have the full block sealed, and go on in the one whose sealing was given the longest ago: it has ended."""

@@ -14,12 +14,19 @@ for (const job of JSON.parse(readFileSync(0, "utf8"))) {
       answers.push({ text: await age.identityToRecipient(job.identity) });
     } else if (job.do === "seal") {
       const sealing = new age.Encrypter();
-      for (const recipient of job.recipients) sealing.addRecipient(recipient);
-      answers.push({ data: Buffer.from(await sealing.encrypt(data)).toString("base64") });
+      for (const recipient of job.recipients ?? []) sealing.addRecipient(recipient);
+      if (job.passphrase !== undefined) {
+        sealing.setPassphrase(job.passphrase);
+        sealing.setScryptWorkFactor(job.work);
+      }
+      const sealed = await sealing.encrypt(data);
+      answers.push({ data: Buffer.from(job.armor ? age.armor.encode(sealed) : sealed).toString("base64") });
     } else {
       const opening = new age.Decrypter();
-      for (const identity of job.identities) opening.addIdentity(identity);
-      answers.push({ data: Buffer.from(await opening.decrypt(data)).toString("base64") });
+      for (const identity of job.identities ?? []) opening.addIdentity(identity);
+      for (const passphrase of job.passphrases ?? []) opening.addPassphrase(passphrase);
+      const sealed = job.armor ? age.armor.decode(data.toString("latin1")) : data;
+      answers.push({ data: Buffer.from(await opening.decrypt(sealed)).toString("base64") });
     }
   } catch (error) {
     answers.push({ refused: String(error) });

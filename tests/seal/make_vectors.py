@@ -1,4 +1,4 @@
-"""Writes tests/seal/vectors/. Run it as a program, from the root of the repository, after the format was changed.
+"""Writes tests/seal/vectors/ and the example of FORMAT.md. Run it as a program, after the format was changed.
 
 Two runs write the same vectors. HPKE draws its own randomness, so the hybrid stanza was made once and is kept in
 hybrid_stanza.txt; without that file a new one is made.
@@ -10,40 +10,22 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from appliance.seal import record as records
-from appliance.seal.header import Stanza, decode_base64, encode_base64, encode_header, mac_key, read_header
+from appliance.seal.header import Stanza, decode_base64, encode_base64, encode_header
 from appliance.seal.index_key import IndexKey
 from appliance.seal.stream import chunk_nonce, payload_cipher
-from appliance.seal.x25519 import X25519Identity
+from tests.seal import age_cases, example
+from tests.seal.case import CLASSIC, DATA_SET, HEAD, OK, OTHER, PAYLOAD, RECORD, X25519, Case, parts, rebuilt
 from tests.seal.objects import CHUNK, CLASSICAL, FACTS, HYBRID, INDEX_KEY, drawn, sealed, secret
 from tests.seal.vector import FOLDER, Vector
 
-OTHER = X25519Identity(secret("other identity"))
-HEAD = bytes(128) + b"DICM" + b"file meta"
-DATA_SET = b"data set of a test vector"
 KEPT = Path(__file__).parent / "hybrid_stanza.txt"
-OK = "success"
-
-
-class Case(NamedTuple):
-    """A vector: what the three ways to read it must say, and the plaintext that opening hands out."""
-
-    name: str
-    comment: str
-    object: bytes
-    opening: str
-    record: str
-    verify: str
-    plaintext: bytes = b""
 
 
 class KeptRecipient:
@@ -60,17 +42,6 @@ class KeptRecipient:
         return stanza
 
 
-def parts(data: bytes) -> tuple[tuple[Stanza, ...], bytes]:
-    """The stanzas and the payload of an object."""
-    header = read_header(BytesIO(data))
-    return header.stanzas, data[header.size :]
-
-
-def rebuilt(stanzas: Sequence[Stanza], payload: bytes, source: str = "classical") -> bytes:
-    """An object with a right MAC; `source` is where its file key was drawn."""
-    return encode_header(stanzas, mac_key(drawn(source)(16))) + payload
-
-
 def sealing_to_zeros(source: str, chunks: Sequence[bool]) -> list[bytes]:
     """Plaintext whose ciphertext is zeros, so that vectors of full chunks are small when compressed."""
     random = drawn(source)
@@ -79,8 +50,6 @@ def sealing_to_zeros(source: str, chunks: Sequence[bool]) -> list[bytes]:
     return [cipher.encrypt(chunk_nonce(n, final), bytes(CHUNK), None)[:CHUNK] for n, final in enumerate(chunks)]
 
 
-CLASSIC = sealed(DATA_SET, head=HEAD, random=drawn("classical"))
-(X25519, RECORD), PAYLOAD = parts(CLASSIC)
 (FULL,) = sealing_to_zeros("one full chunk", [True])
 ONE = sealed(FULL, random=drawn("one full chunk"))
 FIRST, SECOND = sealing_to_zeros("two chunks", [False, True])
@@ -119,6 +88,7 @@ def bad_headers() -> Iterator[Case]:
     yield same("header_padded", "base64 with padding", CLASSIC.replace(body, body + b"="), malformed)
     loose = body[:-1] + bytes([body[-1] + 1])
     yield same("header_not_canonical", "base64 with bits left over", CLASSIC.replace(body, loose), malformed)
+    yield same("not_age", "an object whose header was not written", bytes(len(CLASSIC)), malformed)
     yield same("header_cut", "the file ends within the header", CLASSIC[:500], malformed)
     yield same("header_no_stanza", "a header without a stanza", rebuilt([], PAYLOAD), malformed)
     wide = CLASSIC.replace(b"-> pacs", b"->  pacs")
@@ -171,6 +141,19 @@ def bad_payloads() -> Iterator[Case]:
     yield Case("payload_border", "the end is missing from a chunk's border on", cut, truncated, OK, changed, FIRST)
     trailing = ONE + b"\0"
     yield Case("payload_trailing", "a byte follows a full last chunk", trailing, "payload-trailing", OK, changed, FULL)
+    begins = [False, False, True]
+    three = sealed(b"".join(sealing_to_zeros("three chunks", begins)), random=drawn("three chunks"))
+    stanzas_of_three, payload_of_three = parts(three)
+    both = payload_of_three[:20] + b"\1" + payload_of_three[21 : 16 + 2 * (CHUNK + 16)]
+    yield Case(
+        "payload_flipped_and_border",
+        "the first chunk is changed, and the last is missing: it depends on where a reader begins",
+        rebuilt(stanzas_of_three, both, "three chunks"),
+        tampered,
+        OK,
+        changed,
+        seek=truncated,
+    )
     cipher = payload_cipher(drawn("two chunks")(16), payload[:16])
     nothing = payload[:border] + cipher.encrypt(chunk_nonce(1, True), b"", None)
     empty = rebuilt(stanzas, nothing, "two chunks")
@@ -207,25 +190,10 @@ def bad_records() -> Iterator[Case]:
 
 
 def vectors() -> Iterator[Vector]:
-    """All vectors of objects."""
-    for cases in (successes, bad_headers, bad_payloads, bad_records):
+    """All vectors of objects and of other age files."""
+    for cases in (successes, bad_headers, bad_payloads, bad_records, *age_cases.ALL):
         for case in cases():
-            lines = [
-                ("comment", case.comment),
-                ("expect", case.opening),
-                ("expect-record", case.record),
-                ("expect-verify", case.verify),
-                ("identity", (HYBRID if case.name == "hybrid" else CLASSICAL).export()),
-                ("index-key", INDEX_KEY.export()),
-                ("plaintext-size", str(len(case.plaintext))),
-                ("plaintext-sha256", sha256(case.plaintext).hexdigest()),
-            ]
-            if case.record == OK:
-                record = records.open_record(read_header(BytesIO(case.object)), INDEX_KEY)
-                for name in record.__dataclass_fields__:
-                    value = getattr(record, name)
-                    lines.append((f"record-{name}", value.hex() if isinstance(value, bytes) else str(value)))
-            yield Vector(case.name, tuple(lines), case.object)
+            yield case.vector()
 
 
 def main() -> None:
@@ -234,6 +202,8 @@ def main() -> None:
         path.unlink()
     for vector in vectors():
         vector.write()
+        if vector.name == "classical":
+            example.write(vector)
     lines = [("comment", "identity and recipient of one key, as text")]
     for identity in (CLASSICAL, OTHER, HYBRID):
         lines += [("identity", identity.export()), ("recipient", str(identity.recipient))]

@@ -173,3 +173,12 @@ def test_base64_has_one_form(data: bytes) -> None:
             assert encode_base64(decode_base64(wrong)).encode() == wrong
         except HeaderMalformed:
             pass
+
+
+@pytest.mark.parametrize("first", [bytes(70000), b"DICM" * 20000, b"age-encryption.org/" + b"v" * 200 + b"\n", b"a"])
+def test_what_is_no_age_file_is_not_called_a_long_header(first: bytes) -> None:
+    file = BytesIO(first)
+    with pytest.raises(HeaderMalformed, match="does not start") as refusal:
+        read_header(file)
+    assert type(refusal.value) is HeaderMalformed
+    assert file.tell() <= 128

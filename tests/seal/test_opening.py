@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.base.errors import DiskError
+from appliance.seal.armor import armor
 from appliance.seal.errors import NoIdentityMatches, PayloadTruncated, SealError
 from appliance.seal.keys import generate_identity
 from appliance.seal.opening import Opening, open_object, open_record, read_header, verify
@@ -137,3 +138,10 @@ def test_a_file_that_is_cut_raises_and_hands_out_whole_chunks_only(tmp_path: Pat
 def test_a_file_that_cannot_be_read_is_a_fault_of_the_disk(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="No such file"):
         open_object(tmp_path / "missing", [CLASSICAL], BytesIO())
+
+
+def test_opens_an_armored_file(tmp_path: Path) -> None:
+    path = tmp_path / "object.dcm.age"
+    path.write_bytes(b"".join(armor([SMALL])))
+    out = BytesIO()
+    assert (open_object(path, [CLASSICAL], out), out.getvalue()) == (12, b"headdata set")

@@ -1,63 +1,46 @@
-"""What we seal, age opens, and the other way round: with age (Go), rage (Rust, pyrage) and age-encryption (Node)."""
+"""What we seal, age opens, and the other way round: with age (Go), rage (Rust, pyrage) and age-encryption (Node).
+
+Passphrases and exported keys are in test_other_passphrases.py.
+"""
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pyrage
 import pytest
 
+from appliance.seal.armor import armor, unarmored
 from appliance.seal.keys import generate_identity
 from appliance.seal.opening import Opening, read_header
 from appliance.seal.record import TYPE
+from appliance.seal.rewrap import rewrap
 from tests.seal.objects import CHUNK, CLASSICAL, HYBRID, opened, sealed
+from tests.seal.others import DIFFER, age, needs_age, needs_node, node, text
 from tests.seal.vector import FOLDER, Vector
 
-NPM = Path(__file__).parents[2] / "build" / "npm" / "node_modules"
-NODE_MODULE = NPM / "age-encryption" / "dist" / "index.js"
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5]
 TWO = [generate_identity("classical"), CLASSICAL]
-# Two refusals are ours: the limit of the header, and a passphrase stanza that is not alone, which age and its kin see
+# These refusals are ours: the limit of the header, and a passphrase stanza that is not alone, which age and its kin see
 # only when they were given a passphrase (rage refuses it as we do).
 OURS = ("header_too_long", "stanza_scrypt")
 JUDGED = [
     vector
     for vector in (Vector.read(path) for path in sorted(FOLDER.glob("*.txt")))
-    if vector.object and vector.name not in OURS
+    if vector.object and vector.all("identity") and vector.name not in OURS
 ]
 CLASSICAL_ONLY = [vector for vector in JUDGED if vector.name != "hybrid"]
 
-needs_age = pytest.mark.skipif(not shutil.which("age"), reason="age is not installed: apt-get install age")
-needs_node = pytest.mark.skipif(
-    not (shutil.which("node") and NODE_MODULE.exists()),
-    reason="node or age-encryption is missing: npm install --prefix build/npm age-encryption@^0.3",
-)
+
+def without(program: str, vectors: list[Vector]) -> list[Vector]:
+    return [vector for vector in vectors if vector.name not in DIFFER[program]]
 
 
-def age(arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["age", *arguments], input=data, capture_output=True, timeout=20, check=False)
-
-
-def node(jobs: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The answers of age-encryption to the jobs, in one run."""
-    done = subprocess.run(
-        ["node", str(Path(__file__).parent / "age_npm.mjs"), str(NODE_MODULE)],
-        input=json.dumps(jobs).encode(),
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
-
-
-def text(data: bytes) -> str:
-    return b64encode(data).decode()
+def is_sound(vector: Vector) -> bool:
+    return vector.one("expect") == "success"
 
 
 def test_what_is_sealed_here_holds_the_record_stanza_that_the_others_pass_over() -> None:
@@ -78,11 +61,11 @@ def test_age_opens_what_we_seal_and_we_open_what_age_seals(size: int, tmp_path: 
 
 @needs_age
 def test_age_judges_the_vectors_as_we_do(tmp_path: Path) -> None:
-    for vector in CLASSICAL_ONLY:
+    for vector in without("age", CLASSICAL_ONLY):
         key = tmp_path / "identity"
         key.write_text(vector.one("identity") + "\n")
         done = age(["--decrypt", "--identity", str(key)], vector.object)
-        assert (done.returncode == 0) == (vector.one("expect") == "success"), vector.name
+        assert (done.returncode == 0) == is_sound(vector), vector.name
 
 
 @needs_age
@@ -103,14 +86,14 @@ def test_rage_opens_what_we_seal_and_we_open_what_rage_seals(size: int) -> None:
 
 
 def test_rage_judges_the_vectors_as_we_do() -> None:
-    for vector in CLASSICAL_ONLY:
+    for vector in without("rage", CLASSICAL_ONLY):
         identity = pyrage.x25519.Identity.from_str(vector.one("identity"))
         try:
             pyrage.decrypt(vector.object, [identity])
             outcome = True
         except pyrage.DecryptError:
             outcome = False
-        assert outcome == (vector.one("expect") == "success"), vector.name
+        assert outcome == is_sound(vector), vector.name
 
 
 @needs_node
@@ -143,13 +126,75 @@ def test_node_makes_the_same_recipients_of_identities() -> None:
 @needs_node
 def test_node_judges_the_vectors_as_we_do() -> None:
     answers = node(
-        [{"do": "open", "identities": vector.all("identity"), "data": text(vector.object)} for vector in JUDGED]
+        [
+            {
+                "do": "open",
+                "identities": vector.all("identity"),
+                "data": text(vector.object),
+                "armor": bool(vector.all("armored")),
+            }
+            for vector in without("node", JUDGED)
+        ]
     )
-    for vector, answer in zip(JUDGED, answers, strict=True):
-        assert ("data" in answer) == (vector.one("expect") == "success"), vector.name
+    for vector, answer in zip(without("node", JUDGED), answers, strict=True):
+        assert ("data" in answer) == is_sound(vector), vector.name
 
 
 def test_an_age_file_without_a_record_opens() -> None:
     recipient = pyrage.x25519.Recipient.from_str(str(CLASSICAL.recipient))
     opening = Opening(BytesIO(pyrage.encrypt(b"plain", [recipient])), [CLASSICAL])
     assert bytes(opening.read_chunk()) == b"plain"
+
+
+@needs_age
+@pytest.mark.parametrize("size", [0, 7, CHUNK + 1])
+def test_armor_of_age_and_ours(size: int, tmp_path: Path) -> None:
+    plaintext = bytes(size)
+    key = tmp_path / "identity"
+    key.write_text(CLASSICAL.export() + "\n")
+    ours = b"".join(armor([sealed(plaintext)]))
+    done = age(["--decrypt", "--identity", str(key)], ours)
+    assert (done.stdout, done.stderr) == (plaintext, b"")
+    theirs = age(["--armor", "--recipient", str(CLASSICAL.recipient)], plaintext).stdout
+    file = unarmored(BytesIO(theirs)).read()
+    assert opened(file) == plaintext
+    assert b"".join(armor([file])) == theirs
+
+
+def test_armor_of_rage_and_ours() -> None:
+    identity = pyrage.x25519.Identity.from_str(CLASSICAL.export())
+    recipient = pyrage.x25519.Recipient.from_str(str(CLASSICAL.recipient))
+    for size in SIZES:
+        plaintext = bytes(size)
+        assert pyrage.decrypt(b"".join(armor([sealed(plaintext)])), [identity]) == plaintext
+        theirs = pyrage.encrypt(plaintext, [recipient], armored=True)
+        file = unarmored(BytesIO(theirs)).read()
+        assert opened(file) == plaintext
+        assert b"".join(armor([file])) == theirs
+
+
+@needs_node
+def test_armor_of_node_and_ours() -> None:
+    recipients = [str(HYBRID.recipient)]
+    jobs = [{"do": "seal", "recipients": recipients, "data": text(bytes(size)), "armor": True} for size in SIZES]
+    for size, answer in zip(SIZES, node(jobs), strict=True):
+        file = unarmored(BytesIO(b64decode(answer["data"]))).read()
+        assert opened(file, HYBRID) == bytes(size)
+        assert b"".join(armor([file])) == b64decode(answer["data"])
+
+
+@needs_age
+@needs_node
+def test_what_was_rewrapped_opens_elsewhere_with_the_new_identity_and_not_with_the_old(tmp_path: Path) -> None:
+    key = tmp_path / "identity"
+    before = sealed(bytes(CHUNK + 5))
+    header = read_header(BytesIO(before))
+    payload = before[header.size :]
+    other = generate_identity("classical")
+    for identity, fits in ((other, True), (CLASSICAL, False)):
+        key.write_text(identity.export() + "\n")
+        done = age(["--decrypt", "--identity", str(key)], rewrap(header, [CLASSICAL], [other.recipient]) + payload)
+        assert (done.stdout == bytes(CHUNK + 5)) == fits
+    data = text(rewrap(header, [CLASSICAL], [HYBRID.recipient]) + payload)
+    jobs = [{"do": "open", "identities": [each.export()], "data": data} for each in (HYBRID, CLASSICAL)]
+    assert ["data" in answer for answer in node(jobs)] == [True, False]
