@@ -15,6 +15,7 @@ from typing import get_args
 
 from pydicom.uid import UID
 
+from appliance import __version__
 from appliance.base import implementation, limits
 from appliance.base.limits import Limit
 from appliance.config.model import Receive, Service, UserIdentity
@@ -29,6 +30,8 @@ from appliance.upper_layer.pdu import AbortReason
 
 DOCUMENT = Path(__file__).with_name("conformance.md")
 _PLACE = re.compile(r"(<!-- table: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+_RELEASE = re.compile(r"^## \[(.+?)\] - (\S+)$", re.MULTILINE)
 
 Rows = Iterable[Iterable[object]]
 
@@ -47,7 +50,7 @@ def name(uid: str) -> str:
 
 _SERVICES = {
     "echo": ("Verification", name(sop_classes.VERIFICATION), "no", "yes"),
-    "store": ("Storage", "any storage SOP Class, see N.5.2.2", "yes", "yes"),
+    "store": ("Storage", "any storage SOP Class, see N.1.1", "yes", "yes"),
     "commit": ("Storage Commitment Push Model", name(sop_classes.STORAGE_COMMITMENT), "no", "yes"),
 }
 
@@ -106,7 +109,8 @@ _REJECTS = {
     "without the certificate or TLS that its entry asks for",
     Rejection.CALLED_AE: "called AE title is none of `called_ae_titles`",
     Rejection.PROTOCOL_VERSION: "bit 0 of the protocol version is not set",
-    Rejection.LIMIT: "the peer has `max_associations` of its `[[peer]]` open",
+    Rejection.LIMIT: "the peer has `max_associations` of its `[[peer]]` open; without it, all but one for each other "
+    "peer",
 }
 _REJECTS_BY_NAME = {
     "NOT_NOW": "outside the `hours` of its `[[peer]]`",
@@ -208,6 +212,30 @@ def failure_reasons() -> str:
     return table(("Failure Reason (0008,1197)", "meaning"), reasons)
 
 
+def report_statuses() -> str:
+    """What an N-EVENT-REPORT-RSP may say."""
+    taken = ", ".join(f"{status:04X}" for status in sorted(commitment.TAKEN))
+    assert commitment.report_taken(0xB000)
+    rows = (
+        (f"{taken}, Bxxx", "the report is over"),
+        ("any other", "not taken: the other way, where there is one, then again after a while"),
+    )
+    return table(("N-EVENT-REPORT status", "what we make of it"), rows)
+
+
+def commitment_timers() -> str:
+    """Of commitment as SCP."""
+    wanted = (
+        limits.COMMITMENT_GRACE,
+        limits.COMMITMENT_PATIENCE,
+        limits.COMMITMENT_QUIET,
+        limits.COMMITMENT_ANSWER,
+        limits.COMMITMENT_GIVE_UP,
+        limits.COMMITMENT_MEMORY,
+    )
+    return table(("timer", "what it bounds"), ((f"{limit.default} {limit.unit}", limit.why) for limit in wanted))
+
+
 def _of_receive() -> Rows:
     fields: list[tuple[str, Limit, str]] = [
         ("tls_handshake", limits.TLS_HANDSHAKE, "connect to the end of the TLS handshake"),
@@ -268,15 +296,40 @@ def sizes() -> str:
     )
 
 
+def product() -> str:
+    """The cover page."""
+    found = _RELEASE.search((DOCUMENT.parents[1] / "CHANGELOG.md").read_text())
+    assert found and found[1] == __version__, "CHANGELOG.md begins with this version and its date"
+    return table(("", ""), (("product", "PACS edge appliance"), ("version", __version__), ("date", found[2])))
+
+
+def entities() -> str:
+    """Which program has which service."""
+    who = {"echo": "Receive", "store": "Receive as SCP, Forward as SCU", "commit": "Receive and Forward as SCP"}
+    return table(("service", "application entities"), ((_SERVICES[key][0], who[key]) for key in get_args(Service)))
+
+
 def identity() -> str:
-    """Who we say we are."""
+    """Who we say we are, and what an association may be."""
+    outstanding, associations = limits.OPERATIONS.default, limits.DELIVERY_ASSOCIATIONS.default
     rows = (
-        ("Implementation Class UID", f"`{implementation.CLASS_UID}`"),
-        ("Implementation Version Name", f"`{implementation.VERSION_NAME}`"),
-        ("Application Context Name", "`1.2.840.10008.3.1.1.1`"),
-        ("Maximum Length received", f"{limits.MAX_PDU_RECEIVE.default} bytes"),
+        ("Application Context Name", *["`1.2.840.10008.3.1.1.1`"] * 2),
+        ("Implementation Class UID", *[f"`{implementation.CLASS_UID}`"] * 2),
+        ("Implementation Version Name", *[f"`{implementation.VERSION_NAME}`"] * 2),
+        (
+            "Maximum Length received",
+            f"{limits.MAX_PDU_RECEIVE.default} bytes (`receive.max_pdu`)",
+            f"{limits.MAX_PDU_RECEIVE.default} bytes",
+        ),
+        ("ARTIM", f"{limits.ARTIM.default} s (`receive.artim`)", "none"),
+        (
+            "associations at a time",
+            f"{limits.ASSOCIATIONS.default} (`receive.max_associations`)",
+            f"{associations} for each destination",
+        ),
+        ("operations outstanding", f"{outstanding} performed, 1 invoked", "1 invoked, none performed"),
     )
-    return table(("", ""), rows)
+    return table(("", "Receive", "Forward"), rows)
 
 
 def _suites(context: ssl.SSLContext) -> Rows:
@@ -307,6 +360,8 @@ TABLES: dict[str, Callable[[], str]] = {
     maker.__name__.replace("_", "-"): maker
     for maker in (
         services,
+        product,
+        entities,
         not_storage,
         storage_elsewhere,
         transfer_syntaxes,
@@ -317,6 +372,8 @@ TABLES: dict[str, Callable[[], str]] = {
         store_outcomes,
         commitment_statuses,
         failure_reasons,
+        report_statuses,
+        commitment_timers,
         timers,
         delivery_timers,
         sizes,

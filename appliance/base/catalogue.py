@@ -151,7 +151,21 @@ COMMITMENT_DECIDED = Event(
     Level.INFO,
     "commitment request {request_id} of {peer}: {committed} instances committed, {failed} not{reasons}",
 )
-COMMITMENT_REPORTED = Event("COMMITMENT-REPORTED", Level.INFO, "reported on commitment request {request_id} to {peer}")
+COMMITMENT_REPORTED = Event(
+    "COMMITMENT-REPORTED", Level.INFO, "reported on commitment request {request_id} to {peer}, {way}"
+)
+COMMITMENT_KEPT = Event(
+    "COMMITMENT-KEPT",
+    Level.NOTICE,
+    "nothing leads to {peer} now: the report on commitment request {request_id} is kept until it comes for it",
+    "If the device listens for reports, add commitment to its [[peer]].",
+)
+REPORTS_UNREACHABLE = Event(
+    "REPORTS-UNREACHABLE",
+    Level.WARNING,
+    "receive and forward do not meet, so commitment reports go over associations of our own, or later: {reason}",
+    "Is forward running, and did `systemd-tmpfiles --create` make reports in runtime_dir?",
+)
 COMMITMENT_UNREPORTED = Event(
     "COMMITMENT-UNREPORTED",
     Level.WARNING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from collections.abc import Iterable
 from datetime import datetime
@@ -46,6 +47,7 @@ def gather(config: Config, now: datetime) -> Facts:
         recipients=[_recipient(text) for text in config.vault.recipients],
         identity=identity,
         broken_secrets=broken_secrets,
+        open_files=_open_files(),
         authority_key=_authority_key(config),
     )
 
@@ -203,6 +205,12 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:  # a directory above that we may not enter
         return False
+
+
+def _open_files() -> int | None:
+    """The soft limit, which programs that are started from here inherit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def _authority_key(config: Config) -> Path | None:

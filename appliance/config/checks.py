@@ -28,7 +28,9 @@ def check(document: dict[str, Any]) -> Iterator[Finding]:
     yield from _user_identities(document)
     yield from _destinations(document)
     yield from _routes(document)
+    yield from _sensor_servers(document)
     yield from _decoy(document)
+    yield from _decoy_port(document)
 
 
 def _listeners(document: dict[str, Any]) -> Iterator[Finding]:
@@ -90,12 +92,6 @@ def _commitment(document: dict[str, Any]) -> Iterator[Finding]:
     for index, peer in tables(document, "peer"):
         at: Place = ("peer", index, "commitment")
         asks = any(text == "commit" for _, text in texts(peer, "services"))
-        if asks and "commitment" not in peer:
-            yield (
-                ("peer", index, "services"),
-                '"commit" needs to know where the device takes reports: '
-                'commitment = { address = "…:104", ae_title = "…" }',
-            )
         if "commitment" not in peer:
             continue
         if not asks:
@@ -223,6 +219,31 @@ def _named(document: dict[str, Any], entry: dict[str, Any], key: str, at: Place,
             yield (*at, key, index), f'there is no [[{section}]] named "{plain(text)}"{hint}'
 
 
+def _sensor_servers(document: dict[str, Any]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, entry in tables(table(document, "sensor"), "server"):
+        name = entry.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                yield (
+                    ("sensor", "server", index, "name"),
+                    f'"{plain(name)}" is the name of an earlier [[sensor.server]]',
+                )
+            seen.add(name)
+
+
+def _decoy_port(document: dict[str, Any]) -> Iterator[Finding]:
+    """A decoy port is one on which nobody listens here."""
+    port = table(document, "sensor").get("decoy_port")
+    receive = table(document, "receive")
+    for key in ("listen", "listen_plain"):
+        for _, text in texts(receive, key):
+            address = _endpoint(text)
+            if address is not None and not isinstance(port, bool) and address.port == port:
+                yield ("sensor", "decoy_port"), f"port {port} is one of {key} of [receive]; a decoy is nobody's port"
+                return
+
+
 def _decoy(document: dict[str, Any]) -> Iterator[Finding]:
     """A decoy is an AE title that nobody has, so that whoever calls it is a stranger."""
     decoy = table(document, "sensor").get("decoy_ae")
@@ -240,6 +261,11 @@ def _decoy(document: dict[str, Any]) -> Iterator[Finding]:
     used += [
         (place(document, ("peer", index)), text)
         for index, each in tables(document, "peer")
+        for _, text in texts(each, "ae_titles")
+    ]
+    used += [
+        (place(document, ("sensor", "server", index)), text)
+        for index, each in tables(table(document, "sensor"), "server")
         for _, text in texts(each, "ae_titles")
     ]
     for who, text in used:

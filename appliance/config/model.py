@@ -25,16 +25,19 @@ from appliance.config.values import (
     Interface,
     Modality,
     Name,
+    Port,
     Recipient,
     SecretSource,
     StorageShare,
     Uid,
+    VlanId,
     Word,
     parse_share,
     within,
 )
 
 Service = Literal["echo", "store", "commit"]
+Ask = Literal["echo", "store", "commit", "find", "move", "get", "worklist", "mpps", "print", "other"]
 
 
 class Section(BaseModel):
@@ -72,7 +75,8 @@ class Receive(Section):
 
 
 class Commitment(Section):
-    """Where a peer takes the reports of storage commitment, over an association that we open (PS3.4 J.3.3)."""
+    """Where a peer takes the reports of storage commitment, over an association that we open (PS3.4 J.3.3). Without
+    it, reports go over associations that the peer opens."""
 
     address: Endpoint = Field(description='where the device takes reports, like "10.20.0.11:104"')
     ae_title: AETitle = Field(description='the AE title that it takes them under, like "CT_COMMIT"')
@@ -167,12 +171,37 @@ class Route(Section):
     when: When = When()
 
 
+class SensorServer(Section):
+    """[[sensor.server]]: another machine of the VLAN that speaks DICOM: a PACS, a RIS, a workstation. We neither let it
+    in nor send to it; the sensor alone knows it, so that it is no stranger."""
+
+    name: Name = Field(description='what you call the machine, like "Main PACS"')
+    addresses: tuple[AddressRange, ...] = Field(min_length=1, description='where it is, like ["10.20.0.5"]')
+    ae_titles: tuple[AETitle, ...] = Field(
+        min_length=1, description='the AE titles that it answers to and calls itself, like ["MAINPACS"]'
+    )
+    ports: tuple[Port, ...] = ()
+    """Where it listens. Without them it only calls others."""
+    tls: Literal["required", "allowed", "never"] = "allowed"
+    asks: tuple[Ask, ...] = ()
+    """What it may ask of others. Empty: anything."""
+
+
 class Sensor(Section):
-    """[sensor]: what is watched."""
+    """[sensor]: what is watched, and what belongs there."""
 
     interface: Interface = Field(description='the interface to watch, like "eth1"')
     mode: Literal["mirror", "inline", "host"] = "mirror"
     decoy_ae: AETitle | None = None
+    decoy_port: Port | None = None
+    """A port of this box on which nobody listens."""
+    local: tuple[AddressRange, ...] = ()
+    """The addresses of the site, between which DICOM may travel. Empty: not looked at."""
+    vlans: tuple[VlanId, ...] = ()
+    """The VLAN ids that frames may carry. Empty: not looked at."""
+    dhcp_servers: tuple[AddressRange, ...] = ()
+    """Who may hand out addresses or be a router. Empty: the first that was seen."""
+    server: tuple[SensorServer, ...] = ()
 
 
 class Config(Section):

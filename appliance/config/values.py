@@ -41,7 +41,6 @@ def unmapped(address: Address) -> Address:
     return mapped or address
 
 
-
 @dataclass(frozen=True, slots=True)
 class Share:
     """An amount of storage: so many bytes, or a fraction of the whole."""
@@ -214,6 +213,20 @@ def parse_interface(value: Any) -> str:
     raise ValueError('an interface is named as `ip link` shows it, like "eth1", 15 characters at most')
 
 
+def parse_port(value: Any) -> int:
+    """A TCP port."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
+        return value
+    raise ValueError("a port is a whole number from 1 to 65535, without quotes")
+
+
+def parse_vlan(value: Any) -> int:
+    """A VLAN id (IEEE 802.1Q)."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 4094:
+        return value
+    raise ValueError("a VLAN id is a whole number from 1 to 4094, without quotes")
+
+
 def parse_ae_title(value: Any) -> str:
     """An AE title: 1 to 16 printable ASCII characters, no backslash."""
     try:
@@ -250,6 +263,8 @@ Interface = Annotated[str, BeforeValidator(parse_interface)]
 Recipient = Annotated[str, BeforeValidator(parse_recipient)]
 CertificateBinding = Annotated[str, BeforeValidator(parse_binding)]
 SecretSource = Annotated[str, BeforeValidator(parse_source)]
+Port = Annotated[int, BeforeValidator(parse_port)]
+VlanId = Annotated[int, BeforeValidator(parse_vlan)]
 HostName = Annotated[str, BeforeValidator(parse_host_name)]
 AbsolutePath = Annotated[Path, BeforeValidator(parse_path)]
 Duration = Annotated[float, BeforeValidator(_written_duration)]

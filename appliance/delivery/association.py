@@ -100,6 +100,8 @@ class RequestorAssociation:
         self.usable = False
         over = time.monotonic() + self._deadlines.message
         try:
+            if self._events:  # it said something behind its last answer; nobody asked, so this is an end of some kind
+                raise _ended(self._next_event(0.0, ""))
             pdus = [self._engine.send_command(context_id, command, data_set_follows=True)]
             for piece, last in data_set:
                 pdus += self._engine.send_data(context_id, piece, last)

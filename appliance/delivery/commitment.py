@@ -1,8 +1,7 @@
-"""Storage commitment as it runs: takes over requests, decides them, and reports until the peer has taken it.
+"""Storage commitment as it runs: takes over requests and decides them; `Reporting` tells the peers.
 
-One thread takes over and decides; reports to a peer go from a thread of its own that lives while something is due, so a
-peer that is down holds up nobody else. It sleeps until the next thing is due. A decision is in the ledger before
-anybody is told; a crash repeats a report at worst.
+One thread. It sleeps until the next thing is due, a request lies in `incoming/`, or a peer came whose report is kept. A
+decision is in the ledger before anybody is told.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from appliance.base import catalogue, limits
-from appliance.base.errors import ApplianceError, CryptoError, DiskError, UpstreamError
+from appliance.base.errors import ApplianceError, CryptoError, DiskError
 from appliance.base.throttle import Throttle
 from appliance.delivery.commitment_decision import Decision
+from appliance.delivery.report_ways import Ways
+from appliance.delivery.reporting import Reporting
 from appliance.host.log import log
 from appliance.routing.retry import Backoff
 from appliance.seal.commitment import CommitmentRequest
@@ -34,21 +34,8 @@ _HOUSEKEEPING = 3600.0
 _random = random.SystemRandom()
 
 
-class Session(Protocol):
-    """An association with a peer that takes reports."""
-
-    @property
-    def calling_ae(self) -> str: ...
-    def report(self, request: CommitmentRequest, reasons: tuple[int, ...]) -> None: ...
-    def end(self) -> None: ...
-
-
-Connect = Callable[[str, str], Session]
-"""Associates with a peer, by its name, under an AE title of ours. Raises UpstreamError."""
-
-
 class Committer:
-    """Storage commitment's threads."""
+    """Storage commitment's thread, and those of `reporting`."""
 
     def __init__(
         self,
@@ -56,7 +43,7 @@ class Committer:
         commitments: Commitments,
         objects: Objects,
         decision: Decision,
-        connect: Connect,
+        ways: Ways,
         *,
         on_change: Callable[[], None] = lambda: None,
         grace: float = limits.COMMITMENT_GRACE.default,
@@ -72,19 +59,23 @@ class Committer:
         self._commitments = commitments
         self._objects = objects
         self._decision = decision
-        self._connect = connect
         self._on_change = on_change
         self._grace = grace
         self._patience = patience
-        self._give_up = give_up
-        self._backoff = backoff or Backoff(limits.RETRY_BASE.default, limits.RETRY_CAP.default)
         self._now = now
-        self._draw = draw
         self._condition = threading.Condition()
         self._awake = True  # files may lie there already
         self._ended = threading.Event()
-        self._reporting: dict[str, threading.Thread] = {}
-        self._failures: Counter[str] = Counter()
+        self.reporting = Reporting(
+            waiting,
+            commitments,
+            ways,
+            on_change=self._told,
+            give_up=give_up,
+            backoff=backoff or Backoff(limits.RETRY_BASE.default, limits.RETRY_CAP.default),
+            now=now,
+            draw=draw,
+        )
         self._before: dict[str, set[str]] = {}
         self._throttle = Throttle()
         self._cleaned = 0.0
@@ -92,6 +83,7 @@ class Committer:
 
     def start(self) -> None:
         """Begin."""
+        self.reporting.start(self.wake)
         self._thread.start()
 
     def wake(self) -> None:
@@ -108,9 +100,7 @@ class Committer:
         until = time.monotonic() + seconds
         if self._thread.is_alive():
             self._thread.join(seconds)
-        for thread in list(self._reporting.values()):
-            thread.join(max(0.0, until - time.monotonic()))
-        return not (self._thread.is_alive() or any(each.is_alive() for each in list(self._reporting.values())))
+        return self.reporting.stop(max(0.0, until - time.monotonic())) and not self._thread.is_alive()
 
     def is_alive(self) -> bool:
         """Whether requests are seen to."""
@@ -136,7 +126,7 @@ class Committer:
         try:
             self.take_over()
             self.decide()
-            self._report()
+            self.reporting.look()
             self._clean()
             return self._pause()
         except DiskError as error:
@@ -154,7 +144,7 @@ class Committer:
         if due is None:
             return None
         # What is due and still there waits for a thread that reports, which wakes us at its end; or for a clock that
-        # was set back.
+        # was set back. What is kept is not due.
         return min(max(due - self._now(), _SOON), limits.RETRY_CAP.default)
 
     # Requests
@@ -170,6 +160,8 @@ class Committer:
                 if entry is Entry.DUPLICATE:
                     reasons = [DUPLICATE_TRANSACTION] * len(request.references)
                     self._say_decision(request.request_id, request.peer, reasons)
+                elif entry is Entry.REPEATED:
+                    self.reporting.asked_again(request)
                 self._waiting.leave(request.request_id)
                 self._on_change()
 
@@ -237,89 +229,12 @@ class Committer:
         self._cleaned = time.monotonic()
         self._waiting.settle()
         self._commitments.forget(self._now() - limits.COMMITMENT_MEMORY.default)
+        self.reporting.clean()
 
-    # Reports
-
-    def _report(self) -> None:
-        """Start a thread for each peer that is to be told something and has none."""
-        for peer in self._commitments.peers_due(self._now()):
-            with self._condition:
-                if self._ended.is_set() or len(self._reporting) >= limits.COMMITMENT_REPORTERS.default:
-                    return
-                if peer in self._reporting:
-                    continue
-                thread = threading.Thread(target=self._report_to, args=(peer,), name="report", daemon=True)
-                self._reporting[peer] = thread
-            thread.start()
-
-    def _report_to(self, peer: str) -> None:
-        try:
-            self.report(peer)
-        except DiskError as error:  # what was told is told again, once the ledger takes it
-            log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
-            self._ended.wait(_DISK_PAUSE)
-        except Exception as error:  # noqa: BLE001, one peer's report must not end the others'
-            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="commitment report")
-            self._ended.wait(_DISK_PAUSE)
-        finally:
-            with self._condition:
-                self._reporting.pop(peer, None)
-            self._on_change()
-            self.wake()
-
-    def report(self, peer: str) -> None:
-        """Report to `peer` all that is due, over as few associations as go."""
-        session: Session | None = None
-        try:
-            while not self._ended.is_set() and (due := self._commitments.decided(peer, self._now(), _BATCH)):
-                for pending in due:
-                    if self._ended.is_set():
-                        return
-                    session = self._report_one(session, pending)
-        except UpstreamError as error:
-            self._postpone(peer, error)
-        finally:
-            if session:
-                session.end()
-
-    def _report_one(self, session: Session | None, pending: Pending) -> Session | None:
-        try:
-            request = self._waiting.open(pending.sealed)
-        except CryptoError as error:
-            self._end_unreadable(pending, error)
-            return session
-        assert pending.reasons is not None
-        if session and session.calling_ae != request.called_ae:
-            session.end()
-            session = None
-        session = session or self._connect(request.peer, request.called_ae)
-        try:
-            session.report(request, pending.reasons)
-        except BaseException:
-            session.end()
-            raise
-        self._commitments.reported(pending.request_id, self._now())
-        self._failures.pop(pending.peer, None)
-        log(catalogue.COMMITMENT_REPORTED, request_id=pending.request_id, peer=pending.peer)
-        return session
-
-    def _postpone(self, peer: str, error: UpstreamError) -> None:
-        self._failures[peer] += 1
-        delay = max(_SOON, self._backoff.delay(self._failures[peer], self._draw()))
-        now = self._now()
-        for pending in self._commitments.decided(peer, now, _BATCH):
-            if now - pending.entered > self._give_up:
-                self._commitments.give_up(pending.request_id, error.message, now)
-                log(catalogue.COMMITMENT_GIVEN_UP, request_id=pending.request_id, peer=peer, reason=error.message)
-        self._commitments.failed(peer, error.message, now + delay)
-        if self._passes(peer):
-            log(
-                catalogue.COMMITMENT_UNREPORTED,
-                peer=peer,
-                reason=error.message,
-                delay=f"{delay:.0f}",
-                advice=error.fix or "Check commitment of this [[peer]], and that the device is up.",
-            )
+    def _told(self) -> None:
+        """A round of reports is over."""
+        self._on_change()
+        self.wake()
 
     def _passes(self, key: str) -> bool:
         return self._throttle.passes(key, time.monotonic())[0]

@@ -22,11 +22,10 @@ from appliance.upper_layer.commitment import (
     TRANSFER_SYNTAXES,
     WELL_KNOWN_INSTANCE,
     encode_report,
+    report_taken,
 )
 from appliance.upper_layer.negotiation import AssociateRequest, PresentationContext, RoleSelection
 
-# PS3.7 annex C: what an N-EVENT-REPORT-RSP says of an event that was taken, if with a murmur.
-_TAKEN = frozenset((0x0000, 0x0001, 0x0107, 0x0116))
 _CONTEXTS = tuple(
     PresentationContext(2 * index + 1, STORAGE_COMMITMENT, (syntax,)) for index, syntax in enumerate(TRANSFER_SYNTAXES)
 )
@@ -67,7 +66,7 @@ class ReportSession:
         status = self._association.n_event_report(
             self._context.context_id, STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE, event_type, data_set
         )
-        if status not in _TAKEN and status >> 12 != 0xB:
+        if not report_taken(status):
             raise UpstreamError(f"it answered the report with 0x{status:04X}")
 
     def end(self) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.base import catalogue
-from appliance.base.errors import ConfigError, DiskError, UpstreamError
-from appliance.config.model import Config
+from appliance.base.errors import ConfigError, DiskError
+from appliance.config.model import Commitment, Config
 from appliance.delivery.adoption import Adopter, route
 from appliance.delivery.commitment import Committer
 from appliance.delivery.commitment_decision import Decision
@@ -22,7 +22,9 @@ from appliance.delivery.courier import Courier
 from appliance.delivery.dimse import Dimse
 from appliance.delivery.eviction import Evictor
 from appliance.delivery.learned import Learned
+from appliance.delivery.open_associations import OpenAssociations
 from appliance.delivery.queue import DestinationQueue
+from appliance.delivery.report_ways import Ways
 from appliance.host import notify
 from appliance.host.credentials import read_secret
 from appliance.host.log import log
@@ -103,7 +105,7 @@ class Forward:
             commitments,
             objects,
             Decision(adoption, commitments, self._adopter.tell),
-            self._report_to,
+            Ways(OpenAssociations(config.appliance.runtime_dir), self._report_to, self._takes_reports),
             on_change=self._ring,
         )
         for step in recover(adoption, time.time()):
@@ -162,13 +164,17 @@ class Forward:
                 notify.beat()
         return due - since
 
+    def _target(self, peer: str) -> Commitment | None:
+        return next((each.commitment for each in self._config.peer if each.name == peer), None)
+
+    def _takes_reports(self, peer: str) -> bool:
+        """Whether a peer has an address for reports."""
+        return self._target(peer) is not None
+
     def _report_to(self, peer: str, calling_ae: str) -> ReportSession:
-        """An association for the reports of storage commitment to a peer."""
-        target = next((each.commitment for each in self._config.peer if each.name == peer), None)
-        if target is None:
-            raise UpstreamError(
-                "no [[peer]] of this name says where it takes reports", fix="Add commitment to it, or let it be."
-            )
+        """An association for the reports of storage commitment to a peer that has an address."""
+        target = self._target(peer)
+        assert target is not None
         return ReportSession(target, self._config.receive.client_ca, calling_ae)
 
     def _hire(self, objects: Objects, identities: list[Identity]) -> list[Courier]:

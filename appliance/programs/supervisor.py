@@ -135,6 +135,9 @@ class Supervisor:
 
     def _stop(self) -> int:
         """Stop all, the receivers of datagrams last. What does not end in time is killed: nothing is lost by that."""
+        # First, for nobody reads it from here on: a program that has something to say would wait for us for ever.
+        self._notify.close()
+        self._notify_path.unlink(missing_ok=True)
         deadline = time.monotonic() + _GRACE
         for program in reversed(self._programs):
             if program.process is None:
@@ -145,6 +148,4 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 program.process.kill()
                 program.process.wait()
-        self._notify.close()
-        self._notify_path.unlink(missing_ok=True)
         return 0

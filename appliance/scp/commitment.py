@@ -7,6 +7,7 @@ set is bounded, holds UIDs alone, and is kept sealed; nothing that it says can d
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from appliance.base import limits
 from appliance.base.errors import DiskError
@@ -34,12 +35,22 @@ class CommitmentIntake:
         self.space = space
         self.index_key = index_key
 
-    def begin(self, command: CommandSet, context: StoreContext, sender: Sender, refused: Refused) -> Message:
-        """Start on an N-ACTION-RQ. One that cannot be served gives a message that drains and answers why."""
+    def begin(
+        self,
+        command: CommandSet,
+        context: StoreContext,
+        sender: Sender,
+        refused: Refused,
+        asked: Callable[[str], None] = lambda _: None,
+    ) -> Message:
+        """Start on an N-ACTION-RQ. One that cannot be served gives a message that drains and answers why.
+
+        `asked` gets the id of the request before it is kept, when nobody can know of it yet.
+        """
         objection = self._objection(command)
         if objection:
             return refuse(command, *objection, refused)
-        return Requesting(self, command, context, sender, refused)
+        return Requesting(self, command, context, sender, refused, asked)
 
     def _objection(self, command: CommandSet) -> tuple[int, str, str, str] | None:
         """What speaks against the command alone, as (status, comment, reason, advice)."""
@@ -72,13 +83,20 @@ class Requesting:
     """An N-ACTION whose data set is being received."""
 
     def __init__(
-        self, intake: CommitmentIntake, command: CommandSet, context: StoreContext, sender: Sender, refused: Refused
+        self,
+        intake: CommitmentIntake,
+        command: CommandSet,
+        context: StoreContext,
+        sender: Sender,
+        refused: Refused,
+        asked: Callable[[str], None],
     ) -> None:
         self._intake = intake
         self._command = command
         self._context = context
         self._sender = sender
         self._refused = refused
+        self._asked = asked
         self._data = bytearray()
         self._answered: Answered | None = None
         self.instances = 0
@@ -114,6 +132,7 @@ class Requesting:
                 transaction=transaction,
                 references=references,
             )
+            self._asked(request.request_id)
             commitment_requests.keep(
                 self._intake.intake.incoming, request, self._intake.index_key, self._intake.intake.random
             )

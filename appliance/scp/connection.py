@@ -78,6 +78,8 @@ class Connection:
         receive_into = self._transport.receive_into
         while True:
             self._rearm()
+            if self._dispatch.reports is not None:
+                self._dispatch.reports.wait()
             count = receive_into(buffer, max(1, min(self._engine.due, _BUFFER)))
             if not count:
                 break

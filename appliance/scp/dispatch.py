@@ -17,6 +17,7 @@ from appliance.scp.gate import LetIn
 from appliance.scp.ingest import SUCCESS, Sender, StoreContext, Storing
 from appliance.scp.message import Answered, Message
 from appliance.scp.origin import Origin
+from appliance.scp.reports import Reports
 from appliance.scp.service import Service
 from appliance.scp.transport import Transport
 from appliance.upper_layer import association as upper
@@ -48,6 +49,8 @@ class Dispatch:
         self._entry: LetIn | None = None
         self._sender: Sender | None = None
         self._contexts: dict[int, StoreContext] = {}
+        self.reports: Reports | None = None
+        """What waits for commitment reports over this association, where there may be any."""
         self._message: Message | None = None
         self._message_context = 0
         self._stored = 0
@@ -98,6 +101,8 @@ class Dispatch:
         """The connection is over: what was not finished was never promised."""
         if self._message:
             self._message.abandon()
+        if self.reports:
+            self.reports.close()
         self._leave()
         if not self._associated:
             return
@@ -169,6 +174,10 @@ class Dispatch:
             if answer.result == negotiation.ACCEPTANCE
         }
         self._sender = Sender(peer.name, request.calling_ae, request.called_ae)
+        if peer.commitment is None and not any(
+            role.sop_class == STORAGE_COMMITMENT and not role.scu for role in request.roles
+        ):
+            self.reports = self._reports(kept=True)  # it has no address, so whatever is kept for it goes over this
         results = tuple(ContextResult(each.context_id, each.result, each.transfer_syntax) for each in answers)
         accept = AssociateAccept(
             contexts=results,
@@ -194,6 +203,8 @@ class Dispatch:
 
     def _command(self, context_id: int, command: CommandSet) -> None:
         if command.is_response:
+            if self.reports and self.reports.answered(context_id, command):
+                return
             self._fault("a response to nothing that we asked", self._engine.abort())
             return
         self._message_context = context_id
@@ -208,7 +219,13 @@ class Dispatch:
             case CommandField.C_ECHO_RQ if context.sop_class == VERIFICATION:
                 return Answered(c_echo_rsp(command, SUCCESS))
             case CommandField.N_ACTION_RQ if context.sop_class == STORAGE_COMMITMENT:
-                return self._service.commitment.begin(command, context, self._sender, self._refuse_commitment)
+                return self._service.commitment.begin(
+                    command,
+                    context,
+                    self._sender,
+                    self._refuse_commitment,
+                    lambda request_id: self._asked(context_id, request_id),
+                )
             case CommandField.C_STORE_RQ if context.sop_class not in (VERIFICATION, STORAGE_COMMITMENT):
                 return self._service.ingest.begin(command, context, self._sender, self._refuse)
             case CommandField.C_CANCEL_RQ:
@@ -248,6 +265,25 @@ class Dispatch:
         self._send(self._engine.send_command(self._message_context, answer, False))
         if isinstance(message, Storing):
             self._service.ingest.prepare()  # while the peer thinks
+
+    def _asked(self, context_id: int, request_id: str) -> None:
+        """A commitment request is about to be kept: its report may go over this association."""
+        self.reports = self.reports or self._reports(kept=False)
+        if self.reports:
+            self.reports.asked(context_id, request_id)
+
+    def _reports(self, kept: bool) -> Reports | None:
+        assert self._sender is not None
+        contexts = {
+            context_id: context
+            for context_id, context in self._contexts.items()
+            if context.sop_class == STORAGE_COMMITMENT
+        }
+        if not contexts:
+            return None
+        return Reports(
+            self._engine, self._transport, self._deadline, self._service, self._sender, contexts, self._send, kept=kept
+        )
 
     def _refuse(self, status: int, reason: str, advice: str) -> None:
         self._refused += 1

@@ -27,6 +27,9 @@ CLASS_INSTANCE_CONFLICT = 0x0119
 DUPLICATE_TRANSACTION = 0x0131
 RESOURCE_LIMITATION = 0x0213
 
+# PS3.7 annex C: what an N-EVENT-REPORT-RSP says of an event that was taken, if with a murmur. 0xBxxx is a warning.
+TAKEN = frozenset((0x0000, 0x0001, 0x0107, 0x0116))
+
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 TRANSFER_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
@@ -201,6 +204,11 @@ def encode_report(
     if committed:
         parts.append(write.sequence(_REFERENCED, committed))
     return FAILURES_EXIST if failed else ALL_COMMITTED, b"".join(parts)
+
+
+def report_taken(status: int) -> bool:
+    """Whether the status of an N-EVENT-REPORT-RSP says that the peer has the report."""
+    return status in TAKEN or status >> 12 == 0xB
 
 
 def encode_request(transaction: str, references: Iterable[Reference], transfer_syntax: str) -> bytes:

@@ -1,5 +1,6 @@
-"""The ledger's table of commitment requests: asked, decided, reported or given up. A change is durable at its return.
+"""The ledger's table of commitment requests: asked, decided, kept, reported or given up. A change is durable at return.
 
+A decision is kept where nothing leads to its peer now: it waits for the peer to come, and nothing looks at it before.
 Holds no UID that is not sealed, and none at all of a request that is over: what stays is keyed tags, so that a
 Transaction UID is known when it comes again. Times are Unix seconds and always come in as arguments.
 """
@@ -47,6 +48,7 @@ class Candidate:
     state: str
 
 
+_OPEN = "state IN ('asked', 'decided')"  # as the index says it, or SQLite does not use it
 _PENDING = "request_id, peer, entered, due, attempts, request, reasons"
 
 
@@ -59,15 +61,15 @@ class Commitments:
 
     def enter(self, request: CommitmentRequest, sealed: bytes, now: float, duplicate_reason: int) -> Entry:
         """Take a request in. A duplicate is entered as decided, with `duplicate_reason` for each instance."""
-        tag = self._index_key.tag("transaction", request.transaction)
-        named = " ".join(uid for pair in request.references for uid in pair)
-        content = self._index_key.tag("transaction", f"{request.transaction} {named}")
+        tag, content = self._tags(request)
         with self._ledger.transaction() as sqlite:
             if sqlite.execute("SELECT 1 FROM commitment WHERE request_id = ?", (request.request_id,)).fetchone():
                 return Entry.KNOWN
+            # One that was given up was never reported: asking for the same again is what the peer is told to do.
             earlier = sqlite.execute(
-                "SELECT content_tag, ended FROM commitment WHERE peer = ? AND transaction_tag = ? ORDER BY id",
-                (request.peer, tag),
+                "SELECT content_tag, ended FROM commitment WHERE peer = ? AND transaction_tag = ? "
+                "AND NOT (state = 'given up' AND content_tag = ?) ORDER BY id",
+                (request.peer, tag, content),
             ).fetchall()
             if any(other == content and ended is None for other, ended in earlier):
                 return Entry.REPEATED
@@ -91,11 +93,11 @@ class Commitments:
 
     def asked(self, now: float, limit: int) -> list[Pending]:
         """Requests that are to be decided now, the longest-due first."""
-        return self._pending("state = 'asked' AND due <= ?", (now,), limit)
+        return self._pending(f"{_OPEN} AND state = 'asked' AND due <= ?", (now,), limit)
 
     def decided(self, peer: str, now: float, limit: int) -> list[Pending]:
         """Requests of `peer` that are to be reported now, the longest-due first."""
-        return self._pending("state = 'decided' AND due <= ? AND peer = ?", (now, peer), limit)
+        return self._pending(f"{_OPEN} AND state = 'decided' AND due <= ? AND peer = ?", (now, peer), limit)
 
     def peers_due(self, now: float) -> list[str]:
         """The peers to which something is to be reported now."""
@@ -137,6 +139,56 @@ class Commitments:
                 (_packed(reasons), now, request_id),
             )
 
+    def again(self, request: CommitmentRequest, now: float) -> str | None:
+        """What was asked before was asked again: its report is due now. The id of the request that stands."""
+        with self._ledger.transaction() as sqlite:
+            row = sqlite.execute(
+                "SELECT request_id FROM commitment WHERE peer = ? AND transaction_tag = ? AND content_tag = ? "
+                "AND ended IS NULL ORDER BY id LIMIT 1",
+                (request.peer, *self._tags(request)),
+            ).fetchone()
+            if row is None:
+                return None
+            sqlite.execute(
+                "UPDATE commitment SET state = 'decided', due = min(due, ?) WHERE request_id = ? "
+                "AND state IN ('decided', 'kept')",
+                (now, row[0]),
+            )
+            request_id: str = row[0]
+            return request_id
+
+    def keep(self, request_id: str) -> None:
+        """Nothing leads to the peer now: the decision waits until it comes."""
+        with self._ledger.transaction() as sqlite:
+            sqlite.execute(
+                "UPDATE commitment SET state = 'kept' WHERE request_id = ? AND state = 'decided'", (request_id,)
+            )
+
+    def recall(self, peer: str, now: float) -> int:
+        """The peer is there: what is kept for it is due now. How many that are."""
+        with self._ledger.transaction() as sqlite:
+            return sqlite.execute(
+                "UPDATE commitment SET state = 'decided', due = ? WHERE peer = ? AND state = 'kept'", (now, peer)
+            ).rowcount
+
+    def kept_peers(self) -> list[str]:
+        """The peers for which something is kept."""
+        with self._ledger.reading() as sqlite:
+            return [peer for (peer,) in sqlite.execute("SELECT DISTINCT peer FROM commitment WHERE state = 'kept'")]
+
+    def kept_since(self, before: float, limit: int) -> list[Pending]:
+        """What was entered before `before` and is kept still."""
+        return self._pending("state = 'kept' AND entered < ?", (before,), limit)
+
+    def decided_for(self, peer: str, request_id: str) -> bool:
+        """Whether this peer is owed a report on this request."""
+        with self._ledger.reading() as sqlite:
+            row = sqlite.execute(
+                "SELECT 1 FROM commitment WHERE request_id = ? AND peer = ? AND state IN ('decided', 'kept')",
+                (request_id, peer),
+            ).fetchone()
+            return row is not None
+
     def reported(self, request_id: str, now: float) -> None:
         """The peer took the report: the request is over."""
         self._end(request_id, "reported", "", now)
@@ -156,13 +208,12 @@ class Commitments:
             )
 
     def counts(self) -> dict[str, int]:
-        """How many are open: those not decided, and those not reported."""
+        """How many are open: those not decided, and those not reported, kept ones among them."""
         with self._ledger.reading() as sqlite:
-            rows = sqlite.execute(
-                "SELECT state, count(*) FROM commitment WHERE state IN ('asked', 'decided') GROUP BY state"
-            )
+            rows = sqlite.execute(f"SELECT state, count(*) FROM commitment WHERE {_OPEN} GROUP BY state")  # noqa: S608
             found = dict(rows.fetchall())
-        return {"asked": found.get("asked", 0), "decided": found.get("decided", 0)}
+            (kept,) = sqlite.execute("SELECT count(*) FROM commitment WHERE state = 'kept'").fetchone()
+        return {"asked": found.get("asked", 0), "decided": found.get("decided", 0) + kept}
 
     def forget(self, before: float, limit: int = 1000) -> int:
         """Drop what was over before `before`; the number of rows. Files must have left `incoming/` durably."""
@@ -172,11 +223,18 @@ class Commitments:
                 (before, limit),
             ).rowcount
 
+    def _tags(self, request: CommitmentRequest) -> tuple[bytes, bytes]:
+        """Of the transaction, and of that and all that it names."""
+        named = " ".join(uid for pair in request.references for uid in pair)
+        return (
+            self._index_key.tag("transaction", request.transaction),
+            self._index_key.tag("transaction", f"{request.transaction} {named}"),
+        )
+
     def _pending(self, where: str, values: tuple[float | str, ...], limit: int) -> list[Pending]:
         with self._ledger.reading() as sqlite:
             rows = sqlite.execute(
-                f"SELECT {_PENDING} FROM commitment WHERE state IN ('asked', 'decided') "  # noqa: S608
-                f"AND {where} ORDER BY due, id LIMIT ?",
+                f"SELECT {_PENDING} FROM commitment WHERE {where} ORDER BY due, id LIMIT ?",  # noqa: S608
                 (*values, limit),
             ).fetchall()
         return [

@@ -94,8 +94,17 @@ def _commitments(db: Database) -> None:
     db.execute("CREATE INDEX commitment_ended ON commitment(ended) WHERE ended IS NOT NULL")
 
 
+def _kept_commitments(db: Database) -> None:
+    # A fifth state: kept, decided while nothing leads to the peer.
+    db.execute("CREATE INDEX commitment_kept ON commitment(peer) WHERE state = 'kept'")
+
+
 migrations = Migrations("ledger")
-VERSIONS = {"0001-objects-and-deliveries": _objects_and_deliveries, "0002-commitments": _commitments}
+VERSIONS = {
+    "0001-objects-and-deliveries": _objects_and_deliveries,
+    "0002-commitments": _commitments,
+    "0003-kept-commitments": _kept_commitments,
+}
 for _name, _migration in VERSIONS.items():
     migrations(name=_name)(_migration)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,6 +53,15 @@ def rewrite(path: Path, content: bytes) -> None:
     path.chmod(0o600)
     path.write_bytes(content)
     path.chmod(0o400)
+
+
+def test_how_many_files_may_be_open(config: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+        assert facts(config).open_files == 400
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_what_is_right(config: Path) -> None:

@@ -75,4 +75,9 @@ when = { modality = ["CT", "MR"], peer = ["CT suite 2"], ae_title = ["MR1"], sop
 interface = "eth1"
 mode = "mirror"
 decoy_ae = "ARCHIVE"
+decoy_port = 11112
+local = ["10.20.0.0/16"]
+vlans = [30]
+dhcp_servers = ["10.20.0.1"]
+server = [{ name = "Reading room", addresses = ["10.20.0.64/28"], ae_titles = ["READ1"], ports = [104], tls = "never", asks = ["echo", "find", "move"] }]
 """  # noqa: E501  # a table in braces is one line

@@ -58,7 +58,7 @@ BROKEN = {
         "[sensor]\n",
         "[sensor]\nzzz = 1\n",
         "zzz",
-        "sensor.zzz: unknown key; known here: interface, mode, decoy_ae",
+        "sensor.zzz: unknown key; known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, server",
     ),
     "unknown section": ("[sensor]", "[senser]", "[senser]", 'senser: unknown key; did you mean "sensor"?'),
     "unknown key in braces": (
@@ -135,13 +135,6 @@ BROKEN = {
         '"stow"',
         '"stow"',
         'destination "pacs".kind: "stow" is planned, not in this version; use "dimse"',
-    ),
-    "commitment without a place for its reports": (
-        'services = ["echo", "store", "commit"]\ncommitment = { address',
-        'services = ["echo", "commit"]\n# commitment = { address',
-        "services",
-        'peer "CT suite 2".services: "commit" needs to know where the device takes reports: '
-        'commitment = { address = "…:104", ae_title = "…" }',
     ),
     "a place for reports that nobody asks for": (
         '["echo", "store", "commit"]',
@@ -407,6 +400,49 @@ BROKEN = {
         '"PACS"',
         'decoy_ae = "PACS"',
         'sensor.decoy_ae: "PACS" is the AE title of this box; a decoy is a title that nobody has',
+    ),
+    "decoy that is a server of others": (
+        '"ARCHIVE"',
+        '"READ1"',
+        "decoy_ae",
+        'sensor.decoy_ae: "READ1" is the AE title of sensor.server "Reading room"; a decoy is a title that nobody has',
+    ),
+    "decoy port that is a listener's": (
+        "decoy_port = 11112",
+        "decoy_port = 2762",
+        "decoy_port",
+        "sensor.decoy_port: port 2762 is one of listen of [receive]; a decoy is nobody's port",
+    ),
+    "decoy port in quotes": (
+        "decoy_port = 11112",
+        'decoy_port = "11112"',
+        "decoy_port",
+        'sensor.decoy_port: "11112" will not do; a port is a whole number from 1 to 65535, without quotes',
+    ),
+    "VLAN id that is none": (
+        "vlans = [30]",
+        "vlans = [4095]",
+        "4095",
+        "sensor.vlans #1: 4095 will not do; a VLAN id is a whole number from 1 to 4094, without quotes",
+    ),
+    "server of others without addresses": (
+        'addresses = ["10.20.0.64/28"]',
+        "addresses = []",
+        "addresses = []",
+        'sensor.server "Reading room".addresses: the list is empty; where it is, like ["10.20.0.5"]',
+    ),
+    "two servers of others with one name": (
+        "server = [{",
+        'server = [{ name = "Reading room", addresses = ["10.20.0.3"], ae_titles = ["A"] }, {',
+        "server = [{",
+        'sensor.server "Reading room".name: "Reading room" is the name of an earlier [[sensor.server]]',
+    ),
+    "something else that may be asked": (
+        'asks = ["echo", "find", "move"]',
+        'asks = ["query"]',
+        "query",
+        'sensor.server "Reading room".asks #1: "query" is none of "echo", "store", "commit", "find", "move", "get", '
+        '"worklist", "mpps", "print" or "other"',
     ),
     "decoy that is a peer": (
         '"ARCHIVE"',

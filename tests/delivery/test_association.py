@@ -145,3 +145,22 @@ def test_who_stops_reading_misses_the_deadline() -> None:
             association.c_store(1, CT, "1.2.3", ((piece, False) for _ in range(10_000)))
         done.set()
         thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (lambda engine: engine.abort(), "aborted"),
+        (lambda engine: engine.release(), "released the association before its answer"),
+    ],
+    ids=["abort", "release"],
+)
+def test_an_end_in_one_segment_with_an_answer_is_told_before_the_next_instance(
+    more: Callable[[Association], bytes], words: str
+) -> None:
+    with scripted(lambda engine, command: success(engine, command) + more(engine)) as port:
+        association = associate(port)
+        assert store(association) == 0
+        with pytest.raises(UpstreamError, match=words):
+            store(association)
+        assert not association.usable

@@ -11,6 +11,9 @@ import pytest
 from appliance.base.errors import UpstreamError
 from appliance.delivery.commitment import Committer
 from appliance.delivery.commitment_decision import Decision
+from appliance.delivery.open_associations import OpenAssociations
+from appliance.delivery.report_ways import Ways
+from appliance.host.report_channel import Answered, Here
 from appliance.routing.retry import Backoff
 from appliance.seal.commitment import CommitmentRequest
 from appliance.seal.index_key import IndexKey
@@ -21,6 +24,7 @@ from appliance.vault.commitments import Commitments
 from appliance.vault.incoming import Incoming
 from appliance.vault.ledger import Ledger
 from appliance.vault.objects import Objects
+from tests.delivery.far_end import FarEnd
 from tests.delivery.upstream import until
 from tests.delivery.vaults import CT, State
 
@@ -62,19 +66,23 @@ class Scene:
         self.modality = Modality()
         self.time = time.time()
         self.number = 0
+        self.unaddressed: set[str] = set()
         self.open()
 
     def open(self, **more: float) -> None:
         """As `forward` starts."""
         self.ledger = Ledger(self.state.layout.ledger)
         self.adoption = Adoption(self.objects, self.ledger, self.state.index_key, lambda _: ("pacs",))
+        self.runtime_dir = self.state.root.parent
+        self.associations = OpenAssociations(self.runtime_dir)
+        self.ways = Ways(self.associations, self.modality, lambda peer: peer not in self.unaddressed)
         self.commitments = Commitments(self.ledger, self.state.index_key)
         self.committer = Committer(
             WaitingRequests(self.state.layout, self.state.index_key),
             self.commitments,
             self.objects,
             Decision(self.adoption, self.commitments, lambda _: None),
-            self.modality,
+            self.ways,
             now=lambda: self.time,
             draw=lambda: 1.0,
             backoff=Backoff(8, 60),
@@ -103,7 +111,12 @@ class Scene:
         self.committer.take_over()
         self.committer.decide()
         for peer in self.commitments.peers_due(self.time):
-            self.committer.report(peer)
+            self.committer.reporting.report(peer)
+
+    def close(self) -> None:
+        """As `forward` ends, by whatever."""
+        self.associations.stop()
+        self.ledger.close()
 
     @property
     def reports(self) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -114,7 +127,7 @@ class Scene:
 def scene(tmp_path: Path) -> Iterator[Scene]:
     made = Scene(tmp_path)
     yield made
-    made.ledger.close()
+    made.close()
 
 
 def test_what_is_held_is_reported_under_the_title_that_was_called(
@@ -217,7 +230,7 @@ def test_a_decision_stays_what_it_was_and_outlives_the_program(scene: Scene) -> 
     transaction = scene.ask(A)
     scene.modality.up = False
     scene.step()
-    scene.ledger.close()
+    scene.close()
     scene.modality.up = True
     scene.open()
     scene.state.layout.object_file(object_id).unlink()
@@ -284,3 +297,159 @@ def test_its_threads_do_the_same_and_end(scene: Scene) -> None:
     assert scene.committer.is_alive()
     assert scene.committer.stop()
     assert not scene.committer.is_alive()
+
+
+HERE = Here("CT", "CT1", "PACS")
+
+
+def keep_one(scene: Scene) -> str:
+    """A peer without an address asks for what is here, and leaves: the Transaction UID."""
+    scene.unaddressed.add("CT")
+    scene.state.put(uid=A)
+    scene.adopt()
+    transaction = scene.ask(A)
+    scene.step()
+    return transaction
+
+
+def test_what_leads_nowhere_is_kept_and_nobody_looks_at_it(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_one(scene)
+    assert scene.committer.counts() == {"asked": 0, "decided": 1}
+    assert scene.commitments.next_due() is None
+    assert scene.commitments.peers_due(scene.time + 1e6) == []
+    assert "COMMITMENT-KEPT" in capsys.readouterr().err
+
+
+def test_it_comes_back_and_gets_what_was_kept_once(scene: Scene) -> None:
+    transaction = keep_one(scene)
+    scene.committer.start()
+    other = FarEnd(scene.runtime_dir, scene.state.index_key, Here("CT", "CT2", "PACS"))
+    back = FarEnd(scene.runtime_dir, scene.state.index_key, HERE)
+    until(lambda: scene.committer.counts() == {"asked": 0, "decided": 0})
+    assert scene.committer.stop()
+    for each in (other, back):
+        each.end()
+    assert other.reports == []
+    assert [each[1:] for each in back.reports] == [(transaction, (0,))]
+
+
+def test_what_was_kept_outlives_the_program(scene: Scene) -> None:
+    transaction = keep_one(scene)
+    scene.close()
+    scene.open()
+    scene.committer.start()
+    back = FarEnd(scene.runtime_dir, scene.state.index_key, HERE)
+    until(lambda: back.reports)
+    until(lambda: scene.committer.counts() == {"asked": 0, "decided": 0})
+    assert scene.committer.stop()
+    back.end()
+    assert [each[1:] for each in back.reports] == [(transaction, (0,))]
+
+
+def test_a_peer_that_got_an_address_meanwhile_gets_what_was_kept_there(scene: Scene) -> None:
+    transaction = keep_one(scene)
+    scene.close()
+    scene.unaddressed.clear()
+    scene.open()
+    scene.committer.start()
+    until(lambda: scene.reports == [(transaction, "PACS", (0,))])
+    assert scene.committer.stop()
+
+
+def test_what_was_kept_too_long_is_given_up(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_one(scene)
+    scene.time += 72 * 3600 - 60
+    scene.committer.reporting.clean()
+    assert scene.committer.counts()["decided"] == 1
+    scene.time += 120
+    scene.committer.reporting.clean()
+    assert scene.committer.counts()["decided"] == 0
+    assert "COMMITMENT-GIVEN-UP" in capsys.readouterr().err
+
+
+def test_who_asks_for_the_same_again_hears_over_that_association(scene: Scene) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    scene.modality.up = False
+    transaction = scene.ask(A)
+    scene.step()
+    scene.committer.start()
+    back = FarEnd(scene.runtime_dir, scene.state.index_key, HERE, f"{2:032x}")
+    until(lambda: scene.associations.that_asked(f"{2:032x}"))
+    scene.ask(A, transaction=transaction)
+    scene.committer.wake()
+    until(lambda: scene.committer.counts() == {"asked": 0, "decided": 0})
+    assert scene.committer.stop()
+    back.end()
+    assert back.reports == [(f"{1:032x}", transaction, (0,))]
+
+
+def test_an_answer_that_came_after_forward_died_ends_it(scene: Scene) -> None:
+    keep_one(scene)
+    scene.committer.start()
+    for peer, status, left in (("MR", 0, 1), ("CT", 0x0110, 1), ("CT", 0, 0)):
+        far = FarEnd(scene.runtime_dir, scene.state.index_key, Here(peer, "CT9", "PACS"))
+        far.say(Answered(f"{1:032x}", status))
+        far.end()
+        if left:
+            asked = CommitmentRequest("f" * 32, 1, peer, "CT9", "PACS", "1", ())
+            until(lambda asked=asked: not scene.associations.of(asked))
+            scene.committer.reporting.look()
+            assert scene.committer.counts()["decided"] == left
+    until(lambda: scene.committer.counts()["decided"] == 0)
+    assert scene.committer.stop()
+
+
+def test_a_decision_is_not_over_before_the_answer_is_in_the_ledger(scene: Scene) -> None:
+    transaction = keep_one(scene)
+    scene.committer.start()
+    ended = FarEnd(scene.runtime_dir, scene.state.index_key, HERE, answers=(-1,))
+    until(lambda: ended.reports)
+    ended.end()
+    until(lambda: scene.commitments.next_due())
+    assert scene.committer.counts()["decided"] == 1
+    scene.time += 8
+    back = FarEnd(scene.runtime_dir, scene.state.index_key, HERE)
+    scene.committer.wake()
+    until(lambda: scene.committer.counts()["decided"] == 0)
+    assert scene.committer.stop()
+    back.end()
+    assert [each[1] for each in back.reports] == [transaction]
+
+
+def test_a_device_that_ends_its_associations_is_given_up(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_one(scene)
+    for _ in range(8):
+        scene.ways.went("CT", taken=False)
+    scene.committer.start()
+    ended = FarEnd(scene.runtime_dir, scene.state.index_key, HERE, answers=(-1,))
+    until(lambda: scene.committer.counts()["decided"] == 0)
+    assert scene.committer.stop()
+    ended.end()
+    assert "COMMITMENT-GIVEN-UP" in capsys.readouterr().err
+
+
+def test_one_that_comes_while_its_report_is_being_kept_is_not_missed(scene: Scene) -> None:
+    scene.unaddressed.add("CT")
+    scene.committer.reporting.start(lambda: None)
+    came: list[FarEnd] = []
+
+    class Commitment(Commitments):
+        def keep(self, request_id: str) -> None:
+            came.append(FarEnd(scene.runtime_dir, scene.state.index_key, HERE))
+            until(lambda: scene.associations.of(CommitmentRequest("f" * 32, 1, "CT", "CT1", "PACS", "1", ())))
+            scene.committer.reporting.look()
+            super().keep(request_id)
+
+    scene.committer.reporting._commitments = Commitment(scene.ledger, scene.state.index_key)
+    scene.state.put(uid=A)
+    scene.adopt()
+    scene.ask(A)
+    scene.committer.take_over()
+    scene.committer.decide()
+    scene.committer.reporting.look()
+    until(lambda: scene.committer.counts()["decided"] == 0)
+    assert scene.committer.reporting.stop(5)
+    (far,) = came
+    far.end()
+    assert len(far.reports) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,15 +16,16 @@ from appliance.cli.demo.site import Site, build
 Start = Callable[..., tuple[Site, Box, Upstream]]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts an appliance; `edit` may change its configuration before. All of it ends with the test."""
+@contextlib.contextmanager
+def starting(directory: Path) -> Iterator[Start]:
+    """Yields what starts an appliance below `directory`; `edit` may change its configuration before. All of it ends
+    with the block, and its log is looked at then."""
     if not shutil.which("storescu"):
         pytest.skip("DCMTK is not installed: `make setup` does that")
     running: list[Box | Upstream] = []
 
     def begin(edit: Callable[[str], str] = lambda text: text) -> tuple[Site, Box, Upstream]:
-        root = tmp_path / "site"
+        root = directory / "site"
         root.mkdir()
         site = build(root, classical=True, port=free_port(), upstream_port=free_port())
         site.config.write_text(edit(site.config.read_text()))
@@ -34,10 +36,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
         box.start()
         return site, box, upstream
 
-    yield begin
-    for each in running:
-        each.stop()
-    log = tmp_path / "site" / "appliance.log"
+    try:
+        yield begin
+    finally:
+        for each in running:
+            each.stop()
+    log = directory / "site" / "appliance.log"
     if log.exists():
         text = log.read_text()
         assert "Traceback" not in text and "INTERNAL-ERROR" not in text, text[-3000:]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts an appliance for one test."""
+    with starting(tmp_path) as begin:
+        yield begin

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import ssl
 import subprocess
@@ -23,6 +22,7 @@ from appliance.cli.demo.box import Box
 from appliance.cli.demo.dcmtk import free_port
 from appliance.cli.demo.images import ct_series
 from appliance.cli.demo.site import Site
+from tests import orthanc as orthancs
 from tests.delivery.requestor import Report, Requestor
 from tests.delivery.upstream import until
 from tests.e2e.conftest import Start
@@ -163,7 +163,7 @@ def test_forward_is_killed_and_the_listener_was_away(scanner: Callable[..., Scan
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("Orthanc"), reason="Orthanc is not installed")
+@pytest.mark.skipif(not orthancs.find(), reason=orthancs.MISSING)
 def test_orthanc_asks_and_hears(start: Start, tmp_path: Path) -> None:
     dicom, http, plain = free_port(), free_port(), free_port()
     entry = (
@@ -203,7 +203,10 @@ def test_orthanc_asks_and_hears(start: Start, tmp_path: Path) -> None:
             return False
 
     with (tmp_path / "orthanc.log").open("wb") as log:
-        orthanc = subprocess.Popen(["Orthanc", str(settings)], stdout=log, stderr=log)
+        found = orthancs.find()
+        assert found
+        environment = {**os.environ, **found.environment}
+        orthanc = subprocess.Popen([found.program, str(settings)], env=environment, stdout=log, stderr=log)
     try:
         until(up, 30)
         references, stored = [], []

@@ -24,6 +24,7 @@ OBJECT = "00112233445566778899aabbccddeeff"
 PREAMBLE = """
 import os, sys
 from pathlib import Path
+from appliance.host import report_channel
 from appliance.vault.incoming import Incoming
 from appliance.vault.layout import StateLayout
 from appliance.vault.objects import Objects
@@ -158,6 +159,23 @@ def test_nobody_removes_anothers_socket(machine: Machine) -> None:
     runtime = "Path(layout.root.parents[2] / 'run/appliance/panel.sock')"
     assert machine.act("panel", f"{runtime}.touch()").returncode == 0
     assert "PermissionError" in machine.act("forward", f"{runtime}.unlink()").stderr
+
+
+MEET = "run = layout.root.parents[2] / 'run/appliance'; "
+
+
+def test_receive_alone_meets_forward_about_reports(machine: Machine) -> None:
+    assert machine.owner("run/appliance/reports") == ("2750", "appliance-forward", "appliance-incoming")
+    (machine.root / "run").chmod(0o755)
+    listening = machine.act("forward", MEET + "report_channel.listen(run)")
+    assert listening.returncode == 0, listening.stderr
+    assert machine.owner("run/appliance/reports/forward") == ("660", "appliance-forward", "appliance-incoming")
+    # Nobody listens any more, and only who got as far as the socket is told.
+    assert "ConnectionRefusedError" in machine.act("receive", MEET + "report_channel.connect(run)").stderr
+    for program in ("sensor", "panel"):
+        assert "PermissionError" in machine.act(program, MEET + "report_channel.connect(run)").stderr
+    for program in ("receive", "sensor", "panel"):
+        assert "PermissionError" in machine.act(program, MEET + "report_channel.socket_path(run).unlink()").stderr
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,15 @@ def test_a_transaction_uid_is_used_once(commitments: Commitments) -> None:
     assert enter(commitments, 4, transaction=request(1).transaction, peer="MR") is Entry.NEW, "of another device"
 
 
+def test_what_was_given_up_may_be_asked_again(commitments: Commitments) -> None:
+    enter(commitments)
+    commitments.give_up(f"{1:032x}", "too long", NOW)
+    assert enter(commitments) is Entry.KNOWN, "the file that came back"
+    assert enter(commitments, 2, transaction=request(1).transaction) is Entry.NEW
+    other = ((CT, f"{UID}.9"),)
+    assert enter(commitments, 3, transaction=request(1).transaction, references=other) is Entry.DUPLICATE
+
+
 def test_a_failure_delays_all_that_a_peer_is_owed_and_nobody_else(commitments: Commitments) -> None:
     for number, peer in ((1, "CT"), (2, "CT"), (3, "MR")):
         enter(commitments, number, peer=peer)
@@ -79,6 +88,51 @@ def test_a_failure_delays_all_that_a_peer_is_owed_and_nobody_else(commitments: C
     commitments.failed("CT", "cannot connect", NOW + 60)
     assert commitments.peers_due(NOW + 59) == ["MR"]
     assert [each.attempts for each in commitments.decided("CT", NOW + 60, 10)] == [1, 1]
+
+
+def test_what_is_kept_is_due_when_its_peer_comes(commitments: Commitments) -> None:
+    for number, peer in ((1, "CT"), (2, "CT"), (3, "MR")):
+        enter(commitments, number, peer=peer)
+        commitments.decide(f"{number:032x}", [0], NOW)
+        commitments.keep(f"{number:032x}")
+    enter(commitments, 4, peer="CT")
+    commitments.keep(f"{4:032x}")  # is not decided yet
+    assert commitments.kept_peers() == ["CT", "MR"]
+    assert commitments.peers_due(NOW + 1e9) == []
+    assert commitments.next_due() == NOW, "of the one that was asked"
+    assert commitments.counts() == {"asked": 1, "decided": 3}
+    commitments.failed("CT", "cannot connect", NOW + 60)
+    assert commitments.recall("CT", NOW + 5) == 2
+    assert [each.request_id for each in commitments.decided("CT", NOW + 5, 10)] == [f"{1:032x}", f"{2:032x}"]
+    assert commitments.kept_peers() == ["MR"]
+    assert [each.peer for each in commitments.kept_since(NOW + 1, 10)] == ["MR"]
+    assert commitments.kept_since(NOW, 10) == []
+    commitments.reported(f"{3:032x}", NOW)
+    assert commitments.recall("MR", NOW) == 0
+
+
+def test_what_is_kept_is_open_for_the_same_request_and_the_next_start(commitments: Commitments) -> None:
+    enter(commitments)
+    commitments.decide(f"{1:032x}", [0], NOW)
+    commitments.keep(f"{1:032x}")
+    again = request(2, transaction=request(1).transaction)
+    assert enter(commitments, 2, transaction=request(1).transaction) is Entry.REPEATED
+    assert commitments.again(again, NOW + 3) == f"{1:032x}"
+    assert [each.due for each in commitments.decided("CT suite 2", NOW + 3, 10)] == [NOW]
+    assert commitments.again(request(3), NOW) is None
+    assert commitments.again(request(4, transaction=request(1).transaction, peer="MR"), NOW) is None
+
+
+def test_whose_report_it_is(commitments: Commitments) -> None:
+    enter(commitments)
+    assert not commitments.decided_for("CT suite 2", f"{1:032x}"), "nothing is decided"
+    commitments.decide(f"{1:032x}", [0], NOW)
+    assert commitments.decided_for("CT suite 2", f"{1:032x}")
+    assert not commitments.decided_for("MR", f"{1:032x}")
+    commitments.keep(f"{1:032x}")
+    assert commitments.decided_for("CT suite 2", f"{1:032x}")
+    commitments.reported(f"{1:032x}", NOW)
+    assert not commitments.decided_for("CT suite 2", f"{1:032x}")
 
 
 def test_what_is_over_keeps_no_uid_not_even_sealed(ledger: Ledger, commitments: Commitments) -> None:

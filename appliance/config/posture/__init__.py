@@ -17,7 +17,7 @@ def posture(config: Config, facts: Facts) -> list[Finding]:
     """All findings, errors first."""
     found = [
         *file_findings(config, facts),
-        *network_findings(config),
+        *network_findings(config, facts),
         *vault_findings(config, facts),
         *route_findings(config),
     ]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from appliance.base import limits
 from appliance.config.model import Config, Peer
 from appliance.config.posture import rules
+from appliance.config.posture.facts import Facts
 from appliance.config.posture.finding import Finding
 from appliance.config.values import Network
 
 # More than a network of this many bits behind the prefix is no single device.
 _WIDE = {4: 8, 6: 64}
+_FILES_OF_A_WORKER = 64  # beside those of connections: listeners, directories, libraries
 
 
-def network_findings(config: Config) -> Iterator[Finding]:
+def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     """All findings about listeners, peers, the sensor and the way to destinations."""
     if config.receive.listen_plain:
         where = ", ".join(str(each) for each in config.receive.listen_plain)
         yield rules.CLEARTEXT_LISTENER.found("receive.listen_plain", f"associations in cleartext are taken at {where}")
+    yield from _open_files(config, facts)
     if not any(peer.accept for peer in config.peer):
         yield rules.NO_PEER.found("peer", "no device may send")
     for peer in config.peer:
@@ -32,6 +36,15 @@ def network_findings(config: Config) -> Iterator[Finding]:
             yield rules.DESTINATION_ANONYMOUS.found(f"{subject}.certificate", "we show no certificate there")
 
 
+def _open_files(config: Config, facts: Facts) -> Iterator[Finding]:
+    """All connections may be with one worker: each association has a socket, and a file while an instance comes."""
+    most = config.receive.max_associations
+    needed = 2 * most + limits.PENDING_HANDSHAKES.default + _FILES_OF_A_WORKER
+    if facts.open_files is not None and facts.open_files < needed:
+        what = f"{most} associations may need {needed} open files; {facts.open_files} are allowed here"
+        yield rules.FEW_OPEN_FILES.found("receive.max_associations", what, needed=needed)
+
+
 def _peer(peer: Peer) -> Iterator[Finding]:
     subject = f'peer "{peer.name}"'
     if not peer.accept:
@@ -44,6 +57,8 @@ def _peer(peer: Peer) -> Iterator[Finding]:
         yield rules.PEER_UNBOUND.found(f"{subject}.certificate", "any certificate of the site will do")
     if peer.tls != "never" and peer.tls_profile == "legacy":
         yield rules.PEER_LEGACY.found(f"{subject}.tls_profile", "it may use old TLS suites")
+    if "commit" in peer.services and peer.commitment is None:
+        yield rules.COMMITMENT_UNADDRESSED.found(f"{subject}.commitment", "we cannot call it to report")
     if peer.commitment and peer.commitment.tls == "never":
         what = f"reports to {peer.commitment.address} are in cleartext"
         yield rules.COMMITMENT_CLEARTEXT.found(f"{subject}.commitment.tls", what)

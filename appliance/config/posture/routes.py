@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.config.model import Config, Peer, Route
+from appliance.config.model import Config, Destination, Peer, Route
 from appliance.config.posture import rules
 from appliance.config.posture.finding import Finding
+
+# What `receive` falls back to where no syntax is known that all destinations take (routing/negotiation.py). Every device
+# can send the first (PS3.5 10.1).
+_FALLBACKS = {
+    "1.2.840.10008.1.2": "Implicit VR Little Endian",
+    "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
+}
 
 
 def route_findings(config: Config) -> Iterator[Finding]:
@@ -18,6 +25,8 @@ def route_findings(config: Config) -> Iterator[Finding]:
     for each in config.destination:
         if each.name not in named:
             yield rules.DESTINATION_UNUSED.found(f'destination "{each.name}"', "no route leads to it")
+        else:
+            yield from _syntaxes(each)
     senders = [peer for peer in config.peer if peer.accept and "store" in peer.services]
     for number, route in enumerate(config.route, 1):
         if senders and not any(_may_take(route, peer) for peer in senders):
@@ -29,6 +38,14 @@ def route_findings(config: Config) -> Iterator[Finding]:
             yield rules.PEER_WITHOUT_ROUTE.found(subject, "no route takes what it sends")
         elif not any(_takes_all(route, peer) for route in takers):
             yield rules.ROUTE_GAP.found(subject, "routes take some of what it sends, on conditions")
+
+
+def _syntaxes(destination: Destination) -> Iterator[Finding]:
+    listed = destination.transfer_syntaxes
+    missing = [f"{name} ({uid})" for uid, name in _FALLBACKS.items() if listed and uid not in listed]
+    if missing:
+        subject = f'destination "{destination.name}".transfer_syntaxes'
+        yield rules.SYNTAX_UNDELIVERED.found(subject, f"it does not list {' and '.join(missing)}")
 
 
 def _may_take(route: Route, peer: Peer) -> bool:

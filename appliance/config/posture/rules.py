@@ -169,6 +169,12 @@ PEER_PROPOSED = Rule(
     "It is refused until a person has agreed to it.",
     "Set accept = true if you know the device, or remove the entry.",
 )
+FEW_OPEN_FILES = Rule(
+    "too-few-open-files",
+    "warning",
+    "When they run out, devices cannot connect, and instances are refused with 0xA700.",
+    "Lower max_associations, or allow {needed}: LimitNOFILE= of the unit, `ulimit -n` before `appliance run`.",
+)
 NO_SENSOR = Rule(
     "no-sensor",
     "note",
@@ -251,6 +257,14 @@ COMMITMENT_CLEARTEXT = Rule(
     'Remove tls = "never" from commitment, if the device takes reports over TLS.',
 )
 
+COMMITMENT_UNADDRESSED = Rule(
+    "commitment-without-address",
+    "note",
+    "Reports go over the association that asks, while the device keeps it open; later ones are kept for three days, "
+    "until it associates for commitment again.",
+    "Add commitment with address and ae_title, if the device listens for reports.",
+)
+
 # Where objects go
 NO_DESTINATION = Rule(
     "no-destination",
@@ -269,6 +283,12 @@ DESTINATION_ANONYMOUS = Rule(
     "note",
     "A destination that asks who calls (mutual TLS) refuses us.",
     "Add certificate and key, if the destination asks for them.",
+)
+SYNTAX_UNDELIVERED = Rule(
+    "syntax-not-delivered",
+    "warning",
+    "A device that proposes nothing else is let in all the same, and what it sends is held here.",
+    "Add it if the destination takes it; or leave transfer_syntaxes out, and what it accepts is learned.",
 )
 DESTINATION_UNUSED = Rule(
     "destination-unused",

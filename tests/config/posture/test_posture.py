@@ -138,6 +138,10 @@ ROUTE = '[[route]]\nto = ["pacs"]\n'
             [("commitment-cleartext", f"{PEER}.commitment.tls", "reports to ct.example:104 are in cleartext")],
         ),
         (
+            (CROSS, CROSS + 'services = ["commit"]\n'),
+            [("commitment-without-address", f"{PEER}.commitment", "we cannot call it to report")],
+        ),
+        (
             (
                 CROSS,
                 CROSS + 'services = ["commit"]\n'
@@ -221,6 +225,23 @@ def test_routes_by_sop_class() -> None:
     assert ids('"1.2.5"') == ["route-unreachable", "peer-without-route"]
 
 
+def test_a_destination_that_does_not_take_what_every_device_may_send() -> None:
+    def said(*syntaxes: str) -> list[tuple[str, str, str]]:
+        listed = ", ".join(f'"1.2.840.10008.1.2{each}"' for each in syntaxes)
+        return found(GOOD.replace(ROUTE, f"transfer_syntaxes = [{listed}]\n{ROUTE}"), FACTS)
+
+    implicit, explicit = (
+        "Implicit VR Little Endian (1.2.840.10008.1.2)",
+        "Explicit VR Little Endian (1.2.840.10008.1.2.1)",
+    )
+    subject = ("syntax-not-delivered", f"{DEST}.transfer_syntaxes")
+    assert said() == []
+    assert said("", ".1") == said("", ".1", ".4.70") == []
+    assert said("", ".4.70") == [(*subject, f"it does not list {explicit}")]
+    assert said(".1") == [(*subject, f"it does not list {implicit}")]
+    assert said(".4.70") == [(*subject, f"it does not list {implicit} and {explicit}")]
+
+
 def leaf(path: str, **changes: Any) -> dict[str, Any]:
     file = FILES[TLS / path]
     changed = (replace(file.certificates[0], **changes), *file.certificates[1:])
@@ -294,6 +315,15 @@ OURS = "receive.certificate"
             {"broken_secrets": {"file:/keys/index": "it holds 2 secrets"}},
             ("secret-malformed", "vault.index_key", "/keys/index: it holds 2 secrets"),
         ),
+        (
+            {"open_files": 575},
+            (
+                "too-few-open-files",
+                "receive.max_associations",
+                "128 associations may need 576 open files; 575 are allowed here",
+            ),
+        ),
+        ({"open_files": 576}, None),
         (
             {"authority_key": TLS / "site-ca.key"},
             ("ca-key-on-box", "receive.client_ca", "the private key of the CA lies on this box"),
