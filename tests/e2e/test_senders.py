@@ -1,151 +1,112 @@
-"""Whose software may send: DCMTK, Orthanc and pynetdicom, over TLS and cleartext.
+"""Whose software may send, in whatever transfer syntax, over TLS and in cleartext: what it sends is what is kept, and
+what is delivered, bit for bit.
 
-Each sends the same images twice, to a storescp and through the appliance to its upstream. What arrived must be the
-same, bit for bit: some senders encode anew what they were given, so the file on the disk is not the measure.
+Each sender sends each sample twice, to a storescp and to the appliance. What arrived must be the same: some senders
+encode anew what they were given, so the file on the disk is the measure for pynetdicom alone, which does not.
+All cases share one appliance, whose objects are opened with its identity.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
+import io
+import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pydicom
 import pytest
 
+from appliance.base.errors import DiskError
 from appliance.cli.demo.box import Box
-from appliance.cli.demo.dcmtk import Modality, Upstream, free_port
-from appliance.cli.demo.images import Image, ct_series
+from appliance.cli.demo.dcmtk import Modality, Upstream, data_set, free_port
 from appliance.cli.demo.site import Party, Site
-from tests.e2e.conftest import Start
+from appliance.seal.opening import open_object
+from tests import orthanc
+from tests.e2e.conftest import starting
+from tests.e2e.data_sets import ENCODINGS, Sample, sample
+from tests.e2e.senders import CASES, ECHOES, TRANSPORTS, Echo, Peers, Sender, Target, associate, pynetdicom
 
-IMAGES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a sender sends: a port of this machine, an AE title, and the TLS identity (None: cleartext)."""
-
-    port: int
-    called_ae: str
-    party: Party | None
-
-    @property
-    def dcmtk(self) -> list[str]:
-        return [*Modality("CT1", self.party).arguments(), "-aec", self.called_ae, "127.0.0.1", str(self.port)]
+Arrived = dict[str, tuple[str, bytes]]  # by SOP Instance UID: transfer syntax and data set
 
 
-Sender = Callable[[Target, list[Image], Path], None]
+@dataclass
+class Hospital:
+    """The appliance, its upstream, two storescp to compare with, and perhaps an Orthanc."""
+
+    directory: Path
+    site: Site
+    box: Box
+    upstream: Upstream
+    direct: dict[str, Upstream]
+    targets: dict[tuple[str, str], Target]
+    peers: Peers
+    dice: random.Random = field(default_factory=lambda: random.Random(104))
+    seen: set[str] = field(default_factory=set)
+    sent: Arrived = field(default_factory=dict)
+
+    def sample(self, encoding: str) -> Sample:
+        return sample(encoding, self.directory, self.dice)
+
+    def kept(self) -> Arrived:
+        """What the vault holds that it did not hold the last time."""
+        state = self.site.state
+        arrived: Arrived = {}
+        for path in (*state.glob("incoming/*.dcm.age"), *state.glob("objects/*/*.dcm.age")):
+            if path.name not in self.seen:
+                self.seen.add(path.name)
+                part10 = self.open(path.name)
+                uid = str(pydicom.dcmread(io.BytesIO(part10), stop_before_pixels=True).SOPInstanceUID)
+                arrived[uid] = (syntax_of(part10), data_set(part10))
+        self.sent |= arrived
+        return arrived
+
+    def open(self, name: str) -> bytes:
+        """A sealed object as a Part 10 file. It may be adopted, that is renamed, while we look."""
+        state = self.site.state
+        for path in (state / "incoming" / name, state / "objects" / name[:2] / name):
+            out = io.BytesIO()
+            with contextlib.suppress(DiskError):
+                open_object(path, [self.site.box], out)
+                return out.getvalue()
+        raise AssertionError(f"{name} is gone")
 
 
-def run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+def syntax_of(part10: bytes) -> str:
+    return str(pydicom.dcmread(io.BytesIO(part10), specific_tags=[]).file_meta.TransferSyntaxUID)
 
 
-def storescu(target: Target, images: list[Image], work: Path) -> None:
-    run("storescu", "-R", "-xe", *target.dcmtk, *(str(image.path) for image in images))
+def at(storescp: Upstream, instance: str) -> tuple[str, bytes]:
+    """What a storescp holds of an instance: transfer syntax and data set."""
+    (path,) = storescp.directory.glob(f"*.{instance}")
+    part10 = path.read_bytes()
+    return syntax_of(part10), data_set(part10)
 
 
-def dcmsend(target: Target, images: list[Image], work: Path) -> None:
-    run("dcmsend", *target.dcmtk, *(str(image.path) for image in images))
-
-
-def pynetdicom(target: Target, images: list[Image], work: Path) -> None:
-    import pydicom
-    from pynetdicom import AE
-
-    datasets = [pydicom.dcmread(image.path) for image in images]
-    entity = AE(ae_title="CT1")
-    entity.add_requested_context(datasets[0].SOPClassUID, datasets[0].file_meta.TransferSyntaxUID)
-    arguments = (client_context(target.party), "edge01.demo.example") if target.party else None
-    association = entity.associate("127.0.0.1", target.port, ae_title=target.called_ae, tls_args=arguments)
-    assert association.is_established
-    assert [association.send_c_store(dataset).Status for dataset in datasets] == [0] * len(datasets)
-    association.release()
-
-
-def orthanc(target: Target, images: list[Image], work: Path) -> None:
-    with running_orthanc(target, work) as call:
-        for image in images:
-            call("/instances", image.path.read_bytes())
-        everything = json.loads(call("/instances"))
-        said = json.loads(call("/modalities/edge/store", json.dumps(everything).encode()))
-        assert said["FailedInstancesCount"] == 0 and said["InstancesCount"] == len(images)
-        call("/modalities/edge/echo", b"{}")
-
-
-@contextlib.contextmanager
-def running_orthanc(target: Target, work: Path) -> Iterator[Callable[..., bytes]]:
-    """An Orthanc with one modality, `edge`; yields what calls its REST API."""
-    http, database = free_port(), work / f"orthanc-{target.port}"
-    settings: dict[str, object] = {
-        "StorageDirectory": str(database),
-        "IndexDirectory": str(database),
-        "HttpPort": http,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomServerEnabled": False,
-        "DicomAet": "CT1",
-        "Plugins": [],
-        "DicomModalities": {
-            "edge": {
-                "AET": target.called_ae,
-                "Host": "127.0.0.1",
-                "Port": target.port,
-                "UseDicomTls": target.party is not None,
-            }
-        },
-    }
-    if target.party:
-        settings |= {
-            "DicomTlsCertificate": str(target.party.certificate),
-            "DicomTlsPrivateKey": str(target.party.key),
-            "DicomTlsTrustedCertificates": str(target.party.ca),
-        }
-    database.mkdir()
-    (database / "orthanc.json").write_text(json.dumps(settings))
-
-    def call(path: str, body: bytes | None = None) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{http}{path}", body, timeout=30) as answer:
-            said: bytes = answer.read()
-            return said
-
-    log = (database / "log").open("wb")
-    process = subprocess.Popen(["Orthanc", str(database / "orthanc.json")], stdout=log, stderr=log)
-    try:
-        for _ in range(400):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", http)) == 0:
-                    break
-            assert process.poll() is None, (database / "log").read_text()[-2000:]
-            time.sleep(0.05)
-        yield call
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
-
-
-def client_context(party: Party):  # type: ignore[no-untyped-def]
-    from appliance.host import tls
-
-    return tls.client_context(party.ca, party.certificate, party.key)
-
-
-# Who, with what program, and whether it knows TLS: DCMTK 3.6.7's dcmsend does not.
-SENDERS: list[tuple[Sender, str | None, bool]] = [
-    (storescu, "storescu", True),
-    (dcmsend, "dcmsend", False),
-    (pynetdicom, None, True),
-    (orthanc, "Orthanc", True),
-]
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    directory = tmp_path_factory.mktemp("senders")
+    plain = free_port()
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context(starting(directory))
+        site, box, upstream = start(both_ways(plain))
+        direct = {}
+        for transport in TRANSPORTS:
+            # A client may check the server's name, so this storescp has the appliance's.
+            server = Party(site.root / "tls/appliance.key", site.root / "tls/appliance.crt", site.ct.ca)
+            direct[transport] = Upstream(directory / transport, free_port(), server if transport == "tls" else None)
+            stack.callback(direct[transport].stop)
+            direct[transport].start()
+        targets = {}
+        for transport in TRANSPORTS:
+            party = site.ct if transport == "tls" else None
+            port = site.port if transport == "tls" else plain
+            targets[transport, "appliance"] = Target(f"appliance-{transport}", port, "PACS", party)
+            targets[transport, "direct"] = Target(f"direct-{transport}", direct[transport].port, "PACS", party)
+        found = orthanc.find()
+        peer = stack.enter_context(running_orthanc(found, directory, site, list(targets.values()))) if found else None
+        yield Hospital(directory, site, box, upstream, direct, targets, Peers(peer))
 
 
 def both_ways(plain: int) -> Callable[[str], str]:
@@ -155,50 +116,75 @@ def both_ways(plain: int) -> Callable[[str], str]:
     ).replace('certificate = "san:ct1.demo.example"', 'tls         = "allowed"', 1)
 
 
-def expected(sender: Sender, images: list[Image], site: Site, tls: bool, work: Path) -> dict[str, bytes]:
-    """What the same sender delivers to a storescp."""
-    # A client may check the server's name, so this storescp has the appliance's.
-    server = Party(site.root / "tls/appliance.key", site.root / "tls/appliance.crt", site.ct.ca)
-    direct = Upstream(work / "direct", free_port(), server if tls else None)
-    direct.options = ("-pm",)
-    direct.start()
-    try:
-        sender(Target(direct.port, "PACS", site.ct if tls else None), images, work)
-        return direct.instances()
-    finally:
-        direct.stop()
+def running_orthanc(
+    found: orthanc.Orthanc, directory: Path, site: Site, targets: list[Target]
+) -> contextlib.AbstractContextManager[orthanc.Running]:
+    """An Orthanc that knows every target as a modality."""
+    modalities = {
+        each.name: {
+            "AET": each.called_ae,
+            "Host": "127.0.0.1",
+            "Port": each.port,
+            "UseDicomTls": each.party is not None,
+        }
+        for each in targets
+    }
+    return orthanc.running(
+        found,
+        directory / "orthanc",
+        DicomAet="CT1",
+        DicomModalities=modalities,
+        DicomTlsCertificate=str(site.ct.certificate),
+        DicomTlsPrivateKey=str(site.ct.key),
+        DicomTlsTrustedCertificates=str(site.ct.ca),
+    )
 
 
-@pytest.mark.parametrize("tls", [True, False], ids=["tls", "cleartext"])
-@pytest.mark.parametrize(("sender", "program", "knows_tls"), SENDERS, ids=lambda each: getattr(each, "__name__", ""))
-def test_what_it_sends_is_delivered_bit_for_bit(
-    start: Start, tmp_path: Path, sender: Sender, program: str | None, knows_tls: bool, tls: bool
-) -> None:
-    if program and not shutil.which(program):
-        pytest.skip(f"{program} is not installed")
-    if tls and not knows_tls:
-        pytest.skip(f"{program} of DCMTK 3.6.7 knows no TLS")
-    plain = free_port()
-    site, box, upstream = start(both_ways(plain))
-    images = list(ct_series(tmp_path / "ct", IMAGES))
-    sent = expected(sender, images, site, tls, tmp_path)
-    sender(Target(site.port if tls else plain, "PACS", site.ct if tls else None), images, tmp_path)
-    assert wait_for(box, upstream)
-    arrived = upstream.instances()
-    assert set(arrived) == {image.instance for image in images}
-    assert arrived == sent
+every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
-def wait_for(box: Box, upstream: Upstream) -> bool:
-    def delivered() -> int:
-        return int(box.said("forward").get("destinations", {}).get("pacs", {}).get("delivered", 0))
+@pytest.mark.parametrize(("sender", "encoding", "transport"), CASES, ids=lambda each: getattr(each, "__name__", each))
+def test_what_it_sends_is_kept_bit_for_bit(hospital: Hospital, sender: Sender, encoding: str, transport: str) -> None:
+    sent = hospital.sample(encoding)
+    sender(hospital.targets[transport, "direct"], sent, hospital.peers)
+    sender(hospital.targets[transport, "appliance"], sent, hospital.peers)
+    expected = at(hospital.direct[transport], sent.instance)
+    assert hospital.kept() == {sent.instance: expected}
+    if sender is pynetdicom:
+        assert expected == (sent.transfer_syntax, sent.data_set)
 
-    return box.wait(lambda: delivered() == IMAGES, 60) and upstream.count() == IMAGES
+
+@every_transport
+def test_one_class_in_three_contexts_with_three_syntaxes(hospital: Hospital, transport: str) -> None:
+    samples = [hospital.sample(encoding) for encoding in ("implicit", "explicit", "rle")]
+    contexts = [(each.sop_class, [each.transfer_syntax]) for each in samples]
+    association = associate(hospital.targets[transport, "appliance"], contexts)
+    assert [each.transfer_syntax[0] for each in association.accepted_contexts] == [each[1][0] for each in contexts]
+    assert [association.send_c_store(each.path).Status for each in samples] == [0, 0, 0]
+    association.release()
+    assert hospital.kept() == {each.instance: (each.transfer_syntax, each.data_set) for each in samples}
 
 
-@pytest.mark.parametrize("tls", [True, False], ids=["tls", "cleartext"])
-def test_echoscu_is_answered(start: Start, tls: bool) -> None:
-    plain = free_port()
-    site, _, _ = start(both_ways(plain))
-    assert Modality("CT1", site.ct if tls else None).echo(site.port if tls else plain, "EDGE01") == ""
-    assert Modality("ROGUE", site.ct if tls else None).echo(site.port if tls else plain, "EDGE01") != ""
+@every_transport
+@pytest.mark.parametrize("echo", ECHOES, ids=lambda each: each.__name__)
+def test_an_echo_is_answered(hospital: Hospital, echo: Echo, transport: str) -> None:
+    echo(hospital.targets[transport, "appliance"], hospital.peers)
+
+
+@every_transport
+def test_an_unknown_ae_title_is_not_answered(hospital: Hospital, transport: str) -> None:
+    target = hospital.targets[transport, "appliance"]
+    assert "Calling AE Title Not Recognized" in Modality("ROGUE", target.party).echo(target.port, "EDGE01")
+
+
+def test_all_that_was_sent_is_delivered_bit_for_bit(hospital: Hospital) -> None:
+    for encoding in ENCODINGS:  # so that this one shows something when it runs alone
+        pynetdicom(hospital.targets["tls", "appliance"], hospital.sample(encoding), hospital.peers)
+    hospital.kept()
+    assert hospital.box.wait(lambda: hospital.upstream.count() == len(hospital.sent), 60)
+    assert hospital.box.wait(lambda: delivered(hospital.box) == len(hospital.sent), 20)
+    assert {uid: at(hospital.upstream, uid) for uid in hospital.sent} == hospital.sent
+
+
+def delivered(box: Box) -> int:
+    return int(box.said("forward").get("destinations", {}).get("pacs", {}).get("delivered", 0))

@@ -25,6 +25,7 @@ REAL = (
     "find",
     "flock",
     "mkdir",
+    "mv",
     "rm",
     "sha256sum",
     "xargs",
@@ -49,6 +50,11 @@ esac
 APT_GET = """#!/bin/sh
 echo "apt-get $*" >>"$CALLS"
 case " $* " in *" $APT_LACKS "*) exit 100 ;; esac
+case " $* " in
+*" -s install "*) for each in libc6 locales libjsoncpp25 libssl-dev orthanc; do echo "Inst $each (1 [amd64])"; done
+  echo "Conf orthanc (1 [amd64])"; exit ;;
+*" download "*) for package; do case "$package" in orthanc* | lib*) echo >"$package.deb" ;; esac; done; exit ;;
+esac
 for package; do
   case "$package" in dcmtk) make=storescu ;; age) make=age ;; *) continue ;; esac
   cp "$STAND_INS/openssl" "$STAND_INS/$make"
@@ -57,6 +63,11 @@ done
 SUDO = """#!/bin/sh
 [ "$1" = -n ] && { [ "$SUDO_ASKS" = no ]; exit; }
 echo "sudo $3" >>"$CALLS"; exec "$@"
+"""
+# Unpacks an Orthanc that runs, or not.
+DPKG = """#!/bin/sh
+echo "dpkg $1 ${2##*/}" >>"$CALLS"
+mkdir -p "$3/usr/sbin"; cp "$STAND_INS/Orthanc" "$3/usr/sbin/Orthanc"
 """
 NPM = """#!/bin/sh
 echo "npm $*" >>"$CALLS"; mkdir -p build/npm/node_modules/age-encryption build/npm/node_modules/cctv-age
@@ -85,6 +96,13 @@ class Clone:
         self.stand_in("python3", PYTHON.format(real=sys.executable))
         self.stand_in("apt-get", APT_GET)
         self.stand_in("npm", NPM)
+        self.stand_in("dpkg", DPKG)
+        self.stand_in("Orthanc", "#!/bin/sh\nexit $ORTHANC_FAILS\n")
+        self.stand_in("grep", "#!/bin/sh\necho 'VERSION_ID=\"12\"'\n")
+        self.stand_in("ls", "#!/bin/sh\nexit 2\n")  # no plugin of Orthanc is installed
+        self.orthanc = self.path / "build/orthanc"
+        self.orthanc.mkdir(parents=True)
+        (self.orthanc / "made-for").write_text(f'VERSION_ID="12"\n{self.stand_ins}/Orthanc\n')
         self.stand_in("id", '#!/bin/sh\necho "$FAKE_UID"\n')
 
     def stand_in(self, name: str, script: str) -> None:
@@ -94,7 +112,7 @@ class Clone:
     def set_up(self, *arguments: str, uid: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run set-up; `calls` then holds what it called, this time only."""
         self.calls_file.write_text("")
-        defaults = {"OLD_PYTHON": "0", "NO_ENSUREPIP": "0", "APT_LACKS": "-", "SUDO_ASKS": "yes"}
+        defaults = {"OLD_PYTHON": "0", "NO_ENSUREPIP": "0", "APT_LACKS": "-", "SUDO_ASKS": "yes", "ORTHANC_FAILS": "0"}
         return subprocess.run(
             [self.stand_ins / "bash", ".ci/setup", *arguments],
             cwd=self.path,
@@ -184,6 +202,59 @@ def test_what_the_archive_lacks_does_not_keep_the_rest_away(tmp_path: Path) -> N
     assert (clone.stand_ins / "age").exists()
     clone.set_up("--if-needed", APT_LACKS="dcmtk")
     assert not clone.called("apt-get"), "not again today"
+
+
+def test_orthanc_is_unpacked_with_the_libraries_that_are_missing_and_never_installed(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    shutil.rmtree(clone.orthanc)
+    done = clone.set_up(uid=1000)
+    assert done.returncode == 0
+    assert "unpacking Orthanc" in done.stderr
+    assert clone.called("apt-get") == [
+        "apt-get -q -s install --no-install-recommends orthanc orthanc-dicomweb",
+        "apt-get -q download libjsoncpp25 orthanc",
+    ]
+    assert clone.called("dpkg") == ["dpkg -x libjsoncpp25.deb", "dpkg -x orthanc.deb"]
+    assert (clone.orthanc / "usr/sbin/Orthanc").exists()
+    assert not (clone.orthanc / "packages").exists()
+    again = clone.set_up(uid=1000)
+    assert (again.returncode, again.stderr, clone.calls) == (0, "", [])
+
+
+def test_lists_of_its_own_where_the_machine_has_none(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    shutil.rmtree(clone.orthanc)
+    # Only with lists of its own does this machine know a package.
+    clone.stand_in(
+        "apt-get", APT_GET.replace("case", 'case "$*" in *Dir::State::Lists=*) ;; *) exit 100 ;; esac\ncase', 1)
+    )
+    assert clone.set_up(uid=1000).returncode == 0
+    refused, update, plan, download = clone.called("apt-get")
+    assert f"Dir::State::Lists={clone.path}/build/orthanc.part/apt/lists " in update and update.endswith(" update")
+    assert "Dir::State" not in refused and plan.endswith("orthanc-dicomweb") and download.endswith("orthanc")
+    assert not (clone.orthanc / "apt").exists() and (clone.orthanc / "usr").exists()
+
+
+@pytest.mark.parametrize("trouble", [{"ORTHANC_FAILS": "1"}, {"APT_LACKS": "orthanc"}], ids=["does-not-run", "lacks"])
+def test_no_orthanc_is_said_and_keeps_nothing_else_away(tmp_path: Path, trouble: dict[str, str]) -> None:
+    clone = Clone(tmp_path)
+    shutil.rmtree(clone.orthanc)
+    done = clone.set_up(**trouble)
+    assert done.returncode == 0
+    assert "without Orthanc (see .setup/orthanc.log)" in done.stderr
+    assert clone.called("pip")
+    assert not clone.orthanc.exists() and not (clone.path / "build/orthanc.part").exists()
+    again = clone.set_up("--if-needed", **trouble)
+    assert (again.stderr, clone.calls) == ("", []), "not again today"
+
+
+def test_another_release_has_orthanc_unpacked_anew(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    (clone.orthanc / "usr").mkdir()
+    (clone.orthanc / "usr/stale").touch()
+    clone.stand_in("grep", "#!/bin/sh\necho 'VERSION_ID=\"13\"'\n")
+    assert "unpacking Orthanc" in clone.set_up().stderr
+    assert not (clone.orthanc / "usr/stale").exists()
 
 
 def test_a_changed_project_file_refreshes_the_environment(tmp_path: Path) -> None:

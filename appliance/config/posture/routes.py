@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.config.model import Config, Destination, Peer, Route
+from appliance.config.destinations import Destination
+from appliance.config.model import Config, Peer, Route
 from appliance.config.posture import rules
 from appliance.config.posture.finding import Finding
 
-# What `receive` falls back to where no syntax is known that all destinations take (routing/negotiation.py). Every device
-# can send the first (PS3.5 10.1).
+# What `receive` falls back to where it knows no syntax that all destinations take (routing/negotiation.py). The first
+# is one that every device can send (PS3.5 10.1).
 _FALLBACKS = {
     "1.2.840.10008.1.2": "Implicit VR Little Endian",
     "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
