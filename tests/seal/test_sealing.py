@@ -15,9 +15,10 @@ from appliance.base.errors import LocalError
 from appliance.seal.errors import RecipientsRefused, RecordFieldRefused
 from appliance.seal.keys import Recipient, generate_identity
 from appliance.seal.opening import open_record, read_header
-from appliance.seal.sealing import AHEAD, BLOCK, Lane, Sealing, Workspace
+from appliance.seal.sealing import AHEAD, BLOCK, INLINE, Lane, Sealing, Workspace
 from tests.seal.objects import CHUNK, CLASSICAL, FACTS, HYBRID, INDEX_KEY, drawn, opened, sealed
 
+LARGE = (INLINE + 3) * BLOCK
 EDGES = [0, 1, 15, 16, 65520, 65535, 65536, 65537, 131071, 131072, 131073, 200000]
 
 
@@ -133,8 +134,10 @@ class Late:
 
     def __init__(self) -> None:
         self.given: list[Callable[[], None]] = []
+        self.had = False
 
     def run(self, work: Callable[[], None]) -> None:
+        self.had = True
         self.given.append(work)
         if len(self.given) > AHEAD:
             self.given.pop(0)()
@@ -144,7 +147,7 @@ class Late:
             self.given.pop(0)()
 
 
-@pytest.mark.parametrize("size", [0, 1, BLOCK, BLOCK + 1, 3 * BLOCK, 3 * BLOCK + 1, 7 * BLOCK + 5])
+@pytest.mark.parametrize("size", [0, 1, BLOCK, BLOCK + 1, 3 * BLOCK, LARGE, LARGE + 1, LARGE + 4 * BLOCK + 5])
 @pytest.mark.parametrize("head", [b"", b"head", pattern(BLOCK), pattern(2 * BLOCK + 1)])
 def test_a_lane_that_lags_changes_nothing(size: int, head: bytes) -> None:
     def seal(lane: Lane | None, workspace: Workspace | None) -> bytes:
@@ -157,10 +160,11 @@ def test_a_lane_that_lags_changes_nothing(size: int, head: bytes) -> None:
         sealing.write(pattern(size))
         return sealing.finish(FACTS) + bytes(payload)
 
-    used = Workspace()
+    used, late = Workspace(), Late()
     whole = seal(None, used)
     assert opened(whole) == head + pattern(size)
-    assert seal(Late(), used) == whole
+    assert seal(late, used) == whole
+    assert late.had == (len(head) + size > (INLINE + 1) * BLOCK)
 
 
 def test_an_error_of_the_sink_passes_through() -> None:
