@@ -118,9 +118,20 @@ LEDGER_DAMAGED = Event(
 DELIVERIES_LOCKED = Event(
     "DELIVERIES-LOCKED",
     Level.WARNING,
-    "{destinations} cannot be served: this box has no identity to open objects with; they wait",
-    "Set vault.identity, or use destinations that take sealed objects.",
+    "{destinations} cannot be served: {reason}; what is for them waits",
+    "Give the identity (`appliance unlock`, or vault.identity), or use destinations that take sealed objects.",
     "backlog",
+)
+UNLOCKED = Event("UNLOCKED", Level.NOTICE, "a person unlocked the identity of this box; {destinations} can be served")
+LOCKED = Event(
+    "LOCKED",
+    Level.NOTICE,
+    "a person locked this box; what is for {destinations} waits",
+    "Run `appliance unlock`.",
+    "backlog",
+)
+UNLOCK_REFUSED = Event(
+    "UNLOCK-REFUSED", Level.WARNING, "an identity was not taken: {reason}", "Look for the export of this box's keys."
 )
 DELIVERED = Event("DELIVERED", Level.DEBUG, "object {object_id} delivered to {destination}: {status}")
 DELIVERY_FAILED = Event(
@@ -198,5 +209,46 @@ OBJECT_EVICTED = Event("OBJECT-EVICTED", Level.DEBUG, "object {object_id} forgot
 # Sensor
 ALERT = Event("ALERT", Level.WARNING, "{rule} {title}: {source} to {target}, {evidence}", "{advice}", "alarm")
 SENSOR_BLIND = Event("SENSOR-BLIND", Level.ERROR, "the sensor was blind: {reason}", "{advice}", "alarm")
+
+INVENTORY_UNUSABLE = Event(
+    "INVENTORY-UNUSABLE", Level.WARNING, "the sensor's inventory cannot be used: {reason}", "{advice}"
+)
+
+# Panel
+HEALTH_RAISED = Event("HEALTH-RAISED", Level.WARNING, "{question}: {subject} {what}", "{advice}", "alarm")
+HEALTH_CLEARED = Event("HEALTH-CLEARED", Level.NOTICE, "{question}: {subject} {what}, after {span}")
+LAMP_UNUSABLE = Event(
+    "LAMP-UNUSABLE",
+    Level.WARNING,
+    "the lamp {lamp} cannot be used: {reason}",
+    "Check leds of [panel] against `ls /sys/class/leds`; firmware-config has the rule that lets the panel write there.",
+)
+METRICS_UNSERVED = Event(
+    "METRICS-UNSERVED",
+    Level.ERROR,
+    "metrics are not served at {address}: {reason}",
+    "Is the port taken (ss -ltnp), and is prometheus-client installed?",
+)
+SYSLOG_CONNECTED = Event("SYSLOG-CONNECTED", Level.NOTICE, "the collector {collector} takes alerts; {waiting} waited")
+SYSLOG_UNREACHABLE = Event(
+    "SYSLOG-UNREACHABLE",
+    Level.WARNING,
+    "the collector {collector} cannot be reached: {reason}; {waiting} records wait",
+    "It is tried again by itself. Is it up, do the certificates fit, may the panel use the network (systemd/README.md)?",
+    "alarm",
+)
+SYSLOG_LOST = Event(
+    "SYSLOG-LOST",
+    Level.ERROR,
+    "{count} records for the collector {collector} could not be kept: {reason}",
+    "They are in the log and in `appliance alerts`. Mend the way to the collector.",
+    "alarm",
+)
+LIBRARY_SPOKE = Event(
+    "LIBRARY-SPOKE",
+    Level.WARNING,
+    "the library {logger} said something ({severity}) in {place}; its words are not shown, for they may name a patient",
+    "Nothing, unless something else is wrong at the same time; then report this line too.",
+)
 
 EVENTS: tuple[Event, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Event))

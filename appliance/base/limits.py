@@ -76,6 +76,14 @@ DELIVERY_RELEASE = Limit("release", "s", 5, 1, 60, "A-RELEASE-RQ to A-RELEASE-RP
 DELIVERY_LINGER = Limit("linger", "s", 5, 0, 60, "an association with nothing to send stays open for the next instance")
 DELIVERY_LEASE = Limit("lease", "s", 6 * 3600, 3600, 86400, "a row is out for delivery; start-up takes it back earlier")
 DELIVERY_REFUSAL = Limit("refusal", "s", 600, 10, 86400, "a refused presentation context is not proposed again before")
+RETRY_AFTER = Limit(
+    "Retry-After", "s", 3600, 60, 86400, "what a web service may ask for at most; then it is tried anew"
+)
+TOKEN_LIFE = Limit(
+    "token", "s", 300, 60, 86400, "an OAuth token of which nobody says how long it lives is used so long"
+)
+STORE_REQUEST = Limit("object store request", "s", 300, 10, 3600, "one part sent to an object store, and its answer")
+STORE_TRIES = Limit("object store tries", "requests", 5, 1, 10, "of one request, before the delivery counts as failed")
 RETRY_BASE = Limit("retry_base", "s", 1, 1, 600, "bound of the wait after the first failure; it doubles from there")
 RETRY_CAP = Limit("retry_cap", "s", 60, 1, 86400, "bound of the wait after any failure")
 EVICTION = Limit("eviction", "s", 60, 1, 3600, "between two looks for objects that may go")
@@ -103,6 +111,9 @@ COMMITMENT_TRIES = Limit(
 
 # Counts.
 DELIVERY_BATCH = Limit("batch", "rows", 16, 1, 1000, "leased at a time by one association")
+HTTP_ANSWER = Limit("HTTP answer", "bytes", 1 << 20, 4096, 1 << 24, "the answer to one instance is a few kilobytes")
+STORE_PART = Limit("part", "bytes", 8 << 20, 5 << 20, 1 << 26, "of a multipart upload; longer objects go in parts")
+STORE_PARTS = Limit("parts", "parts", 2, 1, 8, "of one object on their way at a time; each is held in memory")
 CONTROL_MESSAGE = Limit("control message", "bytes", 65536, 1024, 1 << 20, "one request to a program's control socket")
 PENDING_HANDSHAKES = Limit(
     "pending_handshakes",
@@ -135,6 +146,8 @@ SCRYPT_WORK = Limit(
 )
 ARMOR_WHITESPACE = Limit("whitespace around armor", "bytes", 1024, 1024, 1024, "on each side, as mail and editors add")
 KEY_EXPORT = Limit("exported keys", "bytes", 131072, 131072, 131072, "32 identities with their recipients fit")
+SECRET_FILE = Limit("secret file", "bytes", 131072, 131072, 131072, "32 identities with their recipients fit")
+PASSPHRASE = Limit("passphrase", "characters", 16, 16, 16, "of 8 kinds: it can be tried at leisure by who has the file")
 INODE_RESERVE = Limit(
     "inode reserve", "inodes", 4096, 4096, 4096, "kept free where min_free is given in bytes; a tenth at most"
 )
@@ -142,7 +155,7 @@ INODE_RESERVE = Limit(
 # Segments of `incoming/`: files written before, for small instances.
 SEGMENT = Limit("segment", "bytes", 16 << 20, 4096, 1 << 26, "holds about 800 instances of 13 kB; longer is set aside")
 SEGMENT_RECORD = Limit("segment record", "bytes", 64 << 10, 4096, 1 << 20, "a longer sealed object gets its own file")
-SEGMENTS = Limit("segments", "files", 16, 1, 64, "made at most, those in use and those to use again together")
+SEGMENTS = Limit("segments", "files", 32, 1, 64, "made at most, those in use and those to use again together")
 SEGMENTS_FREE = Limit("free segments", "files", 4, 0, 64, "kept to use again; further ones are removed")
 
 # The sensor. What it keeps is bounded, whatever the wire says; what does not fit is called blind.
@@ -165,5 +178,50 @@ SENSOR_SCAN = Limit("scan", "targets", 20, 5, 64, "distinct addresses and ports 
 SENSOR_SOURCES = Limit("scan sources", "addresses", 4096, 64, 65536, "watched for scans at a time")
 SENSOR_ALERT_WINDOW = Limit("alert window", "s", 60, 1, 3600, "alerts of one rule about one pair are one with a count")
 SENSOR_ALERT_RATE = Limit("alert rate", "alerts", 60, 10, 10000, "of one rule in one window; the rest is counted")
+SENSOR_FRAGMENTED = Limit("fragmented packets", "packets", 256, 16, 65536, "IP packets of which fragments are awaited")
+SENSOR_FRAGMENTS = Limit("fragments", "fragments", 64, 8, 8192, "of one IP packet; with more it is given up")
+SENSOR_FRAGMENT_WAIT = Limit("fragment wait", "s", 30, 1, 120, "then an IP packet that is not whole is given up")
+SENSOR_HANDSHAKE = Limit("inspected TLS handshake", "bytes", 64 << 10, 4096, 1 << 20, "of one side, with certificates")
+SENSOR_DATA_HEAD = Limit("head of a data set", "bytes", 2048, 256, 65536, "looked at; the rest is never copied")
+SENSOR_VERSIONS = Limit("contradicting segments", "segments", 16, 1, 256, "kept of one direction, to parse both ways")
+SENSOR_ARTIM = Limit("unfinished request", "s", 30, 5, 600, "a connection to a DICOM server without a whole request")
+SENSOR_STALLED = Limit("silent connections", "connections", 10, 2, 1000, "of one source to DICOM servers in 60 s")
+SENSOR_GUESSES = Limit("guessed names", "tries", 10, 3, 1000, "refused or unregistered AE titles of one source in 60 s")
+SENSOR_TLS_ALERTS = Limit("TLS alerts", "alerts", 5, 2, 1000, "about certificates, of one pair in 60 s")
+SENSOR_BUSY_REJECTS = Limit("busy rejections", "answers", 5, 2, 1000, "for want of resources, of one server in 60 s")
+SENSOR_ABORTS = Limit("provider aborts", "aborts", 10, 2, 1000, "of one pair in 60 s")
+SENSOR_FAULT_KINDS = Limit("kinds of malformed bytes", "kinds", 4, 2, 100, "of one source in 300 s: a fuzzer")
+SENSOR_QUERIES = Limit("queries", "queries", 120, 10, 100000, "of one source in 60 s")
+SENSOR_MATCHES = Limit("query matches", "answers", 1000, 10, 1 << 20, "to the queries of one association")
+SENSOR_FAILED_STORES = Limit("failed stores", "answers", 20, 2, 100000, "of one pair in 600 s")
+SENSOR_ECHO_SWEEP = Limit("echo sweep", "servers", 5, 2, 1000, "asked for verification only by one source in 60 s")
+SENSOR_CONCURRENT = Limit("concurrent associations", "associations", 64, 4, 65536, "in clear, of one pair")
+SENSOR_MACS = Limit("new Ethernet addresses", "addresses", 1000, 16, 1 << 20, "in 60 s: more fill a switch's table")
+SENSOR_DECODES = Limit("link-layer frames", "frames", 500, 10, 100000, "of ARP, DHCP, ND and STP, decoded in a second")
+SENSOR_NEIGHBOURS = Limit("neighbours", "addresses", 8192, 64, 1 << 20, "of which the Ethernet address is remembered")
+SENSOR_SILENCE = Limit("silent mirror", "s", 300, 10, 86400, "without a frame, or with nothing but broadcasts")
+SENSOR_INVENTORY = Limit("inventory", "entries", 4096, 64, 65536, "of one kind; who was seen longest ago goes")
+SENSOR_LEARN = Limit("learning", "s", 86400, 60, 31 << 20, "a device is known that long before its changes are told")
+SENSOR_SURGE = Limit("stored instances", "instances", 1000, 10, 1 << 30, "in an hour, below which no surge is told")
 SENSOR_RING = Limit("capture ring", "bytes", 32 << 20, 1 << 20, 1 << 30, "a quarter second of a full 1 Gbit/s link")
 ALERT_LOG = Limit("alert log", "bytes", 16 << 20, 65536, 1 << 30, "then it is rotated; four old ones are kept")
+
+# What the panel calls well.
+BACKLOG_WARN = Limit("backlog warning", "s", 900, 10, 86400, "the oldest delivery waits so long before a lamp says so")
+BACKLOG_ALARM = Limit("backlog alarm", "s", 4 * 3600, 60, 7 * 86400, "and so long before it is an alarm")
+ALERT_LAMP = Limit("alert lamp", "s", 3600, 60, 86400, "an alert lights its lamp so long")
+LOSS_MEMORY = Limit("memory of losses", "s", 3600, 60, 86400, "a loss is a finding so long after the last")
+
+# Export to a collector of syslog.
+SYSLOG_RECORD = Limit("syslog record", "bytes", 2048, 480, 8192, "what every collector takes, RFC 5425 4.3.1")
+SYSLOG_SPOOL = Limit("syslog spool", "bytes", 16 << 20, 1 << 16, 1 << 30, "some 30000 records; the oldest go first")
+SYSLOG_SEGMENT = Limit("syslog spool file", "bytes", 256 << 10, 4096, 16 << 20, "dropped at a time when it is full")
+SYSLOG_SETTLE = Limit("syslog settle", "s", 10, 1, 300, "a record counts as taken when its connection lived on so long")
+SYSLOG_CONNECT = Limit("syslog connect", "s", 10, 1, 120, "TCP and TLS to the collector")
+SYSLOG_DEAD = Limit("syslog dead", "s", 30, 5, 600, "without an acknowledgement the connection is given up")
+SYSLOG_PENDING = Limit("syslog pending", "records", 4096, 16, 1 << 20, "in memory, for a disk that does not answer")
+SYSLOG_RETRY = Limit("syslog retry", "s", 60, 1, 3600, "bound of the wait after a failure; it doubles from 1 s")
+
+# Metrics.
+SCRAPE = Limit("scrape", "s", 5, 1, 60, "a request for metrics from its first byte to the last of the answer")
+SCRAPE_REQUEST = Limit("scrape request", "bytes", 8192, 1024, 65536, "the head of a request for metrics")

@@ -1,12 +1,16 @@
-"""What the registry needs to know and the configuration does not say: our own addresses, and those of named hosts."""
+"""What the registry needs to know and the configuration does not say: our own addresses, those of named hosts, our time
+zone.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
+from appliance.config.destinations import DimseDestination
 from appliance.config.model import Config
 from appliance.config.values import Address
 from appliance.inspection.registry import Surroundings
@@ -39,7 +43,8 @@ def _lines(path: Path) -> list[str]:
 
 def named_hosts(config: Config) -> set[str]:
     """The host names, other than addresses, that stand for endpoints in the configuration."""
-    hosts = {each.address.host for each in config.destination}
+    hosts = {each.address.host for each in config.destination if isinstance(each, DimseDestination)}
+    hosts |= {each.commitment.address.host for each in config.peer if each.commitment}
     hosts |= {each.host for each in (*config.receive.listen, *config.receive.listen_plain)}
     return {host for host in hosts if host and not _is_address(host)}
 
@@ -66,4 +71,4 @@ def resolve(hosts: Iterable[str]) -> dict[str, frozenset[Address]]:
 
 def look_around(config: Config) -> Surroundings:
     """All of it, now."""
-    return Surroundings(own_addresses(), resolve(named_hosts(config)))
+    return Surroundings(own_addresses(), resolve(named_hosts(config)), datetime.now().astimezone().tzinfo)

@@ -13,13 +13,14 @@ from appliance.base.errors import ConfigError, CryptoError
 from appliance.config.model import Commitment, Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
 from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates
-from appliance.host.credentials import read_secret
+from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.revocation import read_revocations, without_list
 from appliance.host.web_token import load_token_keys
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity, parse_recipient
 
 _LONGEST = 1 << 20
+_CREDENTIALS = Path("/etc/credstore")  # in clear; systemd.exec(5), LoadCredential=
 
 
 def gather(config: Config, now: datetime) -> Facts:
@@ -36,6 +37,8 @@ def gather(config: Config, now: datetime) -> Facts:
     for peer in config.peer:
         if peer.accept and peer.user_identity and peer.user_identity.key:
             read.token_keys(peer.user_identity.key)
+    for destination in config.destination:
+        read.secrets(destination.secrets.values())
     identity, broken_secrets = _secrets(config, read)
     return Facts(
         now=now,
@@ -46,6 +49,7 @@ def gather(config: Config, now: datetime) -> Facts:
         state=_state(config.appliance.state_dir),
         recipients=[_recipient(text) for text in config.vault.recipients],
         identity=identity,
+        stray_identity=_stray_identity(config),
         broken_secrets=broken_secrets,
         open_files=_open_files(),
         authority_key=_authority_key(config),
@@ -56,8 +60,8 @@ def _pairs(config: Config) -> Iterable[tuple[Path, Path]]:
     if config.receive.listen and config.receive.certificate and config.receive.key:
         yield config.receive.certificate, config.receive.key
     for each in config.destination:
-        if each.tls == "required" and each.certificate and each.key:
-            yield each.certificate, each.key
+        if each.shown:
+            yield each.shown
     for report in _commitments(config):
         if report.certificate and report.key:
             yield report.certificate, report.key
@@ -66,7 +70,8 @@ def _pairs(config: Config) -> Iterable[tuple[Path, Path]]:
 def _authorities(config: Config) -> Iterable[Path]:
     if config.receive.listen and config.receive.client_ca:
         yield config.receive.client_ca
-    yield from (each.ca for each in config.destination if each.tls == "required" and each.ca)
+    for each in config.destination:
+        yield from each.authorities.values()
     yield from (report.ca for report in _commitments(config) if report.ca)
 
 
@@ -123,6 +128,12 @@ class _Reader:
             except CryptoError as malformed:
                 self.facts[path] = FileFacts(str(malformed), self.facts[path].mode)
 
+    def secrets(self, sources: Iterable[str]) -> None:
+        """Look at the files of secrets."""
+        for source in sources:
+            if source.startswith("file:"):
+                self.content(Path(source.removeprefix("file:")))
+
     def key(self, path: Path) -> None:
         """Read the file of a private key."""
         if (pem := self.content(path)) is not None:
@@ -165,21 +176,32 @@ def _recipient(text: str) -> RecipientFacts:
 
 
 def _secrets(config: Config, read: _Reader) -> tuple[str | None, dict[str, str]]:
-    """The recipient of the identity where it can be read here, and what is wrong with the content of secret files."""
+    """The recipient of the identity where it can be read here (of several, one that is sealed to, if any is), and what
+    is wrong with the content of secret files."""
     identity: str | None = None
     broken: dict[str, str] = {}
     for source in (config.vault.identity, config.vault.index_key):
-        if source is None or not _is_readable(source, read):
+        if source is None or source == "unlock" or not _is_readable(source, read):
             continue
         try:
-            text = read_secret(source)
             if source == config.vault.identity:
-                identity = str(parse_identity(text).recipient)
+                recipients = [str(parse_identity(text).recipient) for text in read_secrets(source)]
+                identity = next((each for each in recipients if each in config.vault.recipients), recipients[0])
             else:
-                IndexKey.parse(text)
+                IndexKey.parse(read_secret(source))
         except (ConfigError, CryptoError) as error:
             broken[source] = str(error)
     return identity, broken
+
+
+def _stray_identity(config: Config) -> Path | None:
+    """A file with an identity in clear, at one of the places where `init` and systemd(1) have it."""
+    index_key = config.vault.index_key
+    places = [_CREDENTIALS / "appliance.identity"]
+    if index_key.startswith("file:"):
+        places.append(Path(index_key.removeprefix("file:")).with_name("identity"))
+    named = (config.vault.identity or "").removeprefix("file:")
+    return next((path for path in places if str(path) != named and _exists(path)), None)
 
 
 def _is_readable(source: str, read: _Reader) -> bool:
@@ -219,5 +241,5 @@ def _authority_key(config: Config) -> Path | None:
     if authority is None:
         return None
     beside = authority.with_suffix(".key")
-    ours = {config.receive.key, *(each.key for each in config.destination)}
+    ours = {config.receive.key, *(each.shown[1] for each in config.destination if each.shown)}
     return beside if beside not in ours and _exists(beside) else None

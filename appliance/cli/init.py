@@ -111,6 +111,7 @@ def command(
             fix="Run this on a terminal, or name a file for the kit on purpose: --recovery-file.",
         )
     from appliance.cli.first_site import FirstSite  # loads cryptography
+    from appliance.cli.recovery_kit import RecoveryKit, show
     from appliance.seal.index_key import IndexKey
     from appliance.seal.keys import generate_identity
 
@@ -127,7 +128,7 @@ def command(
         recovery=str(recovery.recipient),
     )
     parse_config(text.encode(), str(places.config))
-    kit = recovery_kit(ae_title, recovery.export(), index_key.export(), classical)
+    kit = RecoveryKit(ae_title, recovery.export(), index_key.export(), classical, datetime.now(UTC).date())
     names = names or (_host_name(ae_title),)
     with FirstSite(places) as site:
         site.secret(places.identity, box.export())
@@ -136,10 +137,9 @@ def command(
             site.authority(ae_title, names)
         site.config(text)
         if recovery_file:
-            site.kit(recovery_file.absolute(), kit)
+            site.kit(recovery_file.absolute(), kit.text())
         else:
-            click.echo(kit, nl=False)
-            sys.stdout.flush()
+            show(kit)
     for path in site.made:
         say(f"made {path}")
     if recovery_file:
@@ -147,24 +147,6 @@ def command(
     if not with_ca:
         say(certificate_wish(places, names))
     say(f"Next: add your devices to {places.config}, then run `appliance check --config {places.config}`.")
-
-
-def recovery_kit(ae_title: str, identity: str, index_key: str, classical: bool) -> str:
-    """The kit as text, which is an identity file for age as it stands."""
-    age = "age" if classical else "age 1.3 or later"
-    return f"""\
-# RECOVERY KIT of {ae_title}, made {datetime.now(UTC):%Y-%m-%d}
-# Print this page, or copy it by hand, twice. Keep it where the box is not. It is shown once and stored nowhere.
-#
-# With it every object that the box sealed can be opened, on any computer and without this product, by {age}:
-#   put this page into a file recovery.txt, then:  age -d -i recovery.txt -o IMAGE.dcm OBJECT.dcm.age
-#
-# The index key rebuilds the box's ledger from the objects. It opens no image.
-#   {index_key}
-#
-# The recovery identity:
-{identity}
-"""
 
 
 def certificate_wish(places: Places, names: tuple[str, ...]) -> str:

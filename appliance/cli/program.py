@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from appliance.config.load import load_config
-from appliance.host import log
+from appliance.host import libraries, log
 from appliance.programs.names import PROGRAMS
 
 
@@ -18,6 +18,7 @@ from appliance.programs.names import PROGRAMS
 def command(name: str, path: Path) -> None:
     """Run one program until it is told to stop."""
     log.configure(name)
+    libraries.silence()
     config = load_config(path)
     program = importlib.import_module(f"appliance.programs.{name}")
     raise SystemExit(program.main(config, path))

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from appliance.base.limits import SOCKET_DIRECTORY
+from appliance.config.destination_checks import destinations
+from appliance.config.document import listed, table, tables, texts
+from appliance.config.panel_checks import panel
 from appliance.config.values import HostPort, Network, parse_ae_title, parse_host_port, parse_network
 from appliance.config.words import nearest, place, plain
 
@@ -26,11 +29,12 @@ def check(document: dict[str, Any]) -> Iterator[Finding]:
         yield from _duplicate_names(document, section)
     yield from _shared_titles(document)
     yield from _user_identities(document)
-    yield from _destinations(document)
+    yield from destinations(document)
     yield from _routes(document)
     yield from _sensor_servers(document)
     yield from _decoy(document)
     yield from _decoy_port(document)
+    yield from panel(document)
 
 
 def _listeners(document: dict[str, Any]) -> Iterator[Finding]:
@@ -43,7 +47,7 @@ def _listeners(document: dict[str, Any]) -> Iterator[Finding]:
     if receive.get("listen"):
         missing = [key for key in ("certificate", "key", "client_ca") if key not in receive]
         if missing:
-            yield ("receive", "listen"), f"a TLS listener needs {_and(missing)} too"
+            yield ("receive", "listen"), f"a TLS listener needs {listed(missing)} too"
     seen: list[tuple[HostPort, str]] = []
     for key in ("listen", "listen_plain"):
         for index, text in texts(receive, key):
@@ -187,22 +191,9 @@ def _user_identities(document: dict[str, Any]) -> Iterator[Finding]:
         at: Place = ("peer", index, "user_identity")
         missing = sorted(key for key in needs if not identity.get(key))
         if missing:
-            yield (*at, "type"), f'"{kind}" needs {_and(missing)} too'
+            yield (*at, "type"), f'"{kind}" needs {listed(missing)} too'
         for key in identity.keys() & set().union(*(each for _, each in _IDENTITY_KEYS.values())) - may:
             yield (*at, key), f'with type = "{kind}" this is not looked at; leave one of them out'
-
-
-def _destinations(document: dict[str, Any]) -> Iterator[Finding]:
-    for index, destination in tables(document, "destination"):
-        at: Place = ("destination", index)
-        if destination.get("tls", "required") == "required" and "ca" not in destination:
-            yield (
-                (*at, "ca"),
-                'missing; a TLS destination needs the CA that signed its certificate (or tls = "never" for cleartext)',
-            )
-        for one, other in (("certificate", "key"), ("key", "certificate")):
-            if one in destination and other not in destination:
-                yield (*at, one), f"{one} and {other} go together; {other} is missing"
 
 
 def _routes(document: dict[str, Any]) -> Iterator[Finding]:
@@ -275,29 +266,3 @@ def _decoy(document: dict[str, Any]) -> Iterator[Finding]:
                 f'"{plain(title)}" is the AE title of {who}; a decoy is a title that nobody has',
             )
             return
-
-
-def table(document: dict[str, Any], key: str) -> dict[str, Any]:
-    """The table at `key`, empty if there is none."""
-    value = document.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def tables(document: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The [[tables]] at `key` with their numbers."""
-    value = document.get(key)
-    for index, each in enumerate(value if isinstance(value, list) else ()):
-        if isinstance(each, dict):
-            yield index, each
-
-
-def texts(entry: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
-    """The texts in the list at `key` with their numbers."""
-    value = entry.get(key)
-    for index, each in enumerate(value if isinstance(value, list) else ()):
-        if isinstance(each, str):
-            yield index, each
-
-
-def _and(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]

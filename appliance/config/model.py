@@ -9,11 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from appliance.base import limits
+from appliance.config.destinations import AnyDestination
 from appliance.config.hours import HoursOfDay
+from appliance.config.panel import Alerts, Panel
 from appliance.config.passcode import StoredPasscode
+from appliance.config.section import Section
 from appliance.config.values import (
     AbsolutePath,
     AddressRange,
@@ -22,6 +25,7 @@ from appliance.config.values import (
     Duration,
     Endpoint,
     HostName,
+    IdentitySource,
     Interface,
     Modality,
     Name,
@@ -38,12 +42,6 @@ from appliance.config.values import (
 
 Service = Literal["echo", "store", "commit"]
 Ask = Literal["echo", "store", "commit", "find", "move", "get", "worklist", "mpps", "print", "other"]
-
-
-class Section(BaseModel):
-    """A table of the file: no unknown keys, no change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Appliance(Section):
@@ -132,27 +130,10 @@ class Vault(Section):
     recipients: tuple[Recipient, ...] = Field(
         min_length=1, description="who can open objects: the box and the recovery key, as `appliance init` makes them"
     )
-    identity: SecretSource | None = None
+    identity: IdentitySource | None = None
     index_key: SecretSource = "credential:index-key"
     min_free: StorageShare = parse_share("10%")
     keep: Annotated[Duration, within(limits.KEEP)] = float(limits.KEEP.default)
-
-
-class Destination(Section):
-    """[[destination]]: an upstream that gets copies."""
-
-    name: Name = Field(description='what you call the upstream, like "pacs"')
-    kind: Literal["dimse"] = Field(description='"dimse"')
-    address: Endpoint = Field(description='where it listens, like "pacs.rad.example:2762"')
-    ae_title: AETitle = Field(description='the AE title that it answers to, like "PACS"')
-    calling_ae_title: Literal["own", "peer"] = "own"
-    tls: Literal["required", "never"] = "required"
-    ca: AbsolutePath | None = None
-    certificate: AbsolutePath | None = None
-    key: AbsolutePath | None = None
-    server_name: HostName | None = None
-    associations: Annotated[StrictInt, within(limits.DELIVERY_ASSOCIATIONS)] = limits.DELIVERY_ASSOCIATIONS.default
-    transfer_syntaxes: tuple[Uid, ...] = ()
 
 
 class When(Section):
@@ -211,9 +192,11 @@ class Config(Section):
     receive: Receive = Receive()
     peer: tuple[Peer, ...] = ()
     vault: Vault = Field(description="the section [vault], which says to whom objects are sealed")
-    destination: tuple[Destination, ...] = ()
+    destination: tuple[AnyDestination, ...] = ()
     route: tuple[Route, ...] = ()
     sensor: Sensor | None = None
+    alerts: Alerts | None = None
+    panel: Panel = Panel()
 
     @property
     def called_ae_titles(self) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ An entry leaves this table in the change that makes it work.
 
 from __future__ import annotations
 
-from typing import Any
-
 # Places are written without the number of a [[table]] or of an item in a list.
 KEYS: dict[tuple[str, ...], str] = {
     ("vault", "evidence_recipients"): "sealed evidence captures",
@@ -16,13 +14,6 @@ KEYS: dict[tuple[str, ...], str] = {
     ("sensor", "respond"): "blocking by nftables; nothing is blocked until then",
     ("sensor", "evidence_recipients"): "sealed evidence captures",
     ("respond",): "blocking by nftables; nothing is blocked until then",
-    ("alerts",): "alerts by syslog; until then they are in the log and in state_dir",
-    ("panel",): "lamps and metrics; `appliance status` works",
-}
-
-VALUES: dict[tuple[str, ...], dict[str, str]] = {
-    ("vault", "identity"): {"unlock": 'use "credential:NAME" or "file:/absolute/path"'},
-    ("destination", "kind"): {"stow": 'use "dimse"', "object-store": 'use "dimse"'},
 }
 
 
@@ -30,14 +21,6 @@ def planned_key(place: tuple[str | int, ...]) -> str | None:
     """What to say of an unknown key at `place`, if it is planned."""
     what = KEYS.get(_plain(place))
     return what and f"planned, not in this version ({what}); leave it out"
-
-
-def planned_value(place: tuple[str | int, ...], value: Any) -> str | None:
-    """What to say of a refused value at `place`, if it is planned."""
-    if not isinstance(value, str):
-        return None
-    instead = VALUES.get(_plain(place), {}).get(value)
-    return instead and f'"{value}" is planned, not in this version; {instead}'
 
 
 def _plain(place: tuple[str | int, ...]) -> tuple[str, ...]:

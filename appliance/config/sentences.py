@@ -13,8 +13,10 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from appliance.config.model import Config, Section
-from appliance.config.planned import planned_key, planned_value
+from appliance.config.destinations import KINDS, Destination
+from appliance.config.model import Config
+from appliance.config.planned import planned_key
+from appliance.config.section import Section
 from appliance.config.words import choice, kind, nearest, plain, shown
 
 Place = tuple[str | int, ...]
@@ -26,7 +28,19 @@ def sentences(error: ValidationError) -> Iterator[tuple[Place, str]]:
         place: Place = each["loc"]
         if each["type"] == "too_short" and each["input"]:
             continue  # pydantic counts the items that passed; those that did not are said by themselves
-        yield place, planned_value(place, each["input"]) or _SENTENCES.get(each["type"], _unfit)(place, each)
+        yield _as_written(place, each), _SENTENCES.get(each["type"], _unfit)(place, each)
+
+
+def _as_written(place: Place, each: ErrorDetails) -> Place:
+    """pydantic puts the kind of a destination behind its number, and names no key where the kind itself is wrong."""
+    if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return (*place, "kind")
+    return (*place[:2], *place[3:]) if _kind(place) else place
+
+
+def _kind(place: Place) -> str:
+    kind = place[2] if len(place) > 2 and place[0] == "destination" else ""
+    return str(kind) if kind in KINDS else ""
 
 
 def _missing(place: Place, each: ErrorDetails) -> str:
@@ -36,10 +50,12 @@ def _missing(place: Place, each: ErrorDetails) -> str:
 
 def _unknown(place: Place, each: ErrorDetails) -> str:
     key = str(place[-1])
-    if planned := planned_key(place):
+    if planned := planned_key(_as_written(place, each)):
         return planned
     section = _section(place[:-1])
     valid = section.model_fields if section else {}
+    if kinds := [name for name, model in KINDS.items() if _kind(place) and key in model.model_fields]:
+        return f'unknown key with kind = "{_kind(place)}"; it belongs to kind = {choice(kinds)}'
     if hint := nearest(key, valid):
         return f"unknown key{hint}"
     home = next((name for name in Config.model_fields if _has(name, key) and name != place[0]), None)
@@ -55,6 +71,14 @@ def _not_a_choice(place: Place, each: ErrorDetails) -> str:
     word = "is not" if len(valid) == 1 else "is none of"
     hint = nearest(value, valid) if isinstance(value, str) and len(valid) > 1 else ""
     return f"{shown(value)} {word} {choice(valid)}{hint}"
+
+
+def _no_kind(place: Place, each: ErrorDetails) -> str:
+    if each["type"] == "union_tag_not_found":
+        return f"missing; {choice(KINDS)}"
+    value = each["input"].get("kind") if isinstance(each["input"], dict) else None
+    hint = nearest(value, KINDS) if isinstance(value, str) else ""
+    return f"{shown(value)} is none of {choice(KINDS)}{hint}"
 
 
 def _refused(place: Place, each: ErrorDetails) -> str:
@@ -108,8 +132,14 @@ def _unfit(place: Place, each: ErrorDetails) -> str:
 
 
 def _shown(place: Place, value: Any) -> str:
-    """As `shown`, but where a passcode is kept what stands there may be one."""
-    return "(a passcode, not shown)" if "passcodes" in place and isinstance(value, str) else shown(value)
+    """As `shown`, but where a passcode or secret is kept or named what stands there may be one."""
+    if isinstance(value, str) and "passcodes" in place:
+        return "(a passcode, not shown)"
+    if isinstance(value, str) and place[-1] in ("token", "client_secret", "secret_access_key"):
+        return "(a secret, not shown)"
+    if isinstance(value, str) and "://" in value and "@" in value:
+        return "(an address with a secret in it, not shown)"
+    return shown(value)
 
 
 _SENTENCES: dict[str, Callable[[Place, ErrorDetails], str]] = {
@@ -119,10 +149,13 @@ _SENTENCES: dict[str, Callable[[Place, ErrorDetails], str]] = {
     "value_error": _refused,
     "tuple_type": _not_a_list,
     "model_type": _not_a_table,
+    "model_attributes_type": _not_a_table,
     "dict_type": _not_a_table,
     "int_type": _not_a_whole_number,
     "bool_type": _not_a_truth,
     "too_short": _too_short,
+    "union_tag_not_found": _no_kind,
+    "union_tag_invalid": _no_kind,
 }
 
 
@@ -130,7 +163,9 @@ def _section(place: Place) -> type[Section] | None:
     """The model of the table at `place`."""
     section: type[Section] | None = Config
     for part in place:
-        if isinstance(part, str):
+        if part in KINDS and section and issubclass(section, Destination):
+            section = KINDS[str(part)]
+        elif isinstance(part, str):
             field = section.model_fields.get(part) if section else None
             section = _inner(field.annotation) if field else None
     return section

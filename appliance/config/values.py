@@ -170,6 +170,16 @@ def parse_source(value: Any) -> str:
     raise ValueError('a secret is named by where it lies: "credential:NAME" or "file:/absolute/path"')
 
 
+def parse_identity_source(value: Any) -> str:
+    """Where the identity comes from: as other secrets do, or "unlock", from a person after each start."""
+    if value == "unlock":
+        return "unlock"
+    try:
+        return parse_source(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "unlock"') from None
+
+
 def parse_recipient(value: Any) -> str:
     """The form of an age recipient, "age1…"; whether its checksum holds is for `seal.keys` to say."""
     if isinstance(value, str):
@@ -263,6 +273,7 @@ Interface = Annotated[str, BeforeValidator(parse_interface)]
 Recipient = Annotated[str, BeforeValidator(parse_recipient)]
 CertificateBinding = Annotated[str, BeforeValidator(parse_binding)]
 SecretSource = Annotated[str, BeforeValidator(parse_source)]
+IdentitySource = Annotated[str, BeforeValidator(parse_identity_source)]
 Port = Annotated[int, BeforeValidator(parse_port)]
 VlanId = Annotated[int, BeforeValidator(parse_vlan)]
 HostName = Annotated[str, BeforeValidator(parse_host_name)]

@@ -8,17 +8,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 
 from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError, ConfigError, CryptoError, DiskError, UpstreamError
+from appliance.delivery.keyring import Keyring, Locked
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.queue import DestinationQueue
 from appliance.delivery.session import Connect, Kind, Session
 from appliance.delivery.sessions import Crowded
 from appliance.delivery.source import Source
 from appliance.host.log import log
-from appliance.seal.keys import Identity
 from appliance.vault.deliveries import Lease
 from appliance.vault.objects import Objects
 from appliance.vault.refusals import NotThere
@@ -35,7 +34,7 @@ class Courier(threading.Thread):
         queue: DestinationQueue,
         connect: Connect,
         objects: Objects,
-        identities: Sequence[Identity],
+        keyring: Keyring,
         own_ae: str | None,
     ) -> None:
         """`own_ae` is as whom we call; None to call as the peer that an instance came from."""
@@ -43,7 +42,7 @@ class Courier(threading.Thread):
         self._queue = queue
         self._connect = connect
         self._objects = objects
-        self._identities = identities
+        self._keyring = keyring
         self._own_ae = own_ae
         self._session: Session | None = None
         self._kinds: deque[Kind] = deque(maxlen=_MOST_KINDS)  # most lately seen first
@@ -79,8 +78,8 @@ class Courier(threading.Thread):
                 if time.monotonic() - since > _WRITE_EVERY:
                     self._queue.delivered(proofs)
                     proofs, since = [], time.monotonic()
-        except Crowded:
-            self._queue.abandoned()  # others deliver; the rows go back to them
+        except (Crowded, Locked):
+            self._queue.abandoned()  # others deliver, or nobody does until `unlock`; the rows go back
         except (UpstreamError, ConfigError) as error:
             self._queue.failed(error)
         except Exception as error:  # noqa: BLE001, whatever it is, it ends this attempt and nothing else
@@ -109,7 +108,7 @@ class Courier(threading.Thread):
                 return _refused(kind, asked=True)
         try:
             with self._objects.open(lease.object_id) as file:
-                return session.store(Source(file, self._identities, kind))
+                return session.store(Source(file, lambda: self._keyring.identities, kind, lease.object_id))
         except UpstreamError as error:
             self._end_session()
             return Outcome(Verdict.BUSY, error.message, error.fix)

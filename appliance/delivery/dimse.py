@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Collection
 
-from appliance.config.model import Destination
+from appliance.config.destinations import DimseDestination
 from appliance.delivery.association import RequestorAssociation
 from appliance.delivery.deadlines import Deadlines
 from appliance.delivery.outcome import Outcome, judge
@@ -53,7 +53,7 @@ class DimseSession:
 class Dimse:
     """Opens associations with one destination."""
 
-    def __init__(self, destination: Destination, deadlines: Deadlines | None = None) -> None:
+    def __init__(self, destination: DimseDestination, deadlines: Deadlines | None = None) -> None:
         self._destination = destination
         self._deadlines = deadlines or Deadlines()
 

@@ -23,7 +23,8 @@ class Verdict(Enum):
 class Outcome:
     """The verdict on one instance. `reason` and `advice` hold our words only, never the peer's.
 
-    `ours`: it was decided here, and says nothing of how the destination is.
+    `ours`: it was decided here, and says nothing of how the destination is. `retry_after`: the seconds for which the
+    destination asked to be left alone.
     """
 
     verdict: Verdict
@@ -31,6 +32,7 @@ class Outcome:
     advice: str = ""
     status: int | None = None
     ours: bool = False
+    retry_after: float = 0.0
 
 
 _ASK = "Ask the destination's administrator; then run `appliance queue retry`."

@@ -57,6 +57,7 @@ class DestinationQueue:
         self._breaker: Breaker = CLOSED
         self._stopping = False
         self._error = ""
+        self._blocked = ""
         self._refusals: dict[Kind, float] = {}
         self._throttle = Throttle()
         self._unwritten: deque[Callable[[], object]] = deque()
@@ -76,9 +77,11 @@ class DestinationQueue:
             self._condition.notify_all()
 
     def block(self, reason: str) -> None:
-        """Say why nobody serves this queue."""
+        """Hand out nothing from now on, and say why; "" ends that. What was handed out is not taken back."""
         with self._condition:
-            self._error = reason
+            self._blocked = reason
+            self._condition.notify_all()
+        self._on_change()
 
     def retry_held(self) -> int:
         """Send on what is held, and try what was refused anew; the number of rows."""
@@ -99,7 +102,8 @@ class DestinationQueue:
                 "held": counts.held,
                 "delivered": counts.delivered,
                 "oldest": counts.oldest,
-                "error": self._error,
+                "error": self._blocked or self._error,
+                "blocked": bool(self._blocked),
                 "circuit": breaker.circuit.value,
                 "failures": breaker.failures,
                 "next_try_in": round(wait, 1),
@@ -109,8 +113,8 @@ class DestinationQueue:
 
     @property
     def flowing(self) -> bool:
-        """Whether the next instance may be sent: neither the breaker nor a stop speaks against it."""
-        return self._breaker.circuit is Circuit.CLOSED and not self._stopping
+        """Whether the next instance may be sent: neither the breaker nor a block nor a stop speaks against it."""
+        return self._breaker.circuit is Circuit.CLOSED and not self._blocked and not self._stopping
 
     def take(self, linger: float | None = None) -> list[Lease] | None:
         """Wait for rows and lease them: one where the destination is being tried, else a batch.
@@ -181,14 +185,14 @@ class DestinationQueue:
             self._write(lambda: self._ledger.hold(lease.object_id, self.name, reason))
             self._say(catalogue.DELIVERY_HELD, reason, advice, object_id=lease.object_id)
         else:
-            due = self._now() + self._backoff.delay(lease.attempts, self._draw())
+            due = self._now() + max(outcome.retry_after, self._backoff.delay(lease.attempts, self._draw()))
             self._write(lambda: self._ledger.retry(lease.object_id, self.name, due, reason))
         if outcome.ours:
             self.abandoned()
         elif outcome.verdict is Verdict.PERMANENT:
             self.succeeded()
         else:
-            self._break(reason, advice, stumbled=outcome.verdict is Verdict.TEMPORARY)
+            self._break(reason, advice, stumbled=outcome.verdict is Verdict.TEMPORARY, at_least=outcome.retry_after)
         self._on_change()
 
     def failed(self, error: ApplianceError) -> None:
@@ -229,6 +233,8 @@ class DestinationQueue:
     def _lease(self) -> tuple[list[Lease], float | None]:
         """Leases, or the seconds to wait for some (None: until woken)."""
         self._settle()
+        if self._blocked:
+            return [], None
         mono = time.monotonic()
         at = self._breaker.try_at(mono)
         if at is None:
@@ -244,11 +250,11 @@ class DestinationQueue:
         due = self._ledger.next_due(self.name, now)
         return [], None if due is None else max(due - now, 0.001)
 
-    def _break(self, reason: str, advice: str, *, stumbled: bool) -> None:
+    def _break(self, reason: str, advice: str, *, stumbled: bool, at_least: float = 0.0) -> None:
         with self._condition:
             before = self._breaker
             step = before.stumbled if stumbled else before.failed
-            self._breaker = step(time.monotonic(), self._backoff, self._draw())
+            self._breaker = step(time.monotonic(), self._backoff, self._draw(), at_least)
             opened = self._breaker.circuit is Circuit.OPEN and before.circuit is not Circuit.OPEN
             if opened:
                 self._error = reason

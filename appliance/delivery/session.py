@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from appliance.delivery.outcome import Outcome
@@ -10,6 +10,19 @@ from appliance.delivery.source import Source
 
 # SOP class and transfer syntax: what a destination accepts or refuses as a whole.
 Kind = tuple[str, str]
+
+
+class AnyKind(Collection[Kind]):
+    """What a destination proposes and accepts with which nothing is negotiated: every kind, and none by name."""
+
+    def __contains__(self, kind: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 class Session(Protocol):

@@ -1,34 +1,77 @@
-"""A sealed object as a destination needs it: the UIDs of its instance, then its data set in pieces, never on a disk."""
+"""A sealed object as a destination needs it: as it is, or opened, in pieces and never on a disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from io import BufferedIOBase
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from io import BufferedReader
 
 from appliance.delivery.file_meta import FileMeta, NotPart10, parse_file_meta
+from appliance.seal.errors import PayloadTruncated
 from appliance.seal.keys import Identity
 from appliance.seal.opening import Opening
+from appliance.seal.stream import AUTHENTICATION, NONCE, SEALED_CHUNK
+
+Identities = Sequence[Identity] | Callable[[], Sequence[Identity]]
 
 
 class Source:
-    """One instance, read once. Memory: one chunk of 64 KiB. Raises SealError and NotPart10 for damage."""
+    """One instance, read once: `sealed`, or `data_set`, or `part10`. Opened when it is asked for what is in it, and not
+    before. Memory: one chunk of 64 KiB. Raises SealError and NotPart10 for damage, and what `identities` raises."""
 
-    def __init__(self, file: BufferedIOBase, identities: Sequence[Identity], kind: tuple[str, str]) -> None:
-        """`kind` is the SOP class and transfer syntax that the ledger has; an object that says otherwise is damage."""
-        self._opening = Opening(file, identities)
-        self._first = self._opening.read_chunk()
-        self.meta: FileMeta = parse_file_meta(self._first)
-        if (self.meta.sop_class, self.meta.transfer_syntax) != kind:
+    def __init__(
+        self, sealed: BufferedReader, identities: Identities, kind: tuple[str, str] | None, object_id: str = ""
+    ) -> None:
+        """`kind` is the SOP class and transfer syntax that the ledger has, where there is one; an object that says
+        otherwise is damage."""
+        self.sealed = sealed
+        self.object_id = object_id
+        self._identities = identities
+        self._kind = kind
+        self._first = memoryview(b"")
+
+    @cached_property
+    def _opening(self) -> Opening:
+        identities = self._identities() if callable(self._identities) else self._identities
+        opening = Opening(self.sealed, identities)
+        self._first = opening.read_chunk()
+        return opening
+
+    @cached_property
+    def meta(self) -> FileMeta:
+        """The UIDs of the instance, and where its data set starts."""
+        assert self._opening
+        meta = parse_file_meta(self._first)
+        if self._kind and (meta.sop_class, meta.transfer_syntax) != self._kind:
             raise NotPart10("the File Meta Information contradicts the record of the object")
+        return meta
+
+    @property
+    def size(self) -> int:
+        """The bytes of the Part 10 file, by the length of the sealed one, which has to be a file."""
+        payload = os.fstat(self.sealed.fileno()).st_size - self._opening.header.size - NONCE
+        if payload <= 0:
+            raise PayloadTruncated("the object ends before its first chunk")
+        return payload - AUTHENTICATION * -(-payload // SEALED_CHUNK)
 
     def data_set(self) -> Iterator[tuple[memoryview, bool]]:
         """Pieces of the data set and whether each is the last, which is known from the final chunk's authentication.
 
         A piece is valid until the next is asked for. A stream that breaks raises before a last piece was given.
         """
-        piece = self._first[self.meta.data_set_offset :]
+        offset = self.meta.data_set_offset
+        piece = self._first[offset:]
         while not self._opening.whole:
             if piece:
                 yield piece, False
             piece = self._opening.read_chunk()
         yield piece, True
+
+    def part10(self) -> Iterator[memoryview]:
+        """Pieces of the whole file. A piece is valid until the next is asked for; the last is not told apart, so who
+        takes these must know by `size` that he has all of them, and that the iteration ended without an error."""
+        assert self.meta
+        yield self._first
+        while not self._opening.whole:
+            yield self._opening.read_chunk()

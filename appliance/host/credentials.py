@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from appliance.base.errors import ConfigError
+from appliance.base.limits import SECRET_FILE
 
 
 def secret_path(source: str) -> Path:
@@ -24,20 +25,40 @@ def secret_path(source: str) -> Path:
 
 
 def read_secret(source: str) -> str:
-    """The text of a secret, without the line end. Refuses files that others may read."""
+    """The text of a secret, without the line end. Refuses files that others may read. Raises `ConfigError`."""
+    secrets = read_secrets(source)
+    if len(secrets) != 1:
+        raise ConfigError(
+            f"{source} holds {len(secrets)} secrets", fix="Keep exactly one line in it, besides # comments."
+        )
+    return secrets[0]
+
+
+def read_secrets(source: str) -> list[str]:
+    """The lines of a file of secrets, one at least, as `read_secret` reads one: identities, the one in use first."""
     path = secret_path(source)
     try:
-        with path.open(encoding="ascii") as file:
+        with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(65536)
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not ASCII text"
-        raise ConfigError(f"cannot read the secret {source}: {why}", fix="Check the path and its owner.") from None
+            text = file.read(SECRET_FILE.default + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the secret {source}: {error.strerror}", fix="Check the path and its owner."
+        ) from None
     if mode & (stat.S_IRWXO | stat.S_IWGRP) and source.startswith("file:"):
         raise ConfigError(f"others may read or change {path}", fix=f"Run: chmod 0400 {path}")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if len(lines) != 1:
-        raise ConfigError(
-            f"{source} holds {len(lines)} secrets", fix="Keep exactly one line in it, besides # comments."
-        )
-    return lines[0].strip()
+    return secret_lines(text, source)
+
+
+def secret_lines(text: bytes, source: str) -> list[str]:
+    """The lines that are no comments, from a file named `source`. A recovery kit is such a file: its QR codes, which
+    are no ASCII, stand in comments. Raises `ConfigError`."""
+    if len(text) > SECRET_FILE.default:
+        raise ConfigError(f"{source} is longer than {SECRET_FILE.default} bytes", fix="Is it the right file?")
+    lines = [line.strip() for line in text.splitlines()]
+    secrets = [line for line in lines if line and not line.startswith(b"#")]
+    if not all(line.isascii() for line in secrets):
+        raise ConfigError(f"cannot read the secret {source}: not ASCII text", fix="Check the path.")
+    if not secrets:
+        raise ConfigError(f"{source} holds 0 secrets", fix="Keep one line in it, besides # comments.")
+    return [line.decode("ascii") for line in secrets]

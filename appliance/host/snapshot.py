@@ -64,17 +64,17 @@ class Collector:
         """Wait for one datagram. None when it is no snapshot."""
         space = socket.CMSG_SPACE(_UCRED.size)
         data, ancillary, _, _ = self.socket.recvmsg(MAX_DATAGRAM, space)
-        uid = -1
+        pid, uid = 0, -1
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS and len(payload) >= _UCRED.size:
-                _, uid, _ = _UCRED.unpack(payload[: _UCRED.size])
+                pid, uid, _ = _UCRED.unpack(payload[: _UCRED.size])
         try:
             snapshot = json.loads(data)
         except ValueError:
             return None
         if not isinstance(snapshot, dict) or not isinstance(snapshot.get("program"), str):
             return None
-        return uid, snapshot
+        return uid, {**snapshot, "pid": pid}
 
     def close(self) -> None:
         """Release the socket."""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-from watchdog.events import FileCreatedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from appliance.base.errors import DiskError
+
+_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileMovedEvent, FileClosedEvent]
 
 
 class _Forward(FileSystemEventHandler):
@@ -17,7 +26,9 @@ class _Forward(FileSystemEventHandler):
         self._on_change = on_change
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        self._on_change()
+        # A file without a name (O_TMPFILE) is "#" and its inode; what becomes of it is told when it gets its name.
+        if not Path(os.fsdecode(event.src_path)).name.startswith("#"):
+            self._on_change()
 
 
 class Watch:
@@ -33,13 +44,14 @@ class Watch:
 
 
 def watch_directory(path: Path, on_change: Callable[[], None]) -> Watch:
-    """Call `on_change` (from a thread of watchdog's) whenever a file appears in `path`. Subdirectories do not count.
+    """Call `on_change` (from a thread of watchdog's) whenever a file appears in `path`, or one there that was open for
+    writing is closed. Subdirectories do not count, nor does each write: of a large file that would be thousands.
 
     Events that came before this returned are not told: look into the directory once afterwards.
     """
     observer = Observer()
     try:
-        observer.schedule(_Forward(on_change), str(path), event_filter=[FileCreatedEvent, FileMovedEvent])
+        observer.schedule(_Forward(on_change), str(path), event_filter=_EVENTS)
         observer.start()
     except OSError as error:
         raise DiskError(f"cannot watch {path}: {error.strerror}", fix="Raise fs.inotify.max_user_watches.") from None

@@ -41,7 +41,11 @@ class Alert:
                 "app_proto": flow.carries.value,
             }
         elif finding.source is not None:
-            record |= {"src_ip": str(finding.source), "ip_v": finding.source.version, "proto": "TCP"}
+            record |= {"src_ip": str(finding.source), "ip_v": finding.source.version, "proto": finding.proto}
+        if finding.target is not None:
+            record["dest_ip"] = str(finding.target)
+        if finding.mac:
+            record["ether"] = {"src_mac": finding.mac}
         record["alert"] = {
             "action": "allowed",
             "signature_id": rule.id,

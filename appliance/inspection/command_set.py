@@ -28,7 +28,7 @@ NAMES = {
 
 @dataclass(slots=True)
 class Command:
-    """What a command set says, as far as rules need it. Instance UIDs are never taken in."""
+    """What a command set says, as far as rules need it. Instance UIDs are never taken in, only looked at."""
 
     context_id: int
     command_field: int | None = None
@@ -36,7 +36,13 @@ class Command:
     status: int | None = None
     data_set: bool = False
     move_destination: bytes = b""
+    path_in_uid: bool = False
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def is_response(self) -> bool:
+        """Whether it answers another command."""
+        return self.command_field is not None and bool(self.command_field & 0x8000)
 
     @property
     def name(self) -> str:
@@ -89,6 +95,8 @@ def parse_command(context_id: int, data: bytes) -> Command:
 def _take(found: Command, element: int, value: bytes) -> None:
     if element in (0x0002, 0x0003):
         found.sop_class = value
+    elif element in (0x1000, 0x1001):
+        found.path_in_uid |= b".." in value or b"/" in value or b"\\" in value
     elif element == 0x0600:
         found.move_destination = value
     elif element in (0x0100, 0x0800, 0x0900):
@@ -102,6 +110,9 @@ def _take(found: Command, element: int, value: bytes) -> None:
             found.data_set = number != 0x0101
         else:
             found.status = number
+
+
+C_STORE, C_GET, C_FIND, C_MOVE, C_ECHO = 0x0001, 0x0010, 0x0020, 0x0021, 0x0030
 
 
 class CommandAssembly:
@@ -132,6 +143,11 @@ class CommandAssembly:
     def whole(self) -> bool:
         """Whether the fragment that ended was the last."""
         return self._last
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes; empty where they are over the limit."""
+        return bytes(self._data) if len(self._data) <= limits.SENSOR_COMMAND.default else b""
 
     def parse(self) -> Command:
         """The command set."""

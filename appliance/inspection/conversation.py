@@ -10,16 +10,20 @@ from enum import Enum
 
 from appliance.base import limits
 from appliance.inspection.associate import Associate, parse_associate
-from appliance.inspection.command_set import Command
+from appliance.inspection.command_set import C_FIND, C_STORE, Command
+from appliance.inspection.data_head import IMPLICIT, read_head
 from appliance.inspection.flow import Carries, Flow
 from appliance.inspection.observations import (
+    Aborted,
     AssociationAnswered,
     AssociationRequested,
     Blind,
     CommandSeen,
     Conflict,
+    DataSetBegan,
     DicomInClear,
     Malformed,
+    ManyMatches,
     OutOfState,
     Oversized,
 )
@@ -28,6 +32,8 @@ from appliance.inspection.witness import Witness
 
 JOINED = "an association was joined midway: who it is was not seen"
 _SEQ = 0xFFFFFFFF
+_PENDING = frozenset((0xFF00, 0xFF01))
+_MOST_VERSIONS = 8  # of one association that are judged
 _LEAST_ANSWER = 10  # bytes; the shortest answer to a request is an A-ASSOCIATE-RJ
 
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
@@ -58,9 +64,12 @@ class Conversation:
         "_answer",
         "_ended",
         "_incomplete",
+        "_matches",
         "_released",
         "_request",
+        "_syntaxes",
         "_times",
+        "_versions",
         "flow",
         "report",
         "statistics",
@@ -77,6 +86,9 @@ class Conversation:
         self._released: set[bool] = set()
         self._ended = False
         self._times: dict[str, int] = {}  # how often each departure from the standard was seen
+        self._syntaxes: dict[int, bytes] = {}  # the transfer syntax of each context
+        self._matches = 0  # answers to queries
+        self._versions = 0
 
     # What walks ask.
 
@@ -142,7 +154,27 @@ class Conversation:
                 self._violation(from_client, "A-RELEASE-RP that nobody asked for")
         else:
             self._ended = True
+            if len(pdu) >= 10:
+                self.report(Aborted(self.flow, from_client, pdu[8], pdu[9]))
         return False
+
+    def other_version(self, pdu: bytes, from_client: bool) -> None:
+        """Judge what a receiver may have taken instead of a PDU. It changes nothing in what is awaited."""
+        self._versions += 1
+        if self._versions > _MOST_VERSIONS or len(pdu) < 10:
+            return
+        if pdu[0] == ASSOCIATE_RQ and from_client:
+            request = parse_associate(pdu)
+            self.report(DicomInClear(self.flow, request))
+            self.report(AssociationRequested(self.flow, request))
+        elif pdu[0] == ASSOCIATE_AC and not from_client:
+            self.report(AssociationAnswered(self.flow, parse_associate(pdu)))
+
+    def other_command(self, command: Command, from_client: bool) -> None:
+        """As `other_version`, for a command set."""
+        self._versions += 1
+        if self._versions <= _MOST_VERSIONS:
+            self.report(CommandSeen(self.flow, from_client, command, self._request))
 
     def _requested(self, request: Associate, from_client: bool) -> None:
         if not from_client:
@@ -155,6 +187,7 @@ class Conversation:
             self._violation(from_client, "a second A-ASSOCIATE-RQ")
         else:
             self._request = request
+        self.flow.asked = True
         self.statistics.associations += 1
         self.report(DicomInClear(self.flow, request))
         self.report(AssociationRequested(self.flow, request))
@@ -176,11 +209,14 @@ class Conversation:
             self._incomplete = True
             self.report(DicomInClear(self.flow, None))
         if kind == ASSOCIATE_RJ:
-            self.report(AssociationAnswered(self.flow, None, (pdu[7], pdu[8], pdu[9])))
+            self.report(AssociationAnswered(self.flow, None, (pdu[7], pdu[8], pdu[9]), self._request))
             return False
         accept = parse_associate(pdu)
         self._accept = accept
-        self.report(AssociationAnswered(self.flow, accept))
+        self._syntaxes = {
+            each.context_id: each.transfer_syntaxes[0] for each in accept.contexts if each.transfer_syntaxes
+        }
+        self.report(AssociationAnswered(self.flow, accept, None, self._request))
         for fault in accept.faults:
             self.malformed(f"A-ASSOCIATE-AC: {fault}", False)
         return True
@@ -188,9 +224,24 @@ class Conversation:
     def command(self, command: Command, from_client: bool) -> None:
         """Take a whole command set."""
         self.statistics.commands += 1
-        self.report(CommandSeen(self.flow, from_client, command))
+        self.report(CommandSeen(self.flow, from_client, command, self._request))
+        if command.command_field == C_FIND | 0x8000 and command.status in _PENDING:
+            self._matches += 1
+            if not self._matches % limits.SENSOR_MATCHES.default:
+                self.report(ManyMatches(self.flow, self._matches))
         for fault in command.faults:
             self.malformed(f"command set: {fault}", from_client)
+
+    @staticmethod
+    def wants_head(command: Command) -> bool:
+        """Whether the beginning of the data set behind a command is looked at."""
+        return command.data_set and command.command_field in (C_STORE, C_FIND)
+
+    def data_set(self, command: Command, head: bytes, whole: bool, from_client: bool) -> None:
+        """Take the beginning of a data set. What is kept of it are facts that name nobody."""
+        syntax = self._syntaxes.get(command.context_id, IMPLICIT).rstrip(b"\0 ")
+        facts = read_head(head, syntax, whole)
+        self.report(DataSetBegan(self.flow, from_client, command, facts, self._request))
 
     def malformed(self, what: str, from_client: bool) -> None:
         """Bytes that the standard does not allow."""

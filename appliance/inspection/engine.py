@@ -7,20 +7,25 @@ No frame makes it raise: should our own code fail on one, its flow is left alone
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from typing import Any
 
 from appliance.base import limits
-from appliance.inspection.aggregation import Aggregation
+from appliance.config.posture.facts import CertificateFacts
 from appliance.inspection.flow import Carries, Flow, endpoints
 from appliance.inspection.flow_table import FlowTable
+from appliance.inspection.fragments import Fragments
 from appliance.inspection.frames import Buffer, Fragment, Segment, parse
+from appliance.inspection.inventory import Inventory
+from appliance.inspection.judgement import Judgement
+from appliance.inspection.link_watch import LinkWatch
 from appliance.inspection.memory import Memory
-from appliance.inspection.observations import Blind, Observation
+from appliance.inspection.mirror import Mirror
+from appliance.inspection.observations import Blind, CertificateSeen, FragmentAbuse, Observation, Reconfigured, Slow
 from appliance.inspection.probes import Probes, impossible
 from appliance.inspection.recognise import Recognise
 from appliance.inspection.registry import Registry
-from appliance.inspection.rules import BY_OBSERVATION
 from appliance.inspection.statistics import Statistics
 from appliance.inspection.stream import Stream
 
@@ -38,21 +43,43 @@ _UNUSUAL = 0x27  # FIN, SYN, RST or URG: not for the fast path
 _SWEEP = 1.0
 
 
-class Inspection:
-    """One capture's engine. Feed it with `inspect`, call `tick` about once a second, take alerts with `take_alerts`."""
+ReadCertificate = Callable[[bytes], CertificateFacts | None]
 
-    def __init__(self, registry: Registry, interface: str = "") -> None:
-        self.registry = registry
+
+class Inspection:
+    """One capture's engine. Feed it with `inspect`, call `tick` about once a second, take alerts with `take_alerts`.
+
+    `certificates` reads an X.509 certificate (DER), which is no business of an engine; without it none is judged.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        interface: str = "",
+        inventory: Inventory | None = None,
+        certificates: ReadCertificate | None = None,
+    ) -> None:
         self.statistics = Statistics()
-        self._interface = interface
+        self.inventory = inventory or Inventory()
+        self._judgement = Judgement(registry, interface, self.inventory)
+        self._certificates = certificates
         self._memory = Memory(limits.SENSOR_MEMORY.default)
-        self._table = FlowTable(self._attach, self._memory)
+        self._table = FlowTable(self._attach, self._memory, self._judgement.ended)
+        self._fragments = Fragments(self._memory)
+        self._link = LinkWatch(self.statistics)
+        self._mirror = Mirror(self.statistics)
         self._probes = Probes()
-        self._aggregation = Aggregation()
-        self._alerts: list[dict[str, Any]] = []
         self._now = 0.0
         self._swept = 0.0
-        self._suppressed = 0
+
+    @property
+    def registry(self) -> Registry:
+        """Whom the rules take for known."""
+        return self._judgement.registry
+
+    @registry.setter
+    def registry(self, registry: Registry) -> None:
+        self._judgement.registry = registry
 
     def inspect(self, packets: Iterable[Packet]) -> None:
         """Take packets in the order of their capture. Frames are not kept after the next one is asked for."""
@@ -106,14 +133,48 @@ class Inspection:
     def _uncommon(self, now: float, frame: Buffer, wire_length: int, vlan: int | None) -> None:
         """A frame whose headers are not the usual ones."""
         found = parse(frame, wire_length)
+        if found is None:
+            self._other(now, frame, vlan)
+            return
+        vlans = found.vlans if vlan is None else (vlan, *found.vlans)
         if isinstance(found, Segment):
-            vlans = found.vlans if vlan is None else (vlan, *found.vlans)
-            self._segment(now, frame, found.key, found.seq, found.ack, found.flags, found.start, found.length, vlans)
-        elif isinstance(found, Fragment):
-            self._now = now
-            self.statistics.fragments += 1
-            self.statistics.blind += 1
-            self.report(Blind(None, "IP fragments of TCP, which are not put together"))
+            key, seq, ack, flags, start, length, _, link = found
+            self._segment(now, frame, key, seq, ack, flags, start, length, vlans, link)
+        else:
+            self._fragment(now, frame, found._replace(vlans=vlans))
+
+    def _other(self, now: float, frame: Buffer, vlan: int | None) -> None:
+        """A frame without TCP."""
+        self._now = now
+        self.statistics.others += 1
+        try:
+            self._judgement.see_all(self._link.frame(frame, now), now)
+            announced, self._link.announced = self._link.announced, []
+            for mac, address, when in announced:
+                self._judgement.see_all(self.inventory.announced(mac, address, when), now)
+                self._judgement.see_all(self._link.source(bytes(frame[6:12]), now), now)
+                self._judgement.see_all(self._link.tags(mac, () if vlan is None else (vlan,), self.registry), now)
+        except Exception as error:  # noqa: BLE001 - a fault of ours on one frame must not reach another
+            self._failed(error, None)
+
+    def _fragment(self, now: float, frame: Buffer, fragment: Fragment) -> None:
+        """A part of an IP packet. When it is whole, its segment is taken like any other."""
+        self._now = now
+        self.statistics.fragments += 1
+        try:
+            whole = self._fragments.take(fragment, frame, now)
+            if whole.abuse:
+                source, target = ip_address(fragment.source), ip_address(fragment.target)
+                self.report(FragmentAbuse(source, target, whole.abuse))
+        except Exception as error:  # noqa: BLE001 - as for a segment
+            self._failed(error, None)
+            return
+        macs = bytes(frame[:12])
+        for segment, packet in whole.segments:
+            key, seq, ack, flags, start, length, vlans, link = segment
+            if not link:  # its Ethernet header is that of the fragment
+                packet, start = macs + packet, start + 12
+            self._segment(now, packet, key, seq, ack, flags, start, length, vlans, link)
 
     def _segment(
         self,
@@ -126,13 +187,14 @@ class Inspection:
         start: int,
         length: int,
         vlans: tuple[int, ...],
+        link: int = 0,
     ) -> None:
         self._now = now
         self.statistics.segments += 1
         stream = self._table.streams.get(key)
         try:
             if flags & _SYN:
-                self._syn(now, key, seq, flags)
+                self._syn(now, key, seq, flags, frame, link, vlans)
                 if not length:
                     return
                 seq = (seq + 1) & _SEQ  # data in a SYN (RFC 7413)
@@ -143,7 +205,7 @@ class Inspection:
                     if impossible(flags):
                         self._observe_probe(key, now)
                     return
-                macs = bytes(frame[:12])
+                macs = bytes(frame[link : link + 12])
                 stream = self._table.open(key, seq, ack if flags & _ACK else None, now, macs, vlans)
             if flags & _ACK:
                 stream.ack = ack
@@ -160,12 +222,16 @@ class Inspection:
         if self._table.evicted:
             self._count_evicted()
 
-    def _syn(self, now: float, key: bytes, seq: int, flags: int) -> None:
+    def _syn(
+        self, now: float, key: bytes, seq: int, flags: int, frame: Buffer, link: int, vlans: tuple[int, ...]
+    ) -> None:
         self._table.syn(key, seq, now, answers=bool(flags & _ACK))
         if flags & _ACK:
             self._probes.answered(key)
-        else:
-            self._observe_probe(key, now)
+            return
+        self._observe_probe(key, now)
+        mac = bytes(frame[link + 6 : link + 12])
+        self._judgement.see_all(self._link.opening(key, mac, vlans, self.registry, now), now)
 
     def _observe_probe(self, key: bytes, now: float) -> None:
         seen = self._probes.tried(key, now)
@@ -198,14 +264,14 @@ class Inspection:
         _, _, address, port = endpoints(flow.key)
         return self.registry.server(address, port) is not None
 
-    def report(self, observation: Observation, always: bool = False) -> None:
-        """Judge what was seen. `always` tells what is found however many alerts there were."""
-        for judge in BY_OBSERVATION.get(type(observation), ()):
-            finding = judge(observation, self.registry)
-            if finding is not None:
-                alert = self._aggregation.offer(finding, self._now, always)
-                if alert is not None:
-                    self._alerts.append(alert.record(self._interface))
+    def certificate(self, flow: Flow, from_client: bool, certificate: bytes) -> None:
+        """Have a certificate (DER) read, and judge it."""
+        if self._certificates is not None:
+            self.report(CertificateSeen(flow, from_client, self._certificates(certificate)))
+
+    def report(self, observation: Observation) -> None:
+        """Judge what was seen."""
+        self._judgement.see(observation, self._now)
 
     # What the program tells.
 
@@ -223,22 +289,43 @@ class Inspection:
         self._swept = self._now = now
         try:
             self._table.sweep(now)
+            self._fragments.sweep(now)
+            self._count_slow(now)
+            self._judgement.see_all(self._mirror.tick(now, self.registry.mirrors), now)
         except Exception as error:  # noqa: BLE001 - as for a frame
             self._failed(error, None)
-        held_back = self._aggregation.suppressed - self._suppressed
-        if held_back:
-            self._suppressed += held_back
-            self.report(Blind(None, "alerts held back because there were too many", held_back), always=True)
-        self._alerts += [alert.record(self._interface) for alert in self._aggregation.due(now)]
+        if self._fragments.incomplete:
+            count, self._fragments.incomplete = self._fragments.incomplete, 0
+            self.statistics.blind += count
+            self.report(Blind(None, "IP packets of which fragments are missing", count))
+        self._judgement.tick(now)
+
+    def _count_slow(self, now: float) -> None:
+        """Connections that a DICOM server keeps open for nothing."""
+        slow, self._table.slow = self._table.slow, []
+        for flow in slow:
+            if flow.carries is Carries.DICOM or self.expects_dicom(flow):
+                self.report(Slow(flow, now - flow.began))
+        silent, self._table.silent = self._table.silent, []
+        for key in silent:
+            server, port, client, _ = endpoints(key)
+            if self.registry.server(server, port) is not None:
+                self._judgement.see_all(self._judgement.recurrences.silent(client, now), now)
+
+    def reconfigured(self, what: str, now: float) -> None:
+        """The program changed what is judged by, or noticed that somebody did."""
+        self._now = max(now, self._now)
+        self.report(Reconfigured(what))
 
     def finish(self) -> None:
         """Nothing more will come: give up all holes, end all windows of alerts."""
         self._table.settle(self._now + 3600)
-        self._alerts += [alert.record(self._interface) for alert in self._aggregation.finish()]
+        self._fragments.clear()
+        self._judgement.finish()
 
     def take_alerts(self) -> list[dict[str, Any]]:
         """The records of the alerts since the last call."""
-        alerts, self._alerts = self._alerts, []
+        alerts = self._judgement.take_alerts()
         self.statistics.alerts += len(alerts)
         return alerts
 
@@ -254,5 +341,5 @@ class Inspection:
             "flows": len(self._table),
             "openings": self._table.openings,
             "memory": self._memory.used,
-            "suppressed_alerts": self._aggregation.suppressed,
+            "suppressed_alerts": self._judgement.suppressed,
         }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from appliance.config.values import Address
 
 if TYPE_CHECKING:
+    from appliance.inspection.inventory_entries import Device, Talk
     from appliance.inspection.stream import Stream
+    from appliance.inspection.tls_hello import Hello
 
 
 DICOM_PORTS = frozenset((104, 2761, 2762, 4242, 11112))
@@ -31,6 +34,7 @@ def reverse(key: bytes) -> bytes:
     return key[16:32] + key[0:16] + key[34:36] + key[32:34]
 
 
+@lru_cache(maxsize=4096)
 def endpoints(key: bytes) -> tuple[Address, int, Address, int]:
     """Source address and port, destination address and port of a key."""
     size = 4 if len(key) == 12 else 16
@@ -43,14 +47,18 @@ class Flow:
     """One connection. `key` is the direction from client to server; `joined` means that its opening was not seen."""
 
     __slots__ = (
+        "asked",
+        "associated",
         "began",
         "carries",
         "client",
         "closing",
         "conflicted",
+        "hello",
         "joined",
         "key",
         "macs",
+        "memo",
         "server",
         "settled",
         "vlans",
@@ -66,6 +74,10 @@ class Flow:
         self.closing = False
         self.settled = 0.0  # when the table last looked at it
         self.conflicted = False
+        self.asked = joined  # a whole request was seen, or nothing of the kind is awaited any more
+        self.associated = False  # counted as an open association
+        self.hello: Hello | None = None  # the client's
+        self.memo: tuple[Talk, Device] | None = None  # the inventory's entries for it
         self.client: Stream
         self.server: Stream
 

@@ -22,13 +22,18 @@ _LOOKS = 256  # flows looked at in one sweep
 class FlowTable:
     """`streams` finds a direction by its key (`frames.Segment.key`); the engine's fast path reads it."""
 
-    def __init__(self, attach: Callable[[Stream], None], memory: Memory) -> None:
+    def __init__(
+        self, attach: Callable[[Stream], None], memory: Memory, ended: Callable[[Flow], None] = lambda flow: None
+    ) -> None:
         self.streams: dict[bytes, Stream] = {}
         self._attach = attach  # gives a new stream its first reader
         self._memory = memory
+        self._ended = ended  # told of each flow that counted as an open association
         self._flows: OrderedDict[bytes, Flow] = OrderedDict()
         self._openings: OrderedDict[bytes, tuple[int, float, bool]] = OrderedDict()
         self.evicted: list[Flow] = []  # for the engine to take
+        self.slow: list[Flow] = []  # likewise: connections on which no whole request came in time
+        self.silent: list[bytes] = []  # likewise: keys of SYN-ACKs behind which nothing came
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -81,6 +86,9 @@ class FlowTable:
 
     def remove(self, flow: Flow) -> None:
         """Forget a flow."""
+        if flow.associated:
+            flow.associated = False
+            self._ended(flow)
         for key in (flow.key, reverse(flow.key)):
             self._flows.pop(key, None)
             stream = self.streams.get(key)
@@ -110,16 +118,21 @@ class FlowTable:
         """Forget what is over. Called about once a second; looks at a bounded number of flows each time."""
         old = now - limits.SENSOR_OPENING_WAIT.default
         while self._openings and next(iter(self._openings.values()))[1] < old:
-            self._openings.popitem(last=False)
+            key, (_, _, answers) = self._openings.popitem(last=False)
+            if answers:
+                self.silent.append(key)
         for _ in range(min(_LOOKS + len(self._flows) // 16, len(self._flows))):
             key, flow = next(iter(self._flows.items()))
             self._flows.move_to_end(key)
             limit = limits.SENSOR_FLOW_CLOSED if flow.closing else limits.SENSOR_FLOW_IDLE
             if now - flow.last > limit.default:
                 self.remove(flow)
-            else:
-                flow.client.settle(now)
-                flow.server.settle(now)
+                continue
+            flow.client.settle(now)
+            flow.server.settle(now)
+            if not flow.asked and now - flow.began > limits.SENSOR_ARTIM.default:
+                flow.asked = True
+                self.slow.append(flow)
 
     def _evict(self) -> None:
         """Give up the flow that was silent longest among the first few."""

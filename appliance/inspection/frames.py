@@ -1,5 +1,6 @@
-"""Link, network and transport headers: where in a frame the TCP segment lies (IEEE 802.1Q, RFC 791, 8200, 9293).
+"""Link, network and transport headers: where in a frame the TCP segment lies (IEEE 802.1Q, RFC 791, 2784, 8200, 9293).
 
+A mirror that comes in GRE, ERSPAN or VXLAN (RFC 2784, 2890, 7348; ERSPAN as in draft-foschiano-erspan) is looked into.
 Pure functions over one frame. They never raise on what a frame says, and never copy payload.
 """
 
@@ -15,12 +16,15 @@ ETHERTYPE_IPV6 = 0x86DD
 _VLAN_TYPES = frozenset((0x8100, 0x88A8, 0x9100))
 _MAX_TAGS = 4
 _MAX_EXTENSIONS = 8
+_MAX_WRAPS = 2  # encapsulations within each other
 
-TCP = 6
+TCP, UDP, GRE = 6, 17, 47
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 0, 43, 44, 51, 60
+_ERSPAN_2, _ERSPAN_3, _BRIDGED = 0x88BE, 0x22EB, 0x6558
+_VXLAN_PORT = 4789
 
 _ETHERTYPE = struct.Struct("!12xH")
-_IPV4 = struct.Struct("!BxH2xHxB2x8s")
+_IPV4 = struct.Struct("!BxHHHxB2x8s")
 _IPV6 = struct.Struct("!I HBx32s")
 _TCP = struct.Struct("!4sIIBB")
 _U16 = struct.Struct("!H")
@@ -31,6 +35,7 @@ class Segment(NamedTuple):
 
     `key` is source address, destination address, source port and destination port as they stand on the wire: 12 bytes
     for IPv4, 36 for IPv6. `start` is where the payload begins in the frame, `length` how long it was on the wire.
+    `link` is where the Ethernet header begins to which the segment belongs: behind an encapsulation, not 0.
     """
 
     key: bytes
@@ -40,59 +45,100 @@ class Segment(NamedTuple):
     start: int
     length: int
     vlans: tuple[int, ...]
+    link: int = 0
 
 
 class Fragment(NamedTuple):
-    """A fragment of an IP packet that carries TCP. Nothing behind it was looked at."""
+    """A fragment of an IP packet that may carry TCP, or a mirrored frame.
+
+    `fragment_id` tells packets between two hosts apart. The payload is `length` bytes on the wire from `start` in the
+    frame, and belongs at `offset` of the packet's. `protocol` is what the payload begins with, where `offset` is 0.
+    """
 
     source: bytes
     target: bytes
+    fragment_id: int
+    protocol: int
+    offset: int
+    more: bool
+    start: int
+    length: int
+    vlans: tuple[int, ...]
+    link: int
 
 
 def parse(frame: Buffer, wire_length: int) -> Segment | Fragment | None:
     """Find the TCP segment of an Ethernet frame. None when there is none: another protocol, or headers cut short."""
     try:
-        (ethertype,) = _ETHERTYPE.unpack_from(frame)
-        at = 14
-        vlans: tuple[int, ...] = ()
-        while ethertype in _VLAN_TYPES and len(vlans) < _MAX_TAGS:
-            (tci,) = _U16.unpack_from(frame, at)
-            (ethertype,) = _U16.unpack_from(frame, at + 2)
-            vlans += (tci & 0x0FFF,)
-            at += 4
-        if ethertype == ETHERTYPE_IPV4:
-            return _ipv4(frame, at, wire_length, vlans)
-        if ethertype == ETHERTYPE_IPV6:
-            return _ipv6(frame, at, wire_length, vlans)
+        return _ethernet(frame, 0, wire_length, 0)
     except struct.error:
-        pass
+        return None
+
+
+def _ethernet(frame: Buffer, link: int, end: int, wraps: int) -> Segment | Fragment | None:
+    (ethertype,) = _ETHERTYPE.unpack_from(frame, link)
+    at = link + 14
+    vlans: tuple[int, ...] = ()
+    while ethertype in _VLAN_TYPES and len(vlans) < _MAX_TAGS:
+        (tci,) = _U16.unpack_from(frame, at)
+        (ethertype,) = _U16.unpack_from(frame, at + 2)
+        vlans += (tci & 0x0FFF,)
+        at += 4
+    return _network(frame, at, end, ethertype, vlans, link, wraps)
+
+
+def _network(
+    frame: Buffer, at: int, end: int, ethertype: int, vlans: tuple[int, ...], link: int, wraps: int
+) -> Segment | Fragment | None:
+    if ethertype == ETHERTYPE_IPV4:
+        return _ipv4(frame, at, end, vlans, link, wraps)
+    if ethertype == ETHERTYPE_IPV6:
+        return _ipv6(frame, at, end, vlans, link, wraps)
     return None
 
 
-def _ipv4(frame: Buffer, at: int, wire_length: int, vlans: tuple[int, ...]) -> Segment | Fragment | None:
-    version, total, fragment, protocol, addresses = _IPV4.unpack_from(frame, at)
+def _ipv4(
+    frame: Buffer, at: int, wire_end: int, vlans: tuple[int, ...], link: int, wraps: int
+) -> Segment | Fragment | None:
+    version, total, identity, fragment, protocol, addresses = _IPV4.unpack_from(frame, at)
     header = (version & 0x0F) * 4
-    if version >> 4 != 4 or header < 20 or protocol != TCP:
+    if version >> 4 != 4 or header < 20:
         return None
+    # The length is zero where the kernel merged more than 64 KiB into one frame.
+    end = min(at + total if total else wire_end, wire_end)
+    start = at + header
     if fragment & 0x3FFF:  # more fragments, or an offset
-        return Fragment(addresses[:4], addresses[4:])
-    end = at + (total or wire_length - at)  # zero where the kernel merged more than 64 KiB into one frame
-    return _tcp(frame, at + header, min(end, wire_length), addresses, vlans)
+        if protocol not in _CARRIES or end < start:
+            return None
+        offset, more = (fragment & 0x1FFF) * 8, bool(fragment & 0x2000)
+        source, target = addresses[:4], addresses[4:]
+        return Fragment(source, target, identity, protocol, offset, more, start, end - start, vlans, link)
+    return _transport(frame, start, end, protocol, addresses, vlans, link, wraps)
 
 
-def _ipv6(frame: Buffer, at: int, wire_length: int, vlans: tuple[int, ...]) -> Segment | Fragment | None:
+def _ipv6(
+    frame: Buffer, at: int, wire_end: int, vlans: tuple[int, ...], link: int, wraps: int
+) -> Segment | Fragment | None:
     version, length, following, addresses = _IPV6.unpack_from(frame, at)
     if version >> 28 != 6:
         return None
-    end = at + 40 + length if length else wire_length
-    at += 40
+    end = min(at + 40 + length if length else wire_end, wire_end)
+    return _extended(frame, at + 40, end, following, addresses, vlans, link, wraps)
+
+
+def _extended(
+    frame: Buffer, at: int, end: int, following: int, addresses: bytes, vlans: tuple[int, ...], link: int, wraps: int
+) -> Segment | Fragment | None:
+    """What stands behind an IPv6 header: extension headers in any order (RFC 8200 4.1), then the rest."""
     for _ in range(_MAX_EXTENSIONS):
-        if following == TCP:
-            return _tcp(frame, at, min(end, wire_length), addresses, vlans)
         if following == _FRAGMENT:
-            after, offset = struct.unpack_from("!BxH", frame, at)
+            after, offset, identity = struct.unpack_from("!BxHI", frame, at)
             if offset & 0xFFF9:
-                return Fragment(addresses[:16], addresses[16:]) if after in _MAY_CARRY_TCP else None
+                if after not in _MAY_CARRY or end < at + 8:
+                    return None
+                source, target = addresses[:16], addresses[16:]
+                whole = (identity, after, offset & 0xFFF8, bool(offset & 1), at + 8, end - at - 8, vlans, link)
+                return Fragment(source, target, *whole)
             following, at = after, at + 8  # an atomic fragment (RFC 6946) is whole
         elif following in (_HOP_BY_HOP, _ROUTING, _DESTINATION):
             following, size = struct.unpack_from("!BB", frame, at)
@@ -101,16 +147,58 @@ def _ipv6(frame: Buffer, at: int, wire_length: int, vlans: tuple[int, ...]) -> S
             following, size = struct.unpack_from("!BB", frame, at)
             at += 8 + size * 4
         else:
-            return None
+            return _transport(frame, at, end, following, addresses, vlans, link, wraps)
     return None
 
 
-_MAY_CARRY_TCP = frozenset((TCP, _HOP_BY_HOP, _ROUTING, _DESTINATION, _AUTHENTICATION))
+_CARRIES = frozenset((TCP, GRE))
+_MAY_CARRY = _CARRIES | {_HOP_BY_HOP, _ROUTING, _DESTINATION, _AUTHENTICATION}
 
 
-def _tcp(frame: Buffer, at: int, end: int, addresses: bytes, vlans: tuple[int, ...]) -> Segment | None:
+def _transport(
+    frame: Buffer, at: int, end: int, protocol: int, addresses: bytes, vlans: tuple[int, ...], link: int, wraps: int
+) -> Segment | Fragment | None:
+    if protocol == TCP:
+        return _tcp(frame, at, end, addresses, vlans, link)
+    if wraps < _MAX_WRAPS:
+        if protocol == GRE:
+            return _gre(frame, at, end, link, wraps + 1)
+        if protocol == UDP and _U16.unpack_from(frame, at + 2)[0] == _VXLAN_PORT:
+            return _ethernet(frame, at + 16, end, wraps + 1)
+    return None
+
+
+def _gre(frame: Buffer, at: int, end: int, link: int, wraps: int) -> Segment | Fragment | None:
+    flags, kind = struct.unpack_from("!HH", frame, at)
+    if flags & 0x4007:  # source routing, or another version
+        return None
+    at += 4 + (4 if flags & 0x8000 else 0) + (4 if flags & 0x2000 else 0)
+    if flags & 0x1000:
+        at += 4
+    if kind == _ERSPAN_2:
+        return _ethernet(frame, at + 8 if flags & 0x1000 else at, end, wraps)  # type I has neither number nor header
+    if kind == _ERSPAN_3:
+        (tail,) = _U16.unpack_from(frame, at + 10)
+        return _ethernet(frame, at + (20 if tail & 1 else 12), end, wraps)
+    if kind == _BRIDGED:
+        return _ethernet(frame, at, end, wraps)
+    return _network(frame, at, end, kind, (), link, wraps)
+
+
+def _tcp(frame: Buffer, at: int, end: int, addresses: bytes, vlans: tuple[int, ...], link: int) -> Segment | None:
     ports, seq, ack, offset, flags = _TCP.unpack_from(frame, at)
     start = at + (offset >> 4) * 4
     if start < at + 20 or start > end:
         return None
-    return Segment(addresses + ports, seq, ack, flags, start, end - start, vlans)
+    return Segment(addresses + ports, seq, ack, flags, start, end - start, vlans, link)
+
+
+def within_packet(packet: Buffer, protocol: int, addresses: bytes, vlans: tuple[int, ...]) -> Segment | None:
+    """The TCP segment in the payload of an IP packet that was put together from fragments."""
+    try:
+        six = len(addresses) == 32
+        read = _extended if six else _transport
+        found = read(packet, 0, len(packet), protocol, addresses, vlans, 0, 0)
+    except struct.error:
+        return None
+    return found if isinstance(found, Segment) else None

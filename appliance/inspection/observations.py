@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from appliance.config.posture.facts import CertificateFacts
 from appliance.config.values import Address
 from appliance.inspection.associate import Associate
 from appliance.inspection.command_set import Command
+from appliance.inspection.data_head import Head
 from appliance.inspection.flow import Flow
 from appliance.inspection.tls_hello import Hello
 
@@ -34,23 +36,108 @@ class AssociationAnswered:
     flow: Flow
     accept: Associate | None
     reject: tuple[int, int, int] | None = None
+    request: Associate | None = None  # None where it was not seen
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSeen:
-    """A whole command set in clear."""
+    """A whole command set in clear. `request` is that of its association, None where that was not seen."""
 
     flow: Flow
     from_client: bool
     command: Command
+    request: Associate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataSetBegan:
+    """The head of the data set that belongs to a command."""
+
+    flow: Flow
+    from_client: bool
+    command: Command
+    head: Head
+    request: Associate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManyMatches:
+    """The queries of one association were answered with so many matches."""
+
+    flow: Flow
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """An A-ABORT. `source` is 0 for the user, 2 for the provider (PS3.8 9.3.8)."""
+
+    flow: Flow
+    from_client: bool
+    source: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Smuggled:
+    """A flow that is neither DICOM nor TLS begins with what belongs in neither of them. `what` is ours."""
+
+    flow: Flow
+    from_client: bool
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A connection to a DICOM server on which no whole request came in time."""
+
+    flow: Flow
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class HelloSeen:
-    """A ClientHello or ServerHello."""
+    """A ClientHello or ServerHello. `random` is the server's, `offered` what its client had said."""
 
     flow: Flow
     hello: Hello
+    offered: Hello | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSeen:
+    """The end-entity certificate of one side in a TLS handshake up to 1.2. `facts`: None where it cannot be read."""
+
+    flow: Flow
+    from_client: bool
+    facts: CertificateFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAlertSeen:
+    """A TLS alert in clear (RFC 5246 7.2)."""
+
+    flow: Flow
+    from_client: bool
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Somebody tried the decoy port."""
+
+    source: Address
+    target: Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentAbuse:
+    """Fragments of an IP packet that no honest sender makes. `what` is ours."""
+
+    source: Address
+    target: Address
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +196,12 @@ class Blind:
     count: int = 1
 
 
-Observation = (
-    DicomInClear
-    | AssociationRequested
-    | AssociationAnswered
-    | CommandSeen
-    | HelloSeen
-    | Oversized
-    | Malformed
-    | OutOfState
-    | Conflict
-    | Probing
-    | Blind
-)
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """What the sensor judges by is not what it was. `what` is ours."""
+
+    what: str
+
+
+Observation = object
+"""Any of these, of `link_observations.py` and of `developments.py`; `rules.BY_OBSERVATION` has them all."""

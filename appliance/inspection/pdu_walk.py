@@ -4,7 +4,8 @@ Every PDU and every PDV states its length, so bulk data need not be looked at: w
 stream's shunt is moved behind the PDV and segments before that cost arithmetic only. What is not granted is searched
 for PDU headers that should not be there. Lost framing is searched for the next header, and called blind.
 
-Keeps control PDUs, command sets and split headers, each up to its limit; never bulk data.
+Keeps control PDUs, command sets, the first bytes of a data set and split headers, each up to its limit; never bulk
+data.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ import struct
 from appliance.base import limits
 from appliance.inspection.command_set import CommandAssembly
 from appliance.inspection.conversation import ASSOCIATE_AC, ASSOCIATE_RQ, P_DATA, PDU_NAMES, Conversation, Trust
-from appliance.inspection.resync import Search
+from appliance.inspection.head_assembly import HeadAssembly
+from appliance.inspection.resync import LEAST_ASSOCIATE, Search, plausible
 from appliance.inspection.stream import EVERYTHING, Stream
+from appliance.inspection.versions import SecondReading
 
 _DATA_HEADER = struct.Struct("!BxIIBB")
 _PDU_HEADER = struct.Struct("!BxI")
 _PDV_HEADER = struct.Struct("!IBB")
-_LEAST_ASSOCIATE = 68
 _LONGEST_SHORT = 1024  # bytes; a PDU of fixed length that announces more is not gathered
 _LONGEST_WAIT = 65536
 _TLS_ALERT = 21
 
 # States: what the next byte belongs to.
-HEADER, CONTROL, PDV, COMMAND, DATA, WATCH, HUNT, WAIT = range(8)
+HEADER, CONTROL, PDV, COMMAND, HEAD, DATA, WATCH, HUNT, WAIT = range(9)
 _PLACES = {HEADER: "PDU header", CONTROL: "control PDU", PDV: "PDV header", COMMAND: "command set"}
 
 
@@ -51,6 +53,9 @@ class PduWalk:
         self._contexts: frozenset[int] | None = None
         self._search = Search()
         self._again: tuple[bytes, int] | None = None  # bytes and offset to go on from
+        self._head = HeadAssembly(stream, conversation)
+        self._command_at = -1  # where a command set lies that came in one piece
+        self._second = SecondReading(stream, conversation)
 
     # What the stream tells: see `stream.Reader`.
 
@@ -68,6 +73,7 @@ class PduWalk:
                     and self._contexts is not None
                     and context in self._contexts
                     and not self._command
+                    and self._head.command is None
                     and self.conversation.trust(self.stream.from_client) is Trust.GRANTED
                 ):  # the usual case: bulk data
                     self._look_at(data[i : i + 12], offset + i)
@@ -84,8 +90,17 @@ class PduWalk:
 
     def lost(self, count: int) -> None:
         """Bytes will never come."""
+        if self._state == HEAD and count <= min(self._left, self._skippable):  # of a data set: the framing is known
+            self._head.drop()
+            self._left -= count
+            self._skippable -= count
+            self._state = DATA
+            if not self._left:
+                self._next()
+            return
         self._clear()
         self.stream.release(self._command.clear())
+        self._head.drop()
         self._search.clear()
         was, self._state, self._sure = self._state, HUNT, False
         if was != HUNT:
@@ -93,8 +108,9 @@ class PduWalk:
         self.other.resume()
 
     def conflict(self, offset: int) -> None:
-        """Bytes came twice and differed."""
+        """Bytes came twice and differed: judge the other version of what they were part of."""
         self.conversation.conflict(self.stream.from_client)
+        self._second.disputed()
 
     # What the other direction tells.
 
@@ -134,6 +150,8 @@ class PduWalk:
             return i
         if state == COMMAND:
             return self._command_bytes(data, i, n, offset)
+        if state == HEAD:
+            return self._head_bytes(data, i, n)
         if state == DATA:
             return self._skip(i, n, offset)
         if state == WAIT:
@@ -154,7 +172,7 @@ class PduWalk:
         kind, length = _PDU_HEADER.unpack(self._pending)
         associate = kind in (ASSOCIATE_RQ, ASSOCIATE_AC)
         if not self._sure:
-            if not self._plausible(kind, length):
+            if self._pending[1] or not plausible(kind, length):
                 self._search.clear(bytes(self._pending))
                 self._enter(HUNT)
                 return
@@ -175,27 +193,20 @@ class PduWalk:
             self.conversation.oversized(kind, length, limit, self.stream.from_client)
             self._watch(length)
         else:
-            if length < _LEAST_ASSOCIATE if associate else length != 4:
+            if length < LEAST_ASSOCIATE if associate else length != 4:
                 self.conversation.malformed(f"{PDU_NAMES[kind]} of a wrong length", self.stream.from_client)
             self._state = CONTROL
             self._need = 6 + length
             if length == 0:
                 self._control()
 
-    def _plausible(self, kind: int, length: int) -> bool:
-        if self._pending[1] or kind not in PDU_NAMES:
-            return False
-        if kind == P_DATA:
-            return 6 <= length <= limits.SENSOR_SKIP.default
-        if kind in (ASSOCIATE_RQ, ASSOCIATE_AC):
-            return _LEAST_ASSOCIATE <= length <= limits.SENSOR_ASSOCIATE.default
-        return length == 4
-
     def _control(self) -> None:
         pdu = bytes(self._pending)
+        start = self._from
         self._enter(HEADER)
         if len(pdu) < 10:
             return
+        self._second.read(start, pdu)
         if self.conversation.control(pdu, self.stream.from_client):
             self.grant()
             self.other.grant()
@@ -233,15 +244,22 @@ class PduWalk:
         self._pdu_left -= 4 + size
         self._skippable = max(0, self._skippable - 6)
         self._left = size - 2
+        begins = self._from + 6
         self._clear()
         if flags & 1:
+            self._head.drop()
+            self._command_at = begins if flags & 2 and not self._command else -1
             self._command.begin(context, last=bool(flags & 2))
             self._state = COMMAND
             if not self._left:
                 self._command_end()
-        elif self._left:
-            self._state = DATA if self._skippable else WATCH
+            return
+        self._head.last = bool(flags & 2)
+        if self._left:
+            self._state = WATCH if not self._skippable else DATA if self._head.command is None else HEAD
         else:
+            if self._head.last:
+                self._head.end(whole=True)
             self._next()
 
     def _command_bytes(self, data: memoryview, i: int, n: int, offset: int) -> int:
@@ -256,9 +274,31 @@ class PduWalk:
     def _command_end(self) -> None:
         self._next()
         if self._command.whole:
-            command = self._command.parse()
+            command, at = self._command.parse(), self._command_at
+            data = self._command.data
             self.stream.release(self._command.clear())
             self.conversation.command(command, self.stream.from_client)
+            if at >= 0:
+                self._second.read(at, data, command.context_id or 1)
+            if self.conversation.wants_head(command):
+                self._head.command = command
+
+    def _head_bytes(self, data: memoryview, i: int, n: int) -> int:
+        """Gather the beginning of a data set, then pass the rest by."""
+        piece = data[i : min(n, i + min(self._left, self._skippable, self._head.wanted()))]
+        self._head.add(piece)
+        self._left -= len(piece)
+        self._skippable -= len(piece)
+        over = self._head.last and not self._left
+        if over or not self._head.wanted():
+            self._head.end(whole=over)
+        if not self._left:
+            self._next()
+        elif not self._skippable:
+            self._state = WATCH
+        elif self._head.command is None:
+            self._state = DATA
+        return i + len(piece)
 
     def _skip(self, i: int, n: int, offset: int) -> int:
         """Pass by bulk data, as far as it was granted; the rest is watched."""

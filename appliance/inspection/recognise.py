@@ -7,12 +7,14 @@ looks like nothing we know is left alone, while the other side is still judged b
 from __future__ import annotations
 
 from appliance.inspection.conversation import P_DATA, Conversation
+from appliance.inspection.data_head import looks_executable
 from appliance.inspection.flow import Carries, Flow
-from appliance.inspection.observations import Conflict, Malformed
+from appliance.inspection.observations import Conflict, Malformed, Smuggled
 from appliance.inspection.pdu_walk import PduWalk
 from appliance.inspection.stream import EVERYTHING, Stream
 from appliance.inspection.tls_hello import looks_like_tls
 from appliance.inspection.tls_reader import TlsReader
+from appliance.inspection.versions import readings, remembered
 from appliance.inspection.witness import Witness
 
 _ENOUGH = 78  # bytes: the fixed fields of an A-ASSOCIATE-RQ and its first item's header
@@ -88,7 +90,11 @@ class Recognise:
             if 1 <= data[0] <= 7:
                 verdict = Carries.DICOM
         if verdict is Carries.OTHER and not flow.joined:
+            if what := misplaced(data):
+                self._witness.report(Smuggled(flow, stream.from_client, what))
+            flow.asked = True
             stream.pass_by()
+            stream.remember(begin, data[:_ENOUGH])  # in case another version of it comes
             if stream.other.shunt == EVERYTHING:
                 flow.carries = Carries.OTHER
             return
@@ -118,6 +124,24 @@ class Recognise:
         if not flow.conflicted:
             flow.conflicted = True
             self._witness.report(Conflict(flow, self._stream.from_client))
+        if self._stream.shunt == EVERYTHING:
+            self._judge_anew(flow)
+
+    def _judge_anew(self, flow: Flow) -> None:
+        """What was taken for nothing of ours may have been an association for its receiver."""
+        stream = self._stream
+        seen = remembered(stream, 0, _ENOUGH) or b"".join(bytes(piece) for at, piece in stream.pieces if not at)
+        for reading in readings(0, seen, stream.versions[-1:], grows=True):
+            if judge(reading) is Carries.DICOM:
+                Conversation(flow, self._witness).other_version(reading, stream.from_client)
+
+
+def misplaced(data: memoryview) -> str:
+    """What stands at the beginning of a flow that is neither DICOM nor TLS, and should not; empty for nothing."""
+    if bytes(data[128:132]) == b"DICM":
+        program = looks_executable(bytes(data[:128]))
+        return f"a DICOM file that is {program} too" if program else "a DICOM file"
+    return ""
 
 
 def walk_pdus(flow: Flow, witness: Witness, sure: Stream, hunting: bool, midst: bool) -> None:

@@ -9,10 +9,22 @@ from __future__ import annotations
 import re
 import struct
 
+from appliance.base import limits
+
+LEAST_ASSOCIATE = 68
 LONGEST = 42  # bytes that a search must see behind a header's first byte; keep one less between two searches
 _DATA = re.compile(rb"\x04\x00(?=[\x00\x01]...[\x00\x01]...[\x00-\xff][\x00-\x03])", re.DOTALL)
 _REQUEST = re.compile(rb"\x01\x00\x00[\x00\x01]..\x00\x01\x00\x00[\x20-\x7e\x00]{16}[\x20-\x7e\x00]{16}", re.DOTALL)
 _HEADER = struct.Struct("!IIB")
+
+
+def plausible(kind: int, length: int) -> bool:
+    """Whether a PDU of this type may be so long: for headers of which nothing else is known."""
+    if kind == 4:
+        return 6 <= length <= limits.SENSOR_SKIP.default
+    if kind in (1, 2):
+        return LEAST_ASSOCIATE <= length <= limits.SENSOR_ASSOCIATE.default
+    return kind in (3, 5, 6, 7) and length == 4
 
 
 def find_header(data: bytes, limit: int) -> tuple[int, bool] | None:

@@ -12,7 +12,11 @@ class Statistics:
     packets: int = 0
     bytes: int = 0  # of frames, as long as they were on the wire
     segments: int = 0  # TCP segments that were no fast skip
-    fragments: int = 0  # IP fragments of TCP, which are not reassembled
+    fragments: int = 0  # IP fragments of TCP, or of a mirror in GRE
+    link_frames: int = 0  # ARP, DHCP, neighbour discovery, spanning tree
+    undecodable: int = 0  # such frames on which a decoder failed
+    undecoded: int = 0  # frames without TCP that were not looked at, for want of time
+    others: int = 0  # frames without TCP
     associations: int = 0  # A-ASSOCIATE-RQ seen in clear
     commands: int = 0  # DIMSE commands seen in clear
     tls: int = 0  # ClientHellos seen

@@ -4,7 +4,8 @@ Offsets count from the first byte of the stream and never wrap, so a transfer of
 length are arithmetic. `shunt` is the offset up to which nothing need be looked at; its reader moves it. A segment that
 ends before it costs a comparison, and it does not matter whether segments before it are missing.
 
-Never guesses between two versions of the same bytes: it keeps the first and says that there was a conflict.
+Never guesses between two versions of the same bytes: the first is read on, the other is kept for its reader to judge
+as well (`versions.py`), and that there was a conflict is said.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Reader(Protocol):
         """`count` bytes will never be seen; what is fed next lies behind them."""
 
     def conflict(self, offset: int) -> None:
-        """Bytes at `offset` came twice and were not the same."""
+        """Bytes at `offset` came twice and were not the same; the second version is the last of `Stream.versions`."""
 
 
 class Stream:
@@ -60,6 +61,7 @@ class Stream:
         "shunt",
         "stored",
         "unseen",
+        "versions",
     )
 
     def __init__(self, flow: Flow, initial: int, from_client: bool, memory: Memory, now: float) -> None:
@@ -78,6 +80,7 @@ class Stream:
         self.held_bytes = 0
         self.hole_since = 0.0
         self.pieces: list[tuple[int, bytearray]] = []  # what was last looked at, to compare what comes again
+        self.versions: list[tuple[int, bytes]] = []  # what came second and differed, in the order of its coming
         self.stored = 0
         self.unseen = 0
 
@@ -136,7 +139,7 @@ class Stream:
 
     def _hold(self, now: float, offset: int, data: memoryview, end: int) -> None:
         if self._disagrees(((begin, kept) for begin, kept, _ in self.held), offset, data):
-            self.reader.conflict(offset)
+            self._dispute(offset, data)
         if any(begin <= offset and end <= stop for begin, _, stop in self.held):
             return
         if not self.held:
@@ -169,7 +172,16 @@ class Stream:
 
     def _compare(self, offset: int, data: memoryview) -> None:
         if self._disagrees(self.pieces, offset, data):
-            self.reader.conflict(offset)
+            self._dispute(offset, data)
+
+    def _dispute(self, offset: int, data: memoryview) -> None:
+        version = (offset, bytes(data))
+        if version in self.versions:
+            return
+        if len(self.versions) < limits.SENSOR_VERSIONS.default:
+            self.versions.append(version)
+            self.keep(len(data))
+        self.reader.conflict(offset)
 
     @staticmethod
     def _disagrees(pieces: Iterable[tuple[int, bytes | bytearray]], offset: int, data: memoryview) -> bool:
@@ -196,6 +208,11 @@ class Stream:
             if len(pieces) > _PIECES:
                 self.release(len(pieces.pop(0)[1]))
 
+    def forget(self) -> None:
+        """What was looked at will not be compared any more."""
+        self.release(sum(len(piece) for _, piece in self.pieces))
+        self.pieces.clear()
+
     def keep(self, count: int) -> None:
         """Say that so many more bytes are kept for this stream."""
         self.stored += count
@@ -209,9 +226,11 @@ class Stream:
     def pass_by(self) -> None:
         """Look at nothing of this stream from now on, unless its reader takes the shunt back."""
         self.shunt = EVERYTHING
-        self.release(self.held_bytes + sum(len(piece) for _, piece in self.pieces))
+        kept = (*self.pieces, *self.versions)
+        self.release(self.held_bytes + sum(len(piece) for _, piece in kept))
         self.held.clear()
         self.pieces.clear()
+        self.versions.clear()
         self.held_bytes = 0
 
     def end(self) -> None:

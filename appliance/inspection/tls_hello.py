@@ -9,7 +9,8 @@ CLIENT_HELLO, SERVER_HELLO = 1, 2
 _HANDSHAKE = 22
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 _RECORD = struct.Struct("!BHH")
-_SUPPORTED_VERSIONS = 0x002B
+_SERVER_NAME, _SIGNATURE_ALGORITHMS, _ALPN, _SUPPORTED_VERSIONS = 0x0000, 0x000D, 0x0010, 0x002B
+_DOWNGRADED = (b"DOWNGRD\x01", b"DOWNGRD\x00")  # RFC 8446 4.1.3
 _NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 
 
@@ -22,6 +23,9 @@ class Hello:
     ciphers: tuple[int, ...]
     extensions: tuple[int, ...] = ()
     retry: bool = False  # HelloRetryRequest
+    alpn: bytes = b""  # the first protocol that the client offers
+    signature_algorithms: tuple[int, ...] = ()
+    downgraded: bool = False  # the server says that it could have done better
 
     @property
     def version(self) -> str:
@@ -54,7 +58,7 @@ def read_hello(stream: bytes, limit: int) -> Hello | str | None:
             if needed > limit:
                 return "a hello over the limit"
             if len(handshake) >= 4 + needed:
-                return _parse(handshake[0], bytes(handshake[4 : 4 + needed]))
+                return parse_hello(handshake[0], bytes(handshake[4 : 4 + needed]))
         if len(stream) - at < 5:
             return None
         kind, version, length = _RECORD.unpack_from(stream, at)
@@ -67,7 +71,8 @@ def read_hello(stream: bytes, limit: int) -> Hello | str | None:
         at += 5 + length
 
 
-def _parse(kind: int, body: bytes) -> Hello | str:
+def parse_hello(kind: int, body: bytes) -> Hello | str:
+    """A handshake message as a hello, or why it is none."""
     if kind not in (CLIENT_HELLO, SERVER_HELLO):
         return "no hello"
     try:
@@ -89,7 +94,12 @@ def _client(body: bytes) -> Hello:
     versions: tuple[int, ...] = (legacy,)
     if offered:
         versions = struct.unpack_from(f"!{offered[0] // 2}H", offered, 1)
-    return Hello(CLIENT_HELLO, _real(versions), _real(ciphers), tuple(extensions))
+    listed = extensions.get(_SIGNATURE_ALGORITHMS, b"\0\0")
+    algorithms = struct.unpack_from(f"!{(len(listed) - 2) // 2}H", listed, 2)
+    protocols = extensions.get(_ALPN, b"")
+    first = protocols[3 : 3 + protocols[2]] if len(protocols) > 3 else b""
+    more = (False, first, _real(algorithms))
+    return Hello(CLIENT_HELLO, _real(versions), _real(ciphers), _real(tuple(extensions)), *more)
 
 
 def _server(body: bytes) -> Hello:
@@ -100,7 +110,8 @@ def _server(body: bytes) -> Hello:
     extensions = _extensions(body, at + 3)
     chosen = extensions.get(_SUPPORTED_VERSIONS)
     version = struct.unpack("!H", chosen)[0] if chosen else legacy
-    return Hello(SERVER_HELLO, (version,), (cipher,), tuple(extensions), retry)
+    sentinel = body[26:34] in _DOWNGRADED
+    return Hello(SERVER_HELLO, (version,), (cipher,), tuple(extensions), retry, downgraded=sentinel)
 
 
 def _extensions(body: bytes, at: int) -> dict[int, bytes]:

@@ -1,52 +1,97 @@
-"""Reads the hello of one side of a TLS connection, and nothing behind it."""
+"""Reads what one side of a TLS connection says in clear: its hello, its certificate up to TLS 1.2, alerts. No more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from appliance.base import limits
-from appliance.inspection.observations import Blind, Conflict, HelloSeen, Malformed
+from appliance.inspection.observations import Blind, Conflict, HelloSeen, Malformed, TlsAlertSeen
 from appliance.inspection.stream import Reader, Stream
-from appliance.inspection.tls_hello import CLIENT_HELLO, Hello, read_hello
+from appliance.inspection.tls_hello import CLIENT_HELLO, SERVER_HELLO, Hello, parse_hello
+from appliance.inspection.tls_records import AlertRecord, Handshake, Message, Over
 from appliance.inspection.witness import Witness
 
 _TLS_ALERT = 21
+_CERTIFICATE, _SERVER_DONE, _CLIENT_KEY = 11, 14, 16
+_TLS_1_3 = 0x0304
 
 
 class TlsReader:
-    """The reader of one stream that carries TLS: its hello, and nothing behind it."""
+    """The reader of one stream that carries TLS. It passes by everything behind the handshake."""
 
-    __slots__ = ("_need", "_otherwise", "_pending", "_stream", "_witness")
+    __slots__ = ("_handshake", "_kept", "_otherwise", "_pending", "_stream", "_witness")
 
     def __init__(self, stream: Stream, witness: Witness, otherwise: Callable[[Stream], Reader]) -> None:
         self._stream = stream
         self._witness = witness
         self._otherwise = otherwise  # makes the reader of a side that speaks no TLS
-        self._pending = bytearray()
-        self._need = 6
+        self._pending = bytearray()  # until it is sure that this side speaks TLS
+        self._handshake: Handshake | None = None
+        self._kept = 0  # by the handshake, as the stream knows it
 
     def feed(self, data: memoryview, offset: int) -> None:
         """See `stream.Reader`."""
         stream = self._stream
-        self._pending += data
-        stream.keep(len(data))
-        stream.remember(offset, data)
-        if len(self._pending) < self._need:
-            return
-        if self._pending[0] != 22 and self._pending[0] != _TLS_ALERT:
-            self._not_tls(offset + len(data))
-            return
-        hello = read_hello(bytes(self._pending), limits.SENSOR_HELLO.default)
-        if hello is None and len(self._pending) <= 2 * limits.SENSOR_HELLO.default:
-            record = 5 + int.from_bytes(self._pending[3:5], "big")
-            self._need = max(record, len(self._pending) + 1)
-            return
-        self._done()
-        if isinstance(hello, Hello) and (hello.kind == CLIENT_HELLO) == stream.from_client:
-            self._witness.statistics.tls += stream.from_client
-            self._witness.report(HelloSeen(stream.flow, hello))
-        elif stream.from_client:
-            self._witness.report(Malformed(stream.flow, True, "a ClientHello that cannot be read"))
+        if self._handshake is None or self._handshake.first:
+            stream.remember(offset, data)
+        if self._handshake is None:
+            self._pending += data
+            stream.keep(len(data))
+            if len(self._pending) < 6:
+                return
+            if self._pending[0] != 22 and self._pending[0] != _TLS_ALERT:
+                self._not_tls(offset + len(data))
+                return
+            self._handshake = Handshake(limits.SENSOR_HANDSHAKE.default)
+            data = memoryview(self.take())
+        for event in self._handshake.feed(bytes(data)):
+            if isinstance(event, Message):
+                over = self._message(event)
+            elif isinstance(event, AlertRecord):
+                over = False
+                self._witness.report(TlsAlertSeen(stream.flow, stream.from_client, event.code))
+            else:
+                over = True
+                self._ended(event)
+            if over:
+                self._done()
+                return
+        self._account()
+
+    def _message(self, message: Message) -> bool:
+        """Take a handshake message. Says whether nothing behind it is wanted."""
+        stream, flow = self._stream, self._stream.flow
+        if message.kind in (CLIENT_HELLO, SERVER_HELLO):
+            hello = parse_hello(message.kind, message.body)
+            right = isinstance(hello, Hello) and (hello.kind == CLIENT_HELLO) == stream.from_client
+            if isinstance(hello, Hello) and right:
+                return self._hello(hello)
+            if stream.from_client:
+                self._witness.report(Malformed(flow, True, "a ClientHello that cannot be read"))
+            return True
+        if message.kind == _CERTIFICATE:
+            certificate = _first_certificate(message.body)
+            if certificate:
+                self._witness.certificate(flow, stream.from_client, certificate)
+            return True
+        return message.kind in (_SERVER_DONE, _CLIENT_KEY)
+
+    def _hello(self, hello: Hello) -> bool:
+        flow = self._stream.flow
+        flow.asked = True
+        self._stream.forget()
+        if hello.kind == CLIENT_HELLO:
+            if flow.hello is None:
+                self._witness.statistics.tls += 1
+            flow.hello = hello
+            self._witness.report(HelloSeen(flow, hello))
+            return False
+        self._witness.report(HelloSeen(flow, hello, flow.hello))
+        return hello.versions[0] == _TLS_1_3 and not hello.retry
+
+    def _ended(self, event: Over) -> None:
+        if event.why and self._stream.from_client:
+            self._witness.report(Malformed(self._stream.flow, True, "a ClientHello that cannot be read"))
 
     def _not_tls(self, end: int) -> None:
         """The other side does not speak TLS: judge it by itself."""
@@ -55,21 +100,32 @@ class TlsReader:
         self._stream.reader.feed(memoryview(data), end - len(data))
 
     def take(self) -> bytes:
-        """The bytes of a hello that is not whole yet; they are the caller's now."""
+        """The bytes that are not judged yet; they are the caller's now."""
         kept = bytes(self._pending)
         self._stream.release(len(kept))
         self._pending.clear()
         return kept
 
+    def _account(self) -> None:
+        kept = self._handshake.kept if self._handshake else 0
+        self._stream.keep(kept - self._kept)
+        self._kept = kept
+
     def _done(self) -> None:
         self.take()
+        first = self._handshake is None or self._handshake.first
+        self._handshake = Handshake(0)
+        self._handshake.first = first
+        self._account()
         self._stream.pass_by()
 
     def lost(self, count: int) -> None:
         """See `stream.Reader`."""
+        before_hello = self._handshake is None or self._handshake.first
         self._done()
-        self._witness.statistics.blind += 1
-        self._witness.report(Blind(self._stream.flow, "segments were lost in a TLS hello"))
+        if before_hello:
+            self._witness.statistics.blind += 1
+            self._witness.report(Blind(self._stream.flow, "segments were lost in a TLS hello"))
 
     def conflict(self, offset: int) -> None:
         """See `stream.Reader`."""
@@ -77,3 +133,9 @@ class TlsReader:
         if not flow.conflicted:
             flow.conflicted = True
             self._witness.report(Conflict(flow, self._stream.from_client))
+
+
+def _first_certificate(body: bytes) -> bytes:
+    """The end-entity certificate of a Certificate message up to TLS 1.2; empty where none was shown."""
+    size = int.from_bytes(body[3:6], "big")
+    return body[6 : 6 + size] if len(body) >= 6 + size else b""

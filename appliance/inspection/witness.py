@@ -21,3 +21,6 @@ class Witness(Protocol):
 
     def expects_dicom(self, flow: Flow) -> bool:
         """Whether the flow's server is one at which the registry has DICOM, in clear or over TLS."""
+
+    def certificate(self, flow: Flow, from_client: bool, certificate: bytes) -> None:
+        """Judge an end-entity certificate (DER) that one side showed."""

@@ -1,12 +1,38 @@
-"""The board: the last word of each program, and whether it fell silent. Pure; times are seconds since the epoch."""
+"""The board: the last word of each program, since when it is well or not, what rose. Pure; times are seconds since the
+epoch.
+
+Programs talk every ten seconds at the least. One that ends is known at once, where somebody says so (`ended`); one that
+hangs when it was silent too long.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 SILENT_AFTER = 25.0  # seconds; each program reports every 10 s at the least
+MOVING = 3.0  # seconds that an instance is called under way after a counter moved
 KEPT_ALERTS = 50
+KEPT_RULES = 512  # kinds of alerts that are counted; there are far fewer rules
+
+# Counters whose rise matters to somebody, by program.
+WATCHED = {
+    "sensor": ("dropped_packets", "blind", "faults", "suppressed_alerts"),
+    "receive": ("not_stored", "dropped"),
+    "forward": ("dropped",),
+}
+_FORGIVEN = 3600.0  # seconds after which a rise is a new one
+
+
+@dataclass(slots=True)
+class _Program:
+    snapshot: dict[str, Any] = field(default_factory=dict)
+    seen: float = 0.0
+    since: float = 0.0  # that it talks without a gap
+    ended: float | None = None
+    rises: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Board:
@@ -14,34 +40,91 @@ class Board:
 
     def __init__(self, started: float) -> None:
         self._started = started
-        self._last: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._programs: dict[str, _Program] = {}
         self._alerts: deque[dict[str, Any]] = deque(maxlen=KEPT_ALERTS)
         self._alert_count = 0
+        self._rules: Counter[tuple[str, str, int]] = Counter()
+        self._moved = float("-inf")
 
     def post(self, snapshot: dict[str, Any], now: float) -> None:
         """Take in a program's snapshot, or an alert that it raised (then the rest of its state stands)."""
         alert = snapshot.get("alert")
         if isinstance(alert, dict):
-            self._alerts.append({"program": snapshot["program"], **alert})
-            self._alert_count += 1
+            self._post_alert(snapshot["program"], alert, now)
             return
-        self._last[snapshot["program"]] = (now, snapshot)
+        program = self._programs.setdefault(snapshot["program"], _Program())
+        before = program.snapshot
+        anew = not program.seen or program.ended is not None or before.get("pid") != snapshot.get("pid")
+        if anew or now - program.seen > SILENT_AFTER or (before.get("stopped") != snapshot.get("stopped")):
+            program.since = now
+        if not anew:
+            self._note_rises(program, snapshot, now)
+        program.snapshot, program.seen, program.ended = snapshot, now, None
+
+    def ended(self, name: str, pid: int, now: float) -> None:
+        """The process of a program is gone. One that said before that it stops is none to worry about."""
+        program = self._programs.get(name)
+        if program and program.snapshot.get("pid") == pid and not program.snapshot.get("stopped"):
+            program.ended = now
 
     def status(self, expected: tuple[str, ...], now: float) -> dict[str, Any]:
-        """All of it as JSON values: of each program its `state` (starting, ok, silent, stopped, never) and words."""
-        programs: dict[str, Any] = {}
-        for name in (*expected, *(other for other in self._last if other not in expected)):
-            seen, snapshot = self._last.get(name, (0.0, {}))
-            programs[name] = {"state": self._state(seen, snapshot, now), "seen": seen or None, **snapshot}
+        """All of it as JSON values: of each program its `state` (starting, ok, silent, ended, stopped, never), since
+        when, and its words."""
+        names = (*expected, *(other for other in self._programs if other not in expected))
         return {
             "time": now,
-            "programs": programs,
-            "alerts": {"count": self._alert_count, "latest": list(self._alerts)},
+            "programs": {name: self._said(self._programs.get(name, _Program()), now) for name in names},
+            "moving": now - self._moved < MOVING,
+            "alerts": {
+                "count": self._alert_count,
+                "latest": list(self._alerts),
+                "rules": [[*key, count] for key, count in sorted(self._rules.items())],
+            },
         }
 
-    def _state(self, seen: float, snapshot: dict[str, Any], now: float) -> str:
-        if not seen:
-            return "never" if now - self._started > SILENT_AFTER else "starting"
-        if snapshot.get("stopped"):
-            return "stopped"
-        return "silent" if now - seen > SILENT_AFTER else "ok"
+    def _said(self, program: _Program, now: float) -> dict[str, Any]:
+        state, since = self._state(program, now)
+        return {
+            "state": state,
+            "seen": program.seen or None,
+            **program.snapshot,
+            "since": since,
+            "rises": {key: dict(rise) for key, rise in program.rises.items()},
+        }
+
+    def _state(self, program: _Program, now: float) -> tuple[str, float]:
+        if not program.seen:
+            return ("never" if now - self._started > SILENT_AFTER else "starting"), self._started
+        if program.snapshot.get("stopped"):
+            return "stopped", program.since
+        if program.ended is not None:
+            return "ended", program.ended
+        return ("silent", program.seen) if now - program.seen > SILENT_AFTER else ("ok", program.since)
+
+    def _note_rises(self, program: _Program, snapshot: Mapping[str, Any], now: float) -> None:
+        if _number(snapshot, "stored_bytes") > _number(program.snapshot, "stored_bytes"):
+            self._moved = now
+        for key in WATCHED.get(snapshot["program"], ()):
+            risen = _number(snapshot, key) - _number(program.snapshot, key)
+            if risen <= 0:
+                continue
+            rise = program.rises.get(key)
+            if rise is None or now - rise["last"] > _FORGIVEN:
+                rise = program.rises[key] = {"first": now, "last": now, "by": 0}
+            rise["last"] = now
+            rise["by"] += risen
+
+    def _post_alert(self, program: str, alert: dict[str, Any], now: float) -> None:
+        self._alerts.append({"program": program, "seen": now, **alert})
+        self._alert_count += 1
+        about = alert.get("alert")
+        about = about if isinstance(about, dict) else {}
+        severity = about.get("severity")
+        key = (program, str(about.get("signature_id", "?"))[:32], severity if isinstance(severity, int) else 3)
+        if key in self._rules or len(self._rules) < KEPT_RULES:
+            self._rules[key] += 1
+
+
+def _number(snapshot: Mapping[str, Any], key: str) -> float:
+    value = snapshot.get(key, 0)
+    return value if isinstance(value, int | float) else 0

@@ -12,26 +12,30 @@ from typing import Any
 
 from appliance.base import catalogue
 from appliance.base.errors import ConfigError, DiskError
-from appliance.config.model import Commitment, Config
+from appliance.config.model import Commitment, Config, Vault
+from appliance.config.plaintext import needs_plaintext
 from appliance.delivery.adoption import Adopter, route
 from appliance.delivery.commitment import Committer
 from appliance.delivery.commitment_decision import Decision
 from appliance.delivery.commitment_report import ReportSession
 from appliance.delivery.control import Control, Request, control_socket
 from appliance.delivery.courier import Courier
-from appliance.delivery.dimse import Dimse
 from appliance.delivery.eviction import Evictor
+from appliance.delivery.keyring import Keyring
+from appliance.delivery.kinds import connector, own_title
 from appliance.delivery.learned import Learned
 from appliance.delivery.open_associations import OpenAssociations
 from appliance.delivery.queue import DestinationQueue
 from appliance.delivery.report_ways import Ways
+from appliance.delivery.unlocking import Unlocking
 from appliance.host import notify
-from appliance.host.credentials import read_secret
+from appliance.host.credentials import read_secret, read_secrets
+from appliance.host.dumps import forbid_dumps
 from appliance.host.log import log
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.seal.index_key import IndexKey
-from appliance.seal.keys import Identity, parse_identity
+from appliance.seal.keys import parse_identity
 from appliance.vault.adoption import Adoption
 from appliance.vault.commitment_requests import WaitingRequests
 from appliance.vault.commitments import Commitments
@@ -50,6 +54,8 @@ def main(config: Config, path: Path) -> int:
     """Run until told to stop. What is cut off by the end is taken up at the next start."""
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # plaintext passes through our memory
+    if config.vault.identity == "unlock":
+        forbid_dumps()  # what only a person can give back lies in it
     signals = Signals()
     forward = Forward(config)
     forward.start()
@@ -85,7 +91,7 @@ class Forward:
         self._changed = True
 
         index_key = IndexKey.parse(read_secret(config.vault.index_key))
-        identities = [parse_identity(read_secret(config.vault.identity))] if config.vault.identity else []
+        keyring = _keyring(config.vault)
         self._ledger, damaged = open_ledger(layout)
         if damaged:
             log(catalogue.LEDGER_DAMAGED)
@@ -111,10 +117,15 @@ class Forward:
         for step in recover(adoption, time.time()):
             self._adopter.tell(step.fates)
             notify.beat()
-        self._couriers = self._hire(objects, identities)
+        served_with_plaintext = [each.name for each in config.destination if needs_plaintext(each)]
+        self._unlocking = Unlocking(
+            keyring, config.vault.identity, [self._queues[name] for name in served_with_plaintext]
+        )
+        self._couriers = self._hire(objects, keyring, index_key)
         space = Space(layout.objects, config.vault.min_free)
         self._evictor = Evictor(self._ledger, objects, space, config.vault.keep, on_change=self._ring)
         operations = {"queue": self._on_queue, "held": self._on_held, "retry": self._on_retry}
+        operations |= self._unlocking.operations
         self._control = Control(control_socket(config.appliance.runtime_dir), operations)
 
     def start(self) -> None:
@@ -177,22 +188,14 @@ class Forward:
         assert target is not None
         return ReportSession(target, self._config.receive.client_ca, calling_ae)
 
-    def _hire(self, objects: Objects, identities: list[Identity]) -> list[Courier]:
-        """The couriers of each destination. Without an identity nobody can open what a DIMSE destination takes."""
-        if not identities and self._queues:
-            log(catalogue.DELIVERIES_LOCKED, destinations=", ".join(self._queues))
-            for queue in self._queues.values():
-                queue.block("this box has no identity to open objects with")
-            return []
+    def _hire(self, objects: Objects, keyring: Keyring, index_key: IndexKey) -> list[Courier]:
+        """The couriers of each destination; nobody for one that could never be served."""
         return [
-            Courier(
-                self._queues[destination.name],
-                Dimse(destination),
-                objects,
-                identities,
-                self._config.appliance.ae_title if destination.calling_ae_title == "own" else None,
-            )
+            Courier(self._queues[destination.name], connect, objects, keyring, own_ae)
             for destination in self._config.destination
+            if keyring.state != "absent" or not needs_plaintext(destination)
+            for connect in (connector(destination, index_key),)
+            for own_ae in (own_title(destination, self._config.appliance.ae_title),)
             for _ in range(destination.associations)
         ]
 
@@ -219,6 +222,7 @@ class Forward:
             "objects": present.objects if present else 0,
             "bytes": present.bytes if present else 0,
             "commitments": self._committer.counts(),
+            "identity": self._unlocking.snapshot(),
             "destinations": {name: queue.snapshot(counts.get(name, Queue())) for name, queue in self._queues.items()},
         }
 
@@ -253,3 +257,10 @@ class Forward:
         if name is not None and name not in self._queues:
             raise ConfigError("there is no destination of that name", fix=f"Known: {', '.join(self._queues)}.")
         return name
+
+
+def _keyring(vault: Vault) -> Keyring:
+    """What the identities of the configuration open, if they are not to come later."""
+    lockable = vault.identity == "unlock"
+    texts = read_secrets(vault.identity) if vault.identity and not lockable else []
+    return Keyring(vault.recipients, [parse_identity(text) for text in texts], lockable=lockable)

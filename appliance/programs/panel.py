@@ -1,19 +1,44 @@
-"""The panel: collects what the programs say of themselves, and shows it to who asks. Holds no key, opens no object."""
+"""The panel: hears what the programs say of themselves, looks at the box, and shows it: lamps, status, metrics, and
+records for a collector. Holds no key but the client key of that, opens no object.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import selectors
+import socket
 import time
 from pathlib import Path
+from typing import Any
 
 from appliance.base import catalogue
+from appliance.base.errors import ApplianceError
+from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.host import notify
 from appliance.host.log import log
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Collector
+from appliance.panel import lamps, leds
 from appliance.panel.board import Board
 from appliance.panel.desk import Desk
+from appliance.panel.health import examine
+from appliance.panel.health.finding import Finding
+from appliance.panel.health.words import span
+from appliance.panel.history import Change, History
+from appliance.panel.lifelines import Lifeline, Lifelines
+from appliance.panel.look import Look
+from appliance.panel.metrics import View, exposition
+from appliance.panel.scrape import Scrape, listen
+from appliance.panel.senders import may_speak
+from appliance.panel.syslog.collector import connect
+from appliance.panel.syslog.export import Exporter
+from appliance.panel.syslog.records import of_alert, of_finding
+
+_LOOK_EVERY = 10.0  # seconds between two looks at the box, however quiet the programs are
+# What other programs say in the log, or the alert itself says to the collector, is not said again.
+_LOGGED_BY_OTHERS = frozenset({"alerts", "configuration", "destination", "held", "identity", "syslog"})
+_METRICS_SOCKET = "metrics"
 
 
 def expected(config: Config) -> tuple[str, ...]:
@@ -22,29 +47,189 @@ def expected(config: Config) -> tuple[str, ...]:
 
 
 def main(config: Config, path: Path) -> int:
-    """Run until told to stop. `path` is where the configuration came from."""
+    """Run until told to stop. `path` is read again on SIGHUP."""
     config.appliance.runtime_dir.mkdir(parents=True, exist_ok=True)
-    board = Board(time.time())
-    collector = Collector(config.appliance.runtime_dir)
-    desk = Desk(config.appliance.runtime_dir)
     signals = Signals()
-    selector = selectors.DefaultSelector()
-    for source in (collector.socket, desk.socket, signals.socket):
-        selector.register(source, selectors.EVENT_READ, source)
+    panel = Panel(config, path)
     notify.ready("collecting")
     log(catalogue.STARTED, program="panel", detail="status is answered")
-    wanted = expected(config)
-    while not signals.stop:
-        for key, _ in selector.select(notify.watchdog_period()):
-            if key.data is collector.socket:
-                received = collector.receive()
-                if received:
-                    board.post(received[1], time.time())
-            elif key.data is desk.socket:
-                desk.answer(board.status(wanted, time.time()))
-            else:
-                signals.drain()
-        notify.beat()
+    panel.run(signals)
     notify.stopping()
+    panel.stop()
     log(catalogue.STOPPED, program="panel", detail="as told")
     return 0
+
+
+class Panel:
+    """The parts of the program, wired."""
+
+    def __init__(self, config: Config, path: Path) -> None:
+        self._config = config
+        self._path = path
+        runtime = config.appliance.runtime_dir
+        self._board = Board(time.time())
+        self._history = History()
+        self._collector = Collector(runtime)
+        self._desk = Desk(runtime)
+        self._selector = selectors.DefaultSelector()
+        self._lifelines = Lifelines(self._selector)
+        self._configuration_error = ""
+        self._spool = config.appliance.state_dir / "syslog"
+        self._look = Look(config, self._spool)
+        self._lamps = leds.Lamps(leds.find(config.panel.leds), runtime / "lamps.lock")
+        self._exporter = self._export(config)
+        self._looked = 0.0
+        self._answer: dict[str, Any] = {}
+        self._renew_lamps: float | None = None
+        self._view = View(self._look.facts(self._status(), time.time(), configuration_error="", exporter=None))
+        self._scrape = self._serve_metrics(config)
+
+    def run(self, signals: Signals) -> None:
+        """Until `signals` says stop."""
+        for source in (self._collector.socket, self._desk.socket, signals.socket):
+            self._selector.register(source, selectors.EVENT_READ, source)
+        self._judge()
+        while not signals.stop:
+            for key, _ in self._selector.select(self._rest()):
+                if key.data is self._collector.socket:
+                    self._hear()
+                elif key.data is self._desk.socket:
+                    self._judge()
+                    self._desk.answer(self._answer)
+                elif isinstance(key.data, Lifeline):
+                    self._lifelines.release(key.data.program)
+                    self._board.ended(key.data.program, key.data.pid, time.time())
+                else:
+                    signals.drain()
+            if signals.take_reload():
+                self._reload()
+            self._judge()
+            notify.beat()
+
+    def stop(self) -> None:
+        """Go dark, and keep what the collector has not taken."""
+        self._lamps.dark()
+        if self._scrape:
+            self._scrape.stop()
+        if self._exporter:
+            self._exporter.stop()
+        self._lifelines.close()
+
+    def _rest(self) -> float:
+        """Seconds to the next thing that we do by ourselves."""
+        due = [self._looked + _LOOK_EVERY - time.monotonic(), self._renew_lamps, notify.watchdog_period()]
+        return max(0.0, min(each for each in due if each is not None))
+
+    def _hear(self) -> None:
+        received = self._collector.receive()
+        if received is None or not may_speak(received[0], received[1]["program"]):
+            return
+        snapshot, now = received[1], time.time()
+        program, pid = snapshot["program"], snapshot["pid"]
+        self._board.post(snapshot, now)
+        if isinstance(snapshot.get("alert"), dict):
+            if self._exporter:
+                self._exporter.offer(of_alert(program, pid, snapshot["alert"], now))
+        elif not self._lifelines.hold(program, pid):
+            self._board.ended(program, pid, now)
+
+    def _status(self) -> dict[str, Any]:
+        return self._board.status(expected(self._config), time.time())
+
+    def _judge(self) -> None:
+        """From what is known to findings, and from those to all that is shown."""
+        if time.monotonic() - self._looked >= _LOOK_EVERY:
+            self._looked = time.monotonic()
+            self._look.again()
+        now, status = time.time(), self._status()
+        exporter = self._exporter.state() if self._exporter else None
+        facts = self._look.facts(status, now, configuration_error=self._configuration_error, exporter=exporter)
+        findings, change = self._history.update(examine(facts), now)
+        claims = [lamp for finding in findings for lamp in finding.lamps]
+        shown = lamps.states(status["programs"], status["moving"], claims)
+        self._renew_lamps = self._lamps.show(lamps.patterns(shown), time.monotonic())
+        self._view = View(facts, tuple(findings), shown, tuple(map(tuple, status["alerts"]["rules"])))
+        self._answer = {**status, "findings": [each.as_dict() for each in findings], "lamps": shown, "syslog": exporter}
+        self._tell(change, now)
+
+    def _tell(self, change: Change, now: float) -> None:
+        for finding, event in (
+            *((each, catalogue.HEALTH_RAISED) for each in change.raised),
+            *((each, catalogue.HEALTH_CLEARED) for each in change.cleared),
+        ):
+            if self._exporter and finding.question != "alerts":
+                self._exporter.offer(of_finding(finding, now))
+            if finding.question not in _LOGGED_BY_OTHERS:
+                self._log(finding, event, now)
+
+    def _log(self, finding: Finding, event: Any, now: float) -> None:
+        log(
+            event,
+            question=finding.question,
+            subject=finding.subject,
+            what=finding.what,
+            advice=finding.fix,
+            span=span(now - finding.since) if finding.since else "a while",
+        )
+
+    def _export(self, config: Config) -> Exporter | None:
+        """The way to the collector, if there is one. Without a place for the spool there is none, and that is said."""
+        try:
+            self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            pass  # the exporter says so; without one nobody needs it
+        alerts = config.alerts
+        authority = (alerts.ca or config.receive.client_ca) if alerts else None
+        if alerts is None or authority is None:
+            return None
+        address, ca, certificate, key = alerts.syslog, authority, alerts.certificate, alerts.key
+        try:
+            exporter = Exporter(
+                address,
+                self._spool,
+                lambda: connect(address, ca, certificate, key, alerts.server_name),
+                clock_set=lambda: self._look.clock_set,
+            )
+        except ApplianceError as error:
+            log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+            return None
+        exporter.start()
+        return exporter
+
+    def _serve_metrics(self, config: Config) -> Scrape | None:
+        """On the socket that the service manager opened for it, else on our own, if one is wanted."""
+        inherited = [descriptor for name, descriptor in notify.listen_fds() if name == _METRICS_SOCKET]
+        address = config.panel.metrics
+        if not inherited and address is None:
+            return None
+        try:
+            if importlib.util.find_spec("prometheus_client") is None:
+                log(catalogue.METRICS_UNSERVED, address=address, reason="prometheus-client is not installed")
+                return None
+            listener = socket.socket(fileno=inherited[0]) if inherited or address is None else listen(address)
+        except ApplianceError as error:
+            log(catalogue.METRICS_UNSERVED, address=address, reason=error.message)
+            return None
+        listener.setblocking(True)
+        scrape = Scrape(listener, lambda accept: exposition(self._view, accept))
+        scrape.start()
+        return scrape
+
+    def _reload(self) -> None:
+        """Put the file as it is now in force; keep what is if it cannot be used. Metrics keep their address."""
+        try:
+            config = load_config(self._path)
+        except ApplianceError as error:
+            self._configuration_error = error.message.partition("\n")[0]
+            log(catalogue.CONFIG_REJECTED, detail=error.message)
+            return
+        before, self._config, self._configuration_error, self._looked = self._config, config, "", 0.0
+        self._look = Look(config, self._spool)
+        if config.panel.leds != before.panel.leds:
+            self._lamps.dark()
+            self._lamps = leds.Lamps(leds.find(config.panel.leds), config.appliance.runtime_dir / "lamps.lock")
+        if (config.alerts, config.receive.client_ca) != (before.alerts, before.receive.client_ca):
+            if self._exporter:
+                self._exporter.stop()
+            self._exporter = self._export(config)
+        log(catalogue.CONFIG_LOADED, detail=str(self._path))

@@ -38,6 +38,7 @@ from appliance.vault.accepted import Published
 from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
 from appliance.vault.layout import StateLayout
+from appliance.vault.segments import Segments
 from appliance.vault.space import Space
 
 _HEARTBEAT = 10.0
@@ -111,7 +112,9 @@ def _serve(config: Config, places: Places) -> Callable[[socket.socket, Tally], N
     space = Space(layout.incoming, config.vault.min_free)
 
     def serve(channel: socket.socket, tally: Tally) -> None:
-        intake = Intake(Incoming(layout), recipients, index_key)
+        segments = Segments(layout, room=space.allows)
+        segments.prepare()
+        intake = Intake(Incoming(layout, segments=segments), recipients, index_key)
         intake.envelopes.fill()
         ingest = Ingest(intake, space, index_key, config.appliance.ae_title)
         reporter = Reporter(config.appliance.runtime_dir, "receive")

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from appliance.base import catalogue
-from appliance.base.errors import ApplianceError, ConfigError
+from appliance.base.errors import ApplianceError, ConfigError, DiskError
+from appliance.capture.certificate import read_certificate
 from appliance.capture.interface import open_interface
+from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
 from appliance.capture.source import Source
 from appliance.capture.surroundings import look_around
 from appliance.config.load import load_config
@@ -21,7 +23,9 @@ from appliance.host.alerts import AlertLog
 from appliance.host.log import log
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
+from appliance.inspection import link_decoders
 from appliance.inspection.engine import Inspection
+from appliance.inspection.inventory import Inventory
 from appliance.inspection.registry import Registry
 from appliance.vault.layout import StateLayout
 
@@ -29,6 +33,8 @@ _WAIT = 1.0  # seconds that a capture may sleep without packets
 _ROUND = 1.0  # between two looks at losses, windows of alerts and the panel
 _HEARTBEAT = 10.0
 _LOOK_AROUND = 300.0  # between two looks at addresses and names, which may change
+_KEEP = 60.0  # between two writings of the inventory, if it changed
+_STEP = 5.0  # seconds that the clock may be set by without a word
 _BLIND_RULE = "D43"
 
 
@@ -51,18 +57,24 @@ class Sensor:
         self._config = config
         self._interface = config.sensor.interface
         self._source = source
-        self._inspection = Inspection(Registry.build(config, look_around(config)), self._interface)
         layout = StateLayout(config.appliance.state_dir)
         layout.alerts.mkdir(parents=True, exist_ok=True)
+        self._inventory = InventoryFile(layout.alerts / NAME)
+        registry, known = Registry.build(config, look_around(config)), _known(layout.alerts / NAME)
+        self._inspection = Inspection(registry, self._interface, known, read_certificate)
         self._alerts = AlertLog(layout.alerts / "sensor.jsonl")
         self._reporter = Reporter(config.appliance.runtime_dir, "sensor")
         self._looked = time.monotonic()
         self._rounded = 0.0
         self._reported = 0.0
+        self._kept = time.monotonic()
+        self._clock = time.time() - time.monotonic()
+        self._reloaded = False
         self._told: dict[str, int] = {}
 
     def run(self, signals: Signals, path: Path) -> None:
         """Until `signals` says stop."""
+        link_decoders.prepare()
         where = f"watching {self._interface} through a {self._source.how}"
         notify.ready(where)
         log(catalogue.STARTED, program="sensor", detail=where)
@@ -81,6 +93,7 @@ class Sensor:
         notify.stopping()
         self._inspection.finish()
         self._tell()
+        self._keep(at_once=True)
         self._report(stopped=True)
         self._source.close()
         log(catalogue.STOPPED, program="sensor", detail="as told")
@@ -105,7 +118,11 @@ class Sensor:
             self._inspection.lost(lost, time.time())
         if down:
             self._inspection.lost(1, time.time(), f"the interface {self._interface} went down")
+        self._notice()
         self._inspection.tick(time.time())
+        if now - self._kept > _KEEP:
+            self._kept = now
+            self._keep()
         if now - self._looked > _LOOK_AROUND:
             self._looked = now
             self._renew(self._config)
@@ -114,12 +131,33 @@ class Sensor:
             self._report()
         notify.beat()
 
+    def _notice(self) -> None:
+        """What judging rests on and was changed: the registry, the clock."""
+        if self._reloaded:
+            self._reloaded = False
+            self._inspection.reconfigured("the configuration was read again", time.time())
+        clock = time.time() - time.monotonic()
+        step, self._clock = clock - self._clock, clock
+        if abs(step) > _STEP:
+            self._inspection.reconfigured(f"the clock was set by {step:.0f} s", time.time())
+
+    def _keep(self, at_once: bool = False) -> None:
+        """Write the inventory down, if it changed."""
+        try:
+            if at_once:
+                self._inventory.save(self._inspection.inventory)
+            else:
+                self._inventory.save_beside(self._inspection.inventory)
+        except DiskError as error:
+            log(catalogue.INVENTORY_UNUSABLE, reason=error.message, advice=error.fix)
+
     def _renew(self, config: Config, path: Path | None = None) -> None:
         """Look around and put a registry in force, in a thread of its own, for a resolver may take its time."""
 
         def renew() -> None:
             self._inspection.registry = Registry.build(config, look_around(config))
             if path is not None:
+                self._reloaded = True
                 log(catalogue.CONFIG_LOADED, detail=str(path))
 
         threading.Thread(target=renew, daemon=True).start()
@@ -139,6 +177,15 @@ class Sensor:
             return
         self._config = config
         self._renew(config, path)
+
+
+def _known(path: Path) -> Inventory:
+    """What was known when the sensor stopped."""
+    try:
+        return read_inventory(path)
+    except InventoryUnreadable as error:
+        log(catalogue.INVENTORY_UNUSABLE, reason=error.message, advice="A new inventory begins; changes are told in a day.")
+        return Inventory()
 
 
 def _say(record: dict[str, Any]) -> None:

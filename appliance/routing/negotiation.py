@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from appliance.config.model import Config, Destination, Peer
+from appliance.config.destinations import Destination, DimseDestination
+from appliance.config.model import Config, Peer
 from appliance.routing.routes import Facts, destinations_for
 from appliance.routing.sop_classes import STORAGE_COMMITMENT, VERIFICATION, is_storage
 
@@ -96,4 +97,6 @@ def choose_syntax(
 def _takes(destination: Destination, sop_class: str, syntax: str, accepted: Accepted) -> bool:
     if destination.transfer_syntaxes:
         return syntax in destination.transfer_syntaxes
+    if not isinstance(destination, DimseDestination):
+        return True  # there is nothing to negotiate: it takes the object as it is
     return (sop_class, syntax) in accepted.get(destination.name, ())

@@ -44,18 +44,20 @@ class Breaker:
     until: float = 0.0
     stumbles: int = 0
 
-    def failed(self, now: float, backoff: Backoff, random: float) -> Breaker:
-        """After a failure of the destination itself. Those that come late, while it is open already, change nothing."""
+    def failed(self, now: float, backoff: Backoff, random: float, at_least: float = 0.0) -> Breaker:
+        """After a failure of the destination itself, which may have said for how long `at_least` it wants to be left
+        alone. Those that come late, while it is open already, change nothing."""
         if self.circuit is Circuit.OPEN:
             return self
         failures = self.failures + 1
-        return Breaker(Circuit.OPEN, failures, now + backoff.delay(failures, random))
+        return Breaker(Circuit.OPEN, failures, now + max(at_least, backoff.delay(failures, random)))
 
-    def stumbled(self, now: float, backoff: Backoff, random: float) -> Breaker:
-        """After a temporary failure of one instance, with which the destination itself may be well or not."""
-        if self.circuit is Circuit.CLOSED and self.stumbles + 1 < TOLERATED:
+    def stumbled(self, now: float, backoff: Backoff, random: float, at_least: float = 0.0) -> Breaker:
+        """After a temporary failure of one instance, with which the destination itself may be well or not; one that
+        asked to be left alone is not."""
+        if self.circuit is Circuit.CLOSED and self.stumbles + 1 < TOLERATED and not at_least:
             return replace(self, stumbles=self.stumbles + 1)
-        return self.failed(now, backoff, random)
+        return self.failed(now, backoff, random, at_least)
 
     def succeeded(self) -> Breaker:
         """After anything that shows the destination at work."""

@@ -1,8 +1,10 @@
 """Takes objects over from `receive`: from `incoming/` into `objects/` and the ledger, a batch at a time.
 
 The order, and why (DECISIONS.md): a second name in `objects/`, durable; then the rows, durable; then the waiting name
-goes. So at every moment an object is either still waiting, or has both its file and its row: whatever a cut leaves,
-`incoming/` lists all that start-up has to look at. Reads records with the index key; opens no object.
+goes. An object in a segment gets a file of its own instead of a second name, and instead of a name that goes there is a
+mark, committed with the rows: what lies before it was taken from the segment. So at every moment an object is either
+still waiting, or has both its file and its row: whatever a cut leaves, start-up finds all of it in `incoming/`. Reads
+records with the index key; opens no object.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
-from io import BufferedReader
+from io import BufferedIOBase
 
 from appliance.base.errors import CryptoError
 from appliance.seal import opening
@@ -27,6 +29,7 @@ BATCH = 64
 """How many objects share the flushes of an adoption: their files are open at the same time."""
 
 _KEY_CHECK = "index key"
+_MARK = "segment "  # and its id: the name of the fact that is its mark
 _WRONG_KEY = 3
 _PASSED = ("leaving", "quarantined")  # a name of these that is still waiting must not come in again
 
@@ -84,6 +87,8 @@ class Adoption:
         self._unopened = 0
         if noted not in (None, self._check):
             raise _wrong_key()
+        marks = {segment_id: int.from_bytes(value) for segment_id, value in ledger.facts(_MARK).items()}
+        objects.segments.resume(marks)
 
     def adopt(self, object_ids: Iterable[str], now: float) -> list[Adopted]:
         """Take over what waits in `incoming/` under these ids. Durable when it returns. One bad object harms no other.
@@ -93,6 +98,23 @@ class Adoption:
         fates: list[Adopted] = []
         for batch in _batches(object_ids):
             fates += self._take(batch, now, waiting=True)
+        return fates
+
+    def retire_segments(self) -> list[Adopted]:
+        """Free the segments from which everything was adopted and that nobody writes any more; call after `adopt`.
+
+        The fates are of segments, by their ids. Raises `DiskRefused`.
+        """
+        segments = self.objects.segments
+        fates = [Adopted(segment_id, Fate.LEFT, reason=refusal.message) for segment_id, refusal in segments.refusals()]
+        for segment_id, unusable in segments.finished():
+            if unusable:
+                self.objects.set_aside_segment(segment_id)
+                fates.append(Adopted(segment_id, Fate.SET_ASIDE, reason=unusable))
+            else:
+                self.objects.free_segment(segment_id)
+            self.ledger.drop_fact(_MARK + segment_id)  # not before the name is durably gone, for it may come back
+            segments.forget(segment_id)
         return fates
 
     def adopt_strays(self, object_ids: Iterable[str], now: float) -> list[Adopted]:
@@ -124,7 +146,8 @@ class Adoption:
             readable, unreadable = self._read(rest, files, waiting=waiting)
             fates += [self._put_aside(object_id, why, waiting=waiting) for object_id, why in unreadable]
             records = []
-            for record, file in sorted(readable, key=lambda pair: pair[0].received):
+            durable = self._make_durable(readable, fates) if waiting else readable
+            for record, file in sorted(durable, key=lambda pair: pair[0].received):
                 try:
                     if waiting:
                         self.objects.link(record.object_id, file)
@@ -137,17 +160,35 @@ class Adoption:
                 self.objects.settle(record.object_id for record in records)
         with self.ledger.transaction():
             entered = [self._enter(record, now) for record in records]
-        self.objects.remove(found.object_id for found in entered if found.fate is Fate.DUPLICATE)
+            # Before the commit, for after it nobody looks for the file of a duplicate that came in a segment.
+            self.objects.remove(found.object_id for found in entered if found.fate is Fate.DUPLICATE)
+            if waiting:
+                marks = self.objects.segments.marks({found.object_id for found in entered})
+                for segment_id, mark in marks.items():
+                    self.ledger.note_fact(_MARK + segment_id, mark.to_bytes(8))
         if waiting:
             self.objects.leave_incoming(found.object_id for found in entered)
         return fates + entered
 
+    def _make_durable(
+        self, readable: Sequence[tuple[Record, BufferedIOBase]], fates: list[Adopted]
+    ) -> list[tuple[Record, BufferedIOBase]]:
+        """Those whose content is on the medium now. One that the medium refused waits on in its segment."""
+        durable = []
+        for record, file in readable:
+            try:
+                self.objects.make_durable(file)
+                durable.append((record, file))
+            except DiskRefused as refusal:
+                fates.append(Adopted(record.object_id, Fate.LEFT, reason=refusal.message))
+        return durable
+
     def _read(
         self, batch: Sequence[str], files: ExitStack, *, waiting: bool
-    ) -> tuple[list[tuple[Record, BufferedReader]], list[tuple[str, SealError | DiskRefused]]]:
+    ) -> tuple[list[tuple[Record, BufferedIOBase]], list[tuple[str, SealError | DiskRefused]]]:
         """Open each file and its record. One that has gone meanwhile is nobody's concern."""
         opener = self.objects.open_waiting if waiting else self.objects.open
-        readable: list[tuple[Record, BufferedReader]] = []
+        readable: list[tuple[Record, BufferedIOBase]] = []
         unreadable: list[tuple[str, SealError | DiskRefused]] = []
         for object_id in batch:
             try:
@@ -191,7 +232,7 @@ class Adoption:
         return Adopted(record.object_id, _FATES[result.kind], destinations, result.other, record.peer)
 
 
-def _record(file: BufferedReader, index_key: IndexKey) -> Record:
+def _record(file: BufferedIOBase, index_key: IndexKey) -> Record:
     try:
         return open_record(read_header(file), index_key)
     except OSError as error:

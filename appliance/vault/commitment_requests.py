@@ -16,6 +16,7 @@ from appliance.seal.index_key import IndexKey
 from appliance.vault.incoming import Incoming
 from appliance.vault.layout import StateLayout, request_id_of
 from appliance.vault.medium import Medium
+from appliance.vault.objects import move_aside
 from appliance.vault.refusals import DiskRefused, NotThere, refused
 
 _MOST = limits.COMMITMENT_REQUEST.ceiling  # bytes of a file that is looked at
@@ -96,11 +97,8 @@ class WaitingRequests:
 
     def set_aside(self, request_id: str) -> None:
         """Move a file that cannot be used to `quarantine/`. Never raises `NotThere`."""
-        path = self._layout.incoming_request(request_id)
         try:
-            self._medium.rename(path, self._layout.quarantine / path.name)
-            self._medium.sync_directory(self._layout.quarantine)
-            self._medium.sync_directory(self._layout.incoming)
+            move_aside(self._medium, self._layout, self._layout.incoming_request(request_id))
         except NotThere:
             pass
 

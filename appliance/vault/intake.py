@@ -1,12 +1,13 @@
 """An instance on its way to the medium: sealed as it comes, durable when `commit` returns.
 
 Joins `seal` and `incoming`: each sealed block goes to the file in one write and is kept nowhere else, so memory does
-not grow with the instance. A large instance is sealed and written by a lane while more of it is received. Holds no key
-that opens what it writes.
+not grow with the instance. A large instance is sealed and written by a lane while more of it is received; one of a
+single block may go into a segment. Holds no key that opens what it writes.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from appliance.vault.incoming import Incoming, Part
 from appliance.vault.lane import Lane
 
 _PLACES = 16  # kept for the next instances
+_NEIGHBOURS = 512  # object ids in a row that begin alike
 
 
 class _Place:
@@ -53,7 +55,16 @@ class Intake:
         self.random = random
         self.envelopes = Envelopes(lambda: Envelope(self.recipients, self.random))
         self._places: deque[_Place] = deque()
+        self._ids = itertools.count()
+        self._alike = b""
         self._beside = len(os.sched_getaffinity(0)) > 1
+
+    def object_id(self) -> str:
+        """A new one: 15 bytes of it are random. The first stays for a while, so that a batch of instances that came
+        together goes into one directory of `objects/`, and its names need one flush instead of one each."""
+        if next(self._ids) % _NEIGHBOURS == 0:
+            self._alike = self.random(1)
+        return (self._alike + self.random(15)).hex()
 
     def take_place(self) -> _Place:
         """A place that nobody uses."""
@@ -83,11 +94,13 @@ class Instance:
     """One object being written, by one thread. As a context manager it discards what was not committed."""
 
     def __init__(self, intake: Intake, part10_head: bytes) -> None:
-        self.object_id = intake.random(16).hex()
-        """The id for `RecordFacts.object_id`: random, so that it tells nothing."""
+        self.object_id = intake.object_id()
+        """The id for `RecordFacts.object_id`: random, so that it tells nothing but who came about the same time."""
         self._intake = intake
         self._place: _Place | None = (place := intake.take_place())
-        self._part: Part | None = None
+        self._part: Part | None = None  # begun with the first block that is passed on
+        self._small: bytes | None = None  # else the whole payload, at the end
+        self._ending = False
         try:
             self._sealing = Sealing(
                 intake.recipients,
@@ -98,7 +111,6 @@ class Instance:
                 place.workspace,
                 place.lane,
             )
-            self._part = intake.incoming.begin(self._sealing.header_size)
             self._sealing.write(part10_head)
             self._sealing.begin_data_set()
         except BaseException:
@@ -117,9 +129,13 @@ class Instance:
         Raises `DiskRefused` or `SealError`; then nothing is left of it.
         """
         try:
+            self._ending = True
             header = self._sealing.finish(facts)
-            assert self._part is not None
-            self._part.commit(header, facts.object_id)
+            if self._small is not None:
+                self._intake.incoming.keep(header, self._small, facts.object_id)
+            else:
+                assert self._part is not None
+                self._part.commit(header, facts.object_id)
         finally:
             self.discard()
         return facts.object_id
@@ -141,5 +157,11 @@ class Instance:
         self.discard()
 
     def _append(self, sealed: memoryview) -> None:
-        assert self._part is not None
+        """The sealing's sink; in the lane, until the end is being sealed."""
+        if self._part is None:
+            header_size = self._sealing.header_size
+            if self._ending and self._intake.incoming.small(header_size + len(sealed)):
+                self._small = bytes(sealed)
+                return
+            self._part = self._intake.incoming.begin(header_size)
         self._part.append(sealed)

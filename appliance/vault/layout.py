@@ -9,9 +9,12 @@ from pathlib import Path
 
 from appliance.base.errors import LocalError
 from appliance.vault.medium import Medium
+from appliance.vault.refusals import Condition, DiskRefused
 
 SUFFIX = ".dcm.age"
 REQUEST_SUFFIX = ".commit"
+SEGMENT_SUFFIX = ".segment"
+FREE_SUFFIX = ".free"
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
 
 SHARED = 0o2770  # `receive` and `forward` share a group; setgid hands it on to the files
@@ -57,6 +60,14 @@ class StateLayout:
         """The name of a commitment request before adoption."""
         return self.incoming / (checked(request_id) + REQUEST_SUFFIX)
 
+    def segment(self, segment_id: str) -> Path:
+        """The name of a segment that has records, or will have them; see SEGMENT.md."""
+        return self.incoming / (checked(segment_id) + SEGMENT_SUFFIX)
+
+    def free_segment(self, segment_id: str) -> Path:
+        """The name of a segment that nobody uses."""
+        return self.incoming / (checked(segment_id) + FREE_SUFFIX)
+
     def object_directory(self, object_id: str) -> Path:
         """The directory of an adopted object."""
         return self.objects / checked(object_id)[:2]
@@ -70,7 +81,7 @@ class StateLayout:
         return [self.objects / f"{number:02x}" for number in range(256)]
 
     def create(self, medium: Medium | None = None) -> None:
-        """Make the directories that are missing, durably. Those that exist are left as they are."""
+        """Make the directories that are missing. All are durable then; those that existed are left as they are."""
         medium = medium or Medium()
         made_root = medium.make_directory(self.root, 0o750)
         made = [
@@ -83,10 +94,17 @@ class StateLayout:
                 (self.alerts, PRIVATE),
             )
         ]
-        if any(made):
-            medium.sync_directory(self.root)
-        if made_root:
-            medium.sync_directory(self.root.parent)
+        _settle(medium, self.root, made=any(made))
+        _settle(medium, self.root.parent, made=made_root)
+
+
+def _settle(medium: Medium, directory: Path, *, made: bool) -> None:
+    """Also where nothing was made now: a start that was killed may have made it, and not have come to this."""
+    try:
+        medium.sync_directory(directory)
+    except DiskRefused as refusal:
+        if made or refusal.condition is not Condition.DENIED:  # what we may not open is not of our making
+            raise
 
 
 def checked(object_id: str) -> str:
@@ -104,6 +122,16 @@ def object_id_of(name: str) -> str | None:
 def request_id_of(name: str) -> str | None:
     """The id in the file name of a commitment request, or None for another file."""
     return _id_of(name, REQUEST_SUFFIX)
+
+
+def segment_id_of(name: str) -> str | None:
+    """The id in the file name of a segment with records, or None for another file."""
+    return _id_of(name, SEGMENT_SUFFIX)
+
+
+def free_segment_id_of(name: str) -> str | None:
+    """The id in the file name of a segment that nobody uses, or None for another file."""
+    return _id_of(name, FREE_SUFFIX)
 
 
 def _id_of(name: str, suffix: str) -> str | None:

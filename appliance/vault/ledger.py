@@ -208,8 +208,24 @@ class Ledger(Deliveries):
 
     def note_fact(self, name: str, value: bytes) -> None:
         """Keep a note about the ledger itself."""
-        with self.transaction():
-            self.db["fact"].upsert({"name": name, "value": value}, pk="name")
+        with self.transaction() as sqlite:
+            sqlite.execute(
+                "INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    def facts(self, prefix: str) -> dict[str, bytes]:
+        """The notes whose names begin with `prefix`, by the rest of their names."""
+        with self.reading() as sqlite:
+            rows = sqlite.execute(
+                "SELECT substr(name, length(?1) + 1), value FROM fact WHERE substr(name, 1, length(?1)) = ?1", (prefix,)
+            )
+            return dict(rows)
+
+    def drop_fact(self, name: str) -> None:
+        """Forget a note, durably."""
+        with self.transaction() as sqlite:
+            sqlite.execute("DELETE FROM fact WHERE name = ?", (name,))
 
     @staticmethod
     def _twins(sqlite: sqlite3.Connection, record: Record) -> list[tuple[int, str, bool]]:

@@ -8,6 +8,7 @@ away and is mounted again is found without a restart.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from io import BufferedReader
@@ -29,6 +30,43 @@ class Medium:
     def create(self, directory: Path) -> int:
         """Open a nameless file in `directory` for writing; it vanishes with its descriptor unless it is linked."""
         return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
+
+    @refusable("start a file")
+    def create_named(self, path: Path) -> int:
+        """Make an empty file of this name, to write and read. Raises `AlreadyThere`."""
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, FILE_MODE)
+
+    @refusable("open a file for writing")
+    def open_to_write(self, path: Path) -> int:
+        """Open a file that there is, to write and read. A link is refused, as `open` refuses it."""
+        try:
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise _irregular() from None
+            raise
+
+    @refusable("lock a file")
+    def lock(self, descriptor: int) -> bool:
+        """flock, alone and without waiting; False where another open file has it.
+
+        It belongs to the open file, and the kernel gives it up when that is closed, however its process ends.
+        """
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    @refusable("unlock a file")
+    def unlock(self, descriptor: int) -> None:
+        """Give the lock up before `close`: whoever is woken by the closing may be faster than the kernel."""
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    @refusable("ask for the length of a file")
+    def length(self, descriptor: int) -> int:
+        """Length in bytes."""
+        return os.fstat(descriptor).st_size
 
     @refusable("write a file")
     def write_at(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:

@@ -1,43 +1,53 @@
 """The object files, as `forward` sees them. Moves and removes names in an order that no power cut can turn into a loss.
 
-Knows nothing of the ledger and reads nothing of what the files hold. What cannot be used is moved aside, never deleted.
+Knows nothing of the ledger, and of what the files hold only how segments are made up. An object that waits in a segment
+gets a file of its own here. What cannot be used is moved aside, never deleted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from io import BufferedReader
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 
-from appliance.vault.layout import PRIVATE, StateLayout, object_id_of
+from appliance.base import limits
+from appliance.vault.layout import PRIVATE, StateLayout, free_segment_id_of, object_id_of
 from appliance.vault.medium import Medium
-from appliance.vault.refusals import AlreadyThere, NotThere
+from appliance.vault.refusals import AlreadyThere, NotThere, refused
+from appliance.vault.segment_copy import SegmentCopy
+from appliance.vault.waiting_segments import WaitingSegments
 
 
 class Objects:
-    """`objects/`, `quarantine/`, and `incoming/` from its far end. Thread-safe, for it keeps no state."""
+    """`objects/`, `quarantine/`, and `incoming/` from its far end. Thread-safe; of itself it keeps no state."""
 
     def __init__(self, layout: StateLayout, medium: Medium | None = None) -> None:
         self.layout = layout
         self.medium = medium or Medium()
+        self.segments = WaitingSegments(layout, self.medium)
 
     def prepare(self) -> None:
-        """Make the 256 directories of `objects/` that are missing, durably, so that no adoption has to."""
-        made = [self.medium.make_directory(directory, PRIVATE) for directory in self.layout.fan()]
-        if any(made):
-            self.medium.sync_directory(self.layout.objects)
+        """Make the 256 directories of `objects/` that are missing, so that no adoption has to. All are durable then:
+        also those that an earlier start made that was killed before this flush."""
+        for directory in self.layout.fan():
+            self.medium.make_directory(directory, PRIVATE)
+        self.medium.sync_directory(self.layout.objects)
 
     def waiting(self) -> list[str]:
-        """The ids of the objects in `incoming/`, in no order. Names that are not an object's are left alone."""
-        return _ids(self.medium.names(self.layout.incoming))
+        """The ids of the objects in `incoming/`, as files and in segments, in no order. Other names are left alone."""
+        names = self.medium.names(self.layout.incoming)
+        return _ids(names) + self.segments.look(names)
 
     def stored(self, directory: Path) -> list[str]:
         """The ids of the objects in one of the 256 directories of `objects/`, in order."""
         return sorted(_ids(self.medium.names(directory)))
 
-    def open_waiting(self, object_id: str) -> BufferedReader:
-        """Open an object that lies in `incoming/`."""
-        return self.medium.open(self.layout.incoming_file(object_id))
+    def open_waiting(self, object_id: str) -> BufferedIOBase:
+        """Open an object that lies in `incoming/`. Of one in a segment it is a copy, in a file that has no name yet and
+        is not durable before `make_durable`."""
+        if not self.segments.holds(object_id):
+            return self.medium.open(self.layout.incoming_file(object_id))
+        return SegmentCopy(self.medium, self.layout.object_directory(object_id), self.segments.read(object_id))
 
     def open(self, object_id: str) -> BufferedReader:
         """Open an adopted object; it stands at its header. Raises `NotThere` where it is missing."""
@@ -47,7 +57,12 @@ class Objects:
         """Whether an adopted object has its file."""
         return self.medium.exists(self.layout.object_file(object_id))
 
-    def link(self, object_id: str, file: BufferedReader) -> None:
+    def make_durable(self, file: BufferedIOBase) -> None:
+        """Flush the copy of an object from a segment. A file was flushed before it had its name."""
+        if isinstance(file, SegmentCopy):
+            self.medium.sync_data(file.fileno())
+
+    def link(self, object_id: str, file: BufferedIOBase) -> None:
         """Give a waiting object its name in `objects/` too. `settle` makes it durable.
 
         The name goes to the very file that was opened and read: `incoming/` belongs to the program that faces the
@@ -57,7 +72,8 @@ class Objects:
         try:
             self.medium.link(file.fileno(), path)
         except AlreadyThere:  # it was adopted before, and a cut came between
-            if not self.medium.same_file(file.fileno(), path):
+            same = isinstance(file, SegmentCopy) and self._holds_just(object_id, file.getvalue())
+            if not same and not self.medium.same_file(file.fileno(), path):
                 raise
 
     def settle(self, object_ids: Iterable[str]) -> None:
@@ -69,7 +85,8 @@ class Objects:
         """Drop the waiting names of objects that are adopted or not wanted. Not flushed: a name that comes back after
         a power cut is recognised and dropped again, and `settle_incoming` comes before an object is forgotten."""
         for object_id in object_ids:
-            self._unlink(self.layout.incoming_file(object_id))
+            if not self.segments.leave(object_id):
+                self._unlink(self.layout.incoming_file(object_id))
 
     def settle_incoming(self) -> None:
         """Make it durable that names have left `incoming/`."""
@@ -84,12 +101,34 @@ class Objects:
 
     def set_aside_waiting(self, object_id: str) -> None:
         """Move a waiting object to `quarantine/`."""
-        self._set_aside(self.layout.incoming_file(object_id))
+        path = self.layout.incoming_file(object_id)
+        if not self.segments.holds(object_id):
+            self._set_aside(path)
+            return
+        with SegmentCopy(self.medium, self.layout.quarantine, self.segments.read(object_id)) as file:
+            self.medium.sync_data(file.fileno())
+            self.medium.link(file.fileno(), self._free_name(path))
+        self.medium.sync_directory(self.layout.quarantine)
+        self.segments.leave(object_id)
+
+    def free_segment(self, segment_id: str) -> None:
+        """Leave a segment from which everything was taken to whoever wants to write one, durably."""
+        path = self.layout.segment(segment_id)
+        names = self.medium.names(self.layout.incoming)
+        if sum(bool(free_segment_id_of(name)) for name in names) < limits.SEGMENTS_FREE.default:
+            self.medium.rename(path, self.layout.free_segment(segment_id))
+        else:
+            self.medium.unlink(path)
+        self.settle_incoming()
+
+    def set_aside_segment(self, segment_id: str) -> None:
+        """Move a segment to `quarantine/`."""
+        self._set_aside(self.layout.segment(segment_id))
 
     def set_aside(self, object_id: str) -> None:
         """Move an adopted object to `quarantine/`. One that is missing or was moved before does not matter."""
         try:
-            self._set_aside(self.layout.object_file(object_id))
+            move_aside(self.medium, self.layout, self.layout.object_file(object_id))
         except NotThere:
             pass
 
@@ -98,21 +137,43 @@ class Objects:
         return sorted(self.medium.names(self.layout.quarantine))
 
     def _set_aside(self, path: Path) -> None:
-        """The new name is durable before the old one is surely gone: a cut leaves both at worst, never none."""
-        number = 0
-        aside = self.layout.quarantine / path.name
-        while self.medium.exists(aside):
-            number += 1
-            aside = self.layout.quarantine / f"{path.name}.{number}"
-        self.medium.rename(path, aside)
-        self.medium.sync_directory(self.layout.quarantine)
-        self.medium.sync_directory(path.parent)
+        move_aside(self.medium, self.layout, path)
+
+    def _free_name(self, path: Path) -> Path:
+        return _free_name(self.medium, self.layout, path)
+
+    def _holds_just(self, object_id: str, content: bytes | memoryview) -> bool:
+        """Whether an adopted object's file has these bytes and no others."""
+        try:
+            with self.open(object_id) as file:
+                return file.read(len(content) + 1) == content
+        except OSError as error:
+            raise refused("read an object", error) from error
 
     def _unlink(self, path: Path) -> None:
         try:
             self.medium.unlink(path)
         except NotThere:
             pass
+
+
+def move_aside(medium: Medium, layout: StateLayout, path: Path) -> None:
+    """Move a file to `quarantine/`, under a name that no other has there.
+
+    A cut leaves the old name, the new one, or both; one that is still there is moved again. Raises `NotThere`.
+    """
+    medium.rename(path, _free_name(medium, layout, path))
+    medium.sync_directory(layout.quarantine)
+    medium.sync_directory(path.parent)
+
+
+def _free_name(medium: Medium, layout: StateLayout, path: Path) -> Path:
+    number = 0
+    aside = layout.quarantine / path.name
+    while medium.exists(aside):
+        number += 1
+        aside = layout.quarantine / f"{path.name}.{number}"
+    return aside
 
 
 def _ids(names: Iterable[str]) -> list[str]:

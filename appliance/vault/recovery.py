@@ -40,10 +40,12 @@ def open_ledger(layout: StateLayout, medium: Medium | None = None) -> tuple[Ledg
 
     Raises `DiskRefused`, `LedgerTaken`.
     """
+    medium = medium or Medium()
     try:
-        return Ledger(layout.ledger), False
+        begun = _finish_setting_aside(layout, medium)
+        return Ledger(layout.ledger), begun
     except LedgerDamaged:
-        _set_aside_ledger(layout, medium or Medium())
+        _set_aside_ledger(layout, medium)
         return Ledger(layout.ledger), True
 
 
@@ -60,6 +62,8 @@ def recover(adoption: Adoption, now: float, *, compare: bool = False) -> Iterato
     for start in range(0, len(waiting), BATCH):
         batch = waiting[start : start + BATCH]
         yield Step("adopting", start + len(batch), len(waiting), adoption.adopt(batch, now))
+    if retired := adoption.retire_segments():
+        yield Step("segments", len(retired), len(retired), retired)
     if compare or ledger.fact(_COMPARED) is None:
         complete = True
         for step in _compare(adoption, now):
@@ -114,17 +118,46 @@ def verify(adoption: Adoption, object_id: str) -> list[Adopted]:
 
 
 def _set_aside_ledger(layout: StateLayout, medium: Medium) -> None:
-    """Move the ledger and its -wal to quarantine, where a person may yet read what it held."""
-    number = 0
-    while medium.exists(layout.quarantine / f"ledger.{number}.sqlite"):
-        number += 1
-    for suffix in ("-wal", ""):
-        try:
-            medium.rename(
-                layout.ledger.with_name(layout.ledger.name + suffix),
-                layout.quarantine / f"ledger.{number}.sqlite{suffix}",
-            )
-        except NotThere:
-            pass
+    """Move the ledger and its -wal to quarantine, where a person may yet read what they held.
+
+    The ledger goes first, durably: alone, without what was committed to its -wal, it may open as an older one.
+    """
+    number = _next_aside(layout, medium)
+    _move_aside(layout, medium, "", number)
+    _move_aside(layout, medium, "-wal", number)
+
+
+def _finish_setting_aside(layout: StateLayout, medium: Medium) -> bool:
+    """Where a cut came between the two: the -wal follows its ledger. Without this SQLite would delete it."""
+    if medium.exists(layout.ledger) or not medium.exists(_beside(layout.ledger, "-wal")):
+        return False
+    number = max(_next_aside(layout, medium) - 1, 0)
+    if medium.exists(_aside(layout, "-wal", number)):  # then it is another's
+        return False
+    medium.sync_directory(layout.ledger.parent)  # its ledger might come back alone
+    _move_aside(layout, medium, "-wal", number)
+    return True
+
+
+def _move_aside(layout: StateLayout, medium: Medium, suffix: str, number: int) -> None:
+    try:
+        medium.rename(_beside(layout.ledger, suffix), _aside(layout, suffix, number))
+    except NotThere:
+        return
     medium.sync_directory(layout.quarantine)
     medium.sync_directory(layout.ledger.parent)
+
+
+def _next_aside(layout: StateLayout, medium: Medium) -> int:
+    number = 0
+    while medium.exists(_aside(layout, "", number)):
+        number += 1
+    return number
+
+
+def _aside(layout: StateLayout, suffix: str, number: int) -> Path:
+    return layout.quarantine / f"ledger.{number}.sqlite{suffix}"
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

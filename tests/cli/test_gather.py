@@ -14,6 +14,7 @@ from appliance.cli.gather import gather
 from appliance.config.load import load_config
 from appliance.config.posture.facts import Facts
 from appliance.host.certificates import Authority
+from appliance.seal.keys import generate_identity
 from tests.cli.sites import make_site
 from tests.host.pki import revocation_list
 from tests.host.tokens import public
@@ -114,12 +115,36 @@ def test_a_key_of_another_and_a_certificate_of_another(config: Path) -> None:
 
 def test_secrets_with_something_else_in_them(config: Path) -> None:
     keys = config.parent / "keys"
-    rewrite(keys / "identity", b"one\ntwo\n")
-    rewrite(keys / "index-key", b"AGE-SECRET-KEY-1QQQQ\n")
+    rewrite(keys / "identity", b"AGE-SECRET-KEY-1QQQQ\ntwo\n")
+    rewrite(keys / "index-key", b"one\ntwo\n")
     found = facts(config)
     assert found.identity is None
-    assert found.broken_secrets[f"file:{keys}/identity"].startswith(f"file:{keys}/identity holds 2 secrets")
-    assert "QQQQ" not in found.broken_secrets[f"file:{keys}/index-key"]
+    assert found.broken_secrets[f"file:{keys}/index-key"].startswith(f"file:{keys}/index-key holds 2 secrets")
+    assert "QQQQ" not in found.broken_secrets[f"file:{keys}/identity"]
+
+
+def test_of_several_identities_the_one_that_is_sealed_to_counts(config: Path) -> None:
+    identity = config.parent / "keys/identity"
+    new, old = generate_identity(), identity.read_bytes()
+    rewrite(identity, new.export().encode() + b"\n" + old)
+    assert facts(config).identity == load_config(config).vault.recipients[0]
+    rewrite(identity, new.export().encode() + b"\n")
+    assert facts(config).identity == str(new.recipient)
+
+
+def test_an_identity_that_was_left_behind(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store = tmp_path_factory.mktemp("credstore")
+    monkeypatch.setattr("appliance.cli.gather._CREDENTIALS", store)
+    identity = config.parent / "keys/identity"
+    assert facts(config).stray_identity is None
+    config.write_text(config.read_text().replace(f"file:{identity}", "unlock"))
+    assert (facts(config).stray_identity, facts(config).identity) == (identity, None)
+    identity.unlink()
+    assert facts(config).stray_identity is None
+    (store / "appliance.identity").touch()
+    assert facts(config).stray_identity == store / "appliance.identity"
 
 
 def test_a_secret_that_others_may_read_is_a_matter_of_its_mode(config: Path) -> None:

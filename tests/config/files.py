@@ -71,6 +71,17 @@ transfer_syntaxes = ["1.2.840.10008.1.2.1"]
 to = ["pacs"]
 when = { modality = ["CT", "MR"], peer = ["CT suite 2"], ae_title = ["MR1"], sop_class = ["1.2.840.10008.5.1.4.1.1.2"] }
 
+[alerts]
+syslog = "tls://siem.example:6514"
+ca = "/etc/appliance/tls/siem-ca.crt"
+certificate = "/etc/appliance/tls/syslog.crt"
+key = "/etc/appliance/tls/syslog.key"
+server_name = "siem.example"
+
+[panel]
+metrics = "127.0.0.1:9465"
+leds = { ready = "edge:green:ready", traffic = "edge:blue:traffic", backlog = "edge:yellow:backlog", alarm = "edge:red:alarm" }
+
 [sensor]
 interface = "eth1"
 mode = "mirror"

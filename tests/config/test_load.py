@@ -128,13 +128,7 @@ BROKEN = {
         '"dimse"',
         '"ftp"',
         '"ftp"',
-        'destination "pacs".kind: "ftp" is not "dimse"',
-    ),
-    "kind that is planned": (
-        '"dimse"',
-        '"stow"',
-        '"stow"',
-        'destination "pacs".kind: "stow" is planned, not in this version; use "dimse"',
+        'destination "pacs".kind: "ftp" is none of "dimse", "stow" or "object-store"',
     ),
     "a place for reports that nobody asks for": (
         '["echo", "store", "commit"]',
@@ -149,11 +143,12 @@ BROKEN = {
         "commitment",
         'peer "CT suite 2".commitment.key: key and certificate go together; certificate is missing',
     ),
-    "identity that is planned": (
+    "identity from nowhere": (
         '"file:/etc/appliance/keys/identity"',
-        '"unlock"',
-        '"unlock"',
-        'vault.identity: "unlock" is planned, not in this version; use "credential:NAME" or "file:/absolute/path"',
+        '"unlok"',
+        '"unlok"',
+        'vault.identity: "unlok" will not do; a secret is named by where it lies: "credential:NAME" or '
+        '"file:/absolute/path", or "unlock"',
     ),
     "key that is planned": (
         'kind = "dimse"',
@@ -177,9 +172,9 @@ BROKEN = {
     ),
     "section that is planned": (
         "[sensor]",
-        '[panel]\nmetrics = "127.0.0.1:9465"\n[sensor]',
-        "[panel]",
-        "panel: planned, not in this version (lamps and metrics; `appliance status` works); leave it out",
+        "[respond]\n[sensor]",
+        "[respond]",
+        "respond: planned, not in this version (blocking by nftables; nothing is blocked until then); leave it out",
     ),
     "quoted number": (
         "workers = 0",
@@ -616,15 +611,12 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_configuration(tmp_path: P
     assert isinstance(missing.value, ConfigError)
 
 
-def test_loading_is_quick_to_import_and_leaves_cryptography_alone() -> None:
+def test_loading_imports_little_and_leaves_cryptography_alone() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); import appliance.config.load;"
-        "print(time.perf_counter() - start, [m for m in ('cryptography', 'scapy', 'rich') if m in sys.modules])"
+        "import sys, appliance.config.load;"
+        "print(len(sys.modules), [m for m in ('cryptography', 'scapy', 'rich') if m in sys.modules])"
     )
-    out = min(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ).stdout
-        for _ in range(3)
-    )
-    seconds, loaded = out.split(" ", 1)
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    count, loaded = out.stdout.split(" ", 1)
     assert loaded.strip() == "[]"
-    assert float(seconds) < 0.5  # 0.13 s on an idle machine
+    assert int(count) < 320

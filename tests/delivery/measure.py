@@ -14,9 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from appliance.config.model import Destination
+from appliance.config.destinations import DimseDestination
 from appliance.delivery.courier import Courier
 from appliance.delivery.dimse import Dimse
+from appliance.delivery.keyring import Keyring
 from appliance.delivery.queue import DestinationQueue
 from appliance.scp.part10 import file_head
 from appliance.vault.adoption import Adoption
@@ -52,8 +53,9 @@ def couriers(state: State, ids: list[str], entry: dict[str, str], count: int) ->
             (name,),
         )
     queue = DestinationQueue(name, ledger)
-    destination = Destination.model_validate({"kind": "dimse", "ae_title": "PACS", **entry})
-    staff = [Courier(queue, Dimse(destination), objects, [state.identity], "EDGE01") for _ in range(count)]
+    keyring = Keyring([str(state.identity.recipient)], [state.identity], lockable=False)
+    destination = DimseDestination.model_validate({"kind": "dimse", "ae_title": "PACS", **entry})
+    staff = [Courier(queue, Dimse(destination), objects, keyring, "EDGE01") for _ in range(count)]
     used = resource.getrusage(resource.RUSAGE_SELF)
     begin = time.monotonic()
     for courier in staff:

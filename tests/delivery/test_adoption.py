@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from appliance.vault.adoption import Adoption
 from appliance.vault.deliveries import Queue
 from appliance.vault.ledger import Ledger
 from appliance.vault.objects import Objects
+from appliance.vault.segments import Segments
 from tests.delivery.upstream import until
 from tests.delivery.vaults import MR, State
 
@@ -76,6 +78,36 @@ def test_many_at_once_are_all_adopted(hall: Hall) -> None:
         hall.state.put(pixels=10)
     until(lambda: hall.counts("pacs").waiting == 150)
     until(lambda: not hall.objects.waiting())
+
+
+def test_what_is_written_into_a_segment_is_adopted_and_the_segment_used_again(hall: Hall) -> None:
+    hall.state.incoming.segments = segments = Segments(hall.state.layout, size=1 << 20, quiet=3600)
+    assert segments.supply()
+    hall.adopter.start()
+    first = hall.state.put(pixels=10)
+    assert not hall.state.layout.incoming_file(first).exists()
+    until(lambda: hall.objects.holds(first))
+    for _ in range(100):
+        hall.state.put(pixels=10)
+    until(lambda: hall.counts("pacs").waiting == 101)
+    assert [path.suffix for path in hall.state.layout.incoming.iterdir()] == [".segment"]
+    segments.close()
+    until(lambda: [path.suffix for path in hall.state.layout.incoming.iterdir()] == [".free"])
+
+
+def test_a_series_is_gathered_and_its_first_is_not_kept_waiting(hall: Hall) -> None:
+    adopter = Adopter(hall.adopter._adoption, hall.woken.append, gather=3600)
+    hall.adopter, idle = adopter, hall.adopter
+    idle.stop()
+    adopter.start()
+    hall.state.put(pixels=10)
+    until(lambda: hall.counts("pacs").waiting == 1)
+    for _ in range(3):
+        hall.state.put(pixels=10)
+    started = time.monotonic()
+    adopter.stop()  # does not wait for the end of the gathering
+    assert time.monotonic() - started < 60
+    assert hall.counts("pacs").waiting == 1
 
 
 def test_the_same_again_is_dropped_and_other_content_is_kept_and_told(

@@ -11,10 +11,11 @@ import pynetdicom
 import pytest
 from pydicom.dataset import Dataset
 
-from appliance.config.model import Destination
+from appliance.config.destinations import DimseDestination
 from appliance.delivery.courier import Courier
 from appliance.delivery.deadlines import Deadlines
 from appliance.delivery.dimse import Dimse
+from appliance.delivery.keyring import Keyring
 from appliance.delivery.queue import DestinationQueue
 from appliance.routing.retry import Backoff
 from appliance.vault.adoption import Adoption
@@ -36,17 +37,19 @@ class Office:
         self.state = State(root)
         self.ledger = Ledger(self.state.layout.ledger)
         self.objects = Objects(self.state.layout)
+        recipients = [str(self.state.identity.recipient)]
+        self.keyring = Keyring(recipients, [self.state.identity], lockable=True)
         self.queues: dict[str, DestinationQueue] = {}
         self.couriers: list[Courier] = []
 
     def serve(self, name: str, port: int, couriers: int = 2, **more: Any) -> DestinationQueue:
         entry = {"name": name, "kind": "dimse", "address": f"127.0.0.1:{port}", "ae_title": "PACS", "tls": "never"}
-        destination = Destination.model_validate(entry | more)
+        destination = DimseDestination.model_validate(entry | more)
         queue = self.queues[name] = DestinationQueue(name, self.ledger, backoff=QUICK)
         own = "EDGE01" if destination.calling_ae_title == "own" else None
         for _ in range(couriers):
             connect = Dimse(destination, DEADLINES)
-            courier = Courier(queue, connect, self.objects, [self.state.identity], own)
+            courier = Courier(queue, connect, self.objects, self.keyring, own)
             courier.start()
             self.couriers.append(courier)
         return queue
@@ -324,3 +327,53 @@ def test_a_wrong_certificate_fails_the_destination_until_it_is_replaced(office: 
         assert upstream.received() == office.state.sent
     finally:
         upstream.stop()
+
+
+def test_locked_in_the_middle_it_stops_at_the_next_instance_and_holds_nothing(office: Office, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "upstream", options=("+xa", "--fork")) as upstream:
+        queue = office.serve("pacs", upstream.port)
+        office.put(40, pixels=200_000)
+        until(lambda: len(list((tmp_path / "upstream").iterdir())) >= 3)
+        office.keyring.lock()
+        queue.block("locked")
+        until(lambda: office.counts().leased == 0)
+        arrived = office.counts().delivered
+        assert 3 <= arrived < 40
+        assert office.counts() == Queue(waiting=40 - arrived, delivered=arrived, oldest=office.counts().oldest)
+        office.put(5)
+        assert (office.counts().delivered, queue.snapshot(office.counts())["error"]) == (arrived, "locked")
+        office.keyring.unlock([office.state.identity])
+        queue.block("")
+        until(lambda: office.counts().delivered == 45)
+        assert upstream.received() == office.state.sent
+
+
+def test_a_block_stops_it_at_the_next_instance(office: Office, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "upstream", options=("+xa", "--fork")) as upstream:
+        queue = office.serve("pacs", upstream.port, couriers=1)
+        office.put(30, pixels=200_000)
+        until(lambda: len(list((tmp_path / "upstream").iterdir())) >= 3)
+        queue.block("locked")
+        until(lambda: office.counts().leased == 0)
+        assert office.counts().delivered < 10
+        queue.block("")
+        until(lambda: office.counts().delivered == 30)
+
+
+def test_a_lock_that_the_queue_does_not_know_of_yet_costs_no_attempt(
+    office: Office, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with StoreScp(tmp_path / "upstream") as upstream:
+        office.keyring.lock()
+        queue = office.serve("pacs", upstream.port, couriers=1)
+        office.put(3)
+        until(lambda: queue.sessions.wanted or office.counts().leased)
+        queue.block("locked")
+        until(lambda: office.counts().leased == 0)
+        assert (office.counts().waiting, office.counts().held) == (3, 0)
+        assert queue.snapshot(office.counts())["failures"] == 0
+        assert "INTERNAL-ERROR" not in capfd.readouterr().err
+        office.keyring.unlock([office.state.identity])
+        queue.block("")
+        until(lambda: office.counts().delivered == 3)
+        assert queue.snapshot(office.counts())["failures"] == 0

@@ -16,7 +16,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from appliance.base.errors import CryptoError, UpstreamError
-from appliance.config.model import Destination
+from appliance.config.destinations import DimseDestination
 from appliance.delivery.deadlines import Deadlines
 from appliance.delivery.dimse import Dimse, DimseSession
 from appliance.delivery.outcome import Outcome, Verdict
@@ -27,9 +27,9 @@ from tests.delivery.vaults import CT, EXPLICIT, J2K, MR, PRIVATE_CLASS, State
 SHORT = Deadlines(connect=2, handshake=1, association=1, write=1, message=10, response=1, release=1)
 
 
-def destination(port: int, **more: Any) -> Destination:
+def destination(port: int, **more: Any) -> DimseDestination:
     entry = {"name": "pacs", "kind": "dimse", "address": f"localhost:{port}", "ae_title": "PACS", "tls": "never"}
-    return Destination.model_validate(entry | more)
+    return DimseDestination.model_validate(entry | more)
 
 
 def store(session: DimseSession, state: State, object_id: str, kind: tuple[str, str] = (CT, EXPLICIT)) -> Outcome:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from appliance.delivery.file_meta import NotPart10
+from appliance.delivery.keyring import Locked
 from appliance.delivery.source import Source
 from appliance.seal.errors import NoIdentityMatches, PayloadTruncated, SealError
-from appliance.seal.keys import generate_identity
+from appliance.seal.keys import Identity, generate_identity
 from tests.delivery.vaults import CT, EXPLICIT, MR, State
 
 
@@ -41,13 +42,13 @@ def test_the_uids_are_those_of_the_file(state: State) -> None:
 def test_another_class_than_the_ledger_says_is_damage(state: State) -> None:
     object_id = state.put()
     with state.layout.incoming_file(object_id).open("rb") as file, pytest.raises(NotPart10, match="contradicts"):
-        Source(file, [state.identity], (MR, EXPLICIT))
+        assert Source(file, [state.identity], (MR, EXPLICIT)).meta
 
 
 def test_another_identity_opens_nothing(state: State) -> None:
     object_id = state.put()
     with state.layout.incoming_file(object_id).open("rb") as file, pytest.raises(NoIdentityMatches):
-        Source(file, [generate_identity("classical")], (CT, EXPLICIT))
+        assert Source(file, [generate_identity("classical")], (CT, EXPLICIT)).meta
 
 
 @pytest.mark.parametrize("cut", [1, 100, 65552, 100_000])
@@ -59,3 +60,25 @@ def test_a_cut_object_never_gives_a_last_piece(state: State, cut: int) -> None:
     with path.open("rb") as file, pytest.raises((SealError, PayloadTruncated)):
         given.extend(last for _, last in Source(file, [state.identity], (CT, EXPLICIT)).data_set())
     assert not any(given)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 1000, 65000, *range(65152, 65168), 65536, 131072, 200_001])
+def test_the_whole_file_has_the_size_that_was_said(state: State, size: int) -> None:
+    content = bytes(index % 251 for index in range(size))
+    with state.layout.incoming_file(state.put(content)).open("rb") as file:
+        source = Source(file, [state.identity], (CT, EXPLICIT))
+        whole = b"".join(bytes(piece) for piece in source.part10())
+        assert source.size == len(whole)
+        assert whole[source.meta.data_set_offset :] == content
+
+
+def test_an_object_is_opened_when_it_is_asked_for_what_is_in_it(state: State) -> None:
+    def locked() -> list[Identity]:
+        raise Locked("locked")
+
+    object_id = state.put()
+    with state.layout.incoming_file(object_id).open("rb") as file:
+        source = Source(file, locked, (CT, EXPLICIT), object_id)
+        assert source.sealed.read() == state.layout.incoming_file(object_id).read_bytes()
+        with pytest.raises(Locked):
+            assert source.meta

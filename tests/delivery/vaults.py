@@ -61,7 +61,8 @@ class State:
         self.layout = StateLayout(self.root)
         self.layout.create()
         Objects(self.layout).prepare()
-        self.intake = Intake(Incoming(self.layout), [self.identity.recipient], self.index_key)
+        self.incoming = Incoming(self.layout)
+        self.intake = Intake(self.incoming, [self.identity.recipient], self.index_key)
 
     def put(
         self,

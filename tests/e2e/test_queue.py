@@ -39,7 +39,7 @@ def test_what_is_held_is_shown_and_sent_on(start: Start, tmp_path: Path) -> None
     assert box.wait(lambda: held(box) == 2, 30)
     listed = appliance(site, "queue", "held", "pacs")
     assert len(listed) == 2 and "does not accept this SOP class" in listed[0]["reason"]
-    assert "held" in " ".join(appliance(site, "status")["findings"])
+    assert "held" in json.dumps(appliance(site, "status")["findings"])
     upstream.stop()
     upstream.options = ("+xa", "-pm")
     upstream.start()

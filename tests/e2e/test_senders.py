@@ -22,7 +22,9 @@ from appliance.base.errors import DiskError
 from appliance.cli.demo.box import Box
 from appliance.cli.demo.dcmtk import Modality, Upstream, data_set, free_port
 from appliance.cli.demo.site import Party, Site
-from appliance.seal.opening import open_object
+from appliance.seal.opening import Opening, open_object
+from appliance.vault.layout import StateLayout
+from appliance.vault.objects import Objects
 from tests import orthanc
 from tests.e2e.conftest import starting
 from tests.e2e.data_sets import ENCODINGS, Sample, sample
@@ -53,24 +55,28 @@ class Hospital:
         """What the vault holds that it did not hold the last time."""
         state = self.site.state
         arrived: Arrived = {}
-        for path in (*state.glob("incoming/*.dcm.age"), *state.glob("objects/*/*.dcm.age")):
-            if path.name not in self.seen:
-                self.seen.add(path.name)
-                part10 = self.open(path.name)
+        waiting = set(Objects(StateLayout(state)).waiting())
+        stored = {path.name.removesuffix(".dcm.age") for path in state.glob("objects/*/*.dcm.age")}
+        for object_id in waiting | stored:
+            if object_id not in self.seen:
+                self.seen.add(object_id)
+                part10 = self.open(object_id)
                 uid = str(pydicom.dcmread(io.BytesIO(part10), stop_before_pixels=True).SOPInstanceUID)
                 arrived[uid] = (syntax_of(part10), data_set(part10))
         self.sent |= arrived
         return arrived
 
-    def open(self, name: str) -> bytes:
-        """A sealed object as a Part 10 file. It may be adopted, that is renamed, while we look."""
-        state = self.site.state
-        for path in (state / "incoming" / name, state / "objects" / name[:2] / name):
+    def open(self, object_id: str) -> bytes:
+        """A sealed object as a Part 10 file. It may be adopted while we look; in a segment it stays for a while."""
+        layout = StateLayout(self.site.state)
+        for path in (layout.incoming_file(object_id), layout.object_file(object_id)):
             out = io.BytesIO()
             with contextlib.suppress(DiskError):
                 open_object(path, [self.site.box], out)
                 return out.getvalue()
-        raise AssertionError(f"{name} is gone")
+        segments = Objects(layout).segments
+        segments.look(path.name for path in layout.incoming.iterdir())
+        return b"".join(map(bytes, Opening(io.BytesIO(segments.read(object_id)), [self.site.box])))
 
 
 def syntax_of(part10: bytes) -> str:

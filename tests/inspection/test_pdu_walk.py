@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from appliance.base import limits
 from appliance.inspection.engine import Inspection
 from tests.inspection.scene import CT, OWN, engine, evidence, rules
 from tests.inspection.wire import (
@@ -25,6 +26,7 @@ from tests.inspection.wire import (
 )
 
 RSP = p_data(pdv(1, 3, command(0x8001)))
+HEAD = limits.SENSOR_DATA_HEAD.default  # of each data set so much is looked at
 
 
 def wire(inspection: Inspection, **more: object) -> Wire:
@@ -39,8 +41,8 @@ def test_a_whole_association_is_counted_and_quiet() -> None:
     talk.client(RELEASE_RQ).server(RELEASE_RP).close()
     counted = watching.snapshot()
     assert (counted["associations"], counted["commands"], counted["blind"]) == (1, 6, 0)
-    assert counted["skipped"] == 300_000
-    assert counted["inspected"] < 2500
+    assert counted["skipped"] == 300_000 - 3 * HEAD
+    assert counted["inspected"] < 2500 + 3 * HEAD
     assert rules(watching) == []
 
 
@@ -59,18 +61,20 @@ def test_bulk_data_is_never_read(max_length: int) -> None:
             talk.next[True] += len(piece)
         talk.server(RSP)
     counted = watching.snapshot()
-    assert (counted["commands"], counted["blind"], counted["skipped"]) == (8, 0, 1_600_000)
+    assert (counted["commands"], counted["blind"], counted["skipped"]) == (8, 0, 1_600_000 - 4 * HEAD)
     assert rules(watching) == []
 
 
 def _header_bytes(message: bytes) -> set[int]:
-    """The places of a C-STORE-RQ that hold no bulk data."""
+    """The places of a C-STORE-RQ that hold no bulk data, or its beginning."""
     places: set[int] = set()
-    at = 0
+    at, head = 0, HEAD
     while at < len(message):
         length = struct.unpack_from("!I", message, at + 2)[0]
         is_command = message[at + 11] & 1
-        places.update(range(at, at + (6 + length if is_command else 12)))
+        looked_at = 0 if is_command else min(head, length - 6)
+        head -= looked_at
+        places.update(range(at, at + (6 + length if is_command else 12 + looked_at)))
         at += 6 + length
     return places
 
@@ -81,7 +85,7 @@ def test_any_segmentation_shows_the_same(mss: int) -> None:
     talk = wire(watching, mss=mss).association()
     talk.client(store(3000, 1000)).server(RSP).client(store(10)).server(RSP).client(RELEASE_RQ).server(RELEASE_RP)
     counted = watching.snapshot()
-    assert (counted["associations"], counted["commands"], counted["skipped"]) == (1, 4, 3010)
+    assert (counted["associations"], counted["commands"], counted["skipped"]) == (1, 4, 3000 - HEAD)
     assert rules(watching) == []
 
 
@@ -141,7 +145,20 @@ def test_lost_bulk_data_is_not_missed() -> None:
     watching = engine()
     talk = wire(watching).association()
     message = store(16000, 16384)
-    talk.client(message[:3000]).lose(True, 9000).client(message[12000:]).server(RSP).client(store(100)).server(RSP)
+    talk.client(message[:6000]).lose(True, 6000).client(message[12000:]).server(RSP).client(store(100)).server(RSP)
+    counted = watching.snapshot()
+    assert (counted["commands"], counted["blind"]) == (4, 0)
+    assert rules(watching) == []
+
+
+def test_a_lost_beginning_of_a_data_set_blinds_nobody() -> None:
+    """It is waited for, since it is looked at; then it is given up, and the framing is known without it."""
+    watching = engine()
+    talk = wire(watching).association()
+    message = store(16000, 16384)
+    talk.client(message[:3000]).lose(True, 9000).client(message[12000:]).server(RSP)
+    talk.now += 1
+    talk.client(store(100)).server(RSP)
     counted = watching.snapshot()
     assert (counted["commands"], counted["blind"]) == (4, 0)
     assert rules(watching) == []
@@ -201,7 +218,7 @@ def test_data_before_the_answer_reached_us_waits_for_it() -> None:
     assert watching.snapshot()["skipped"] == 0
     talk.raw(False, seq, ACK, answer)
     counted = watching.snapshot()
-    assert (counted["commands"], counted["skipped"]) == (1, 5000)
+    assert (counted["commands"], counted["skipped"]) == (1, 5000 - HEAD)
     assert rules(watching) == []
 
 
@@ -220,7 +237,7 @@ def test_a_pdu_over_the_maximum_is_alerted_and_its_surplus_looked_at() -> None:
     watching = engine()
     talk = wire(watching).association(max_length=16384)
     talk.client(p_data(pdv(1, 3, command(0x0001, data_set=True))) + p_data(pdv(1, 2, bytes(100_000))))
-    assert watching.snapshot()["skipped"] == 16384 - 6
+    assert watching.snapshot()["skipped"] == 16384 - 6 - HEAD
     records = watching.take_alerts()
     assert evidence(records, "D21").endswith("announces 100006 bytes, the limit is 16384")
     talk.client(store(1000)).server(RSP)

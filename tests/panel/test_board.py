@@ -1,6 +1,6 @@
 """The board knows who speaks, who fell silent and who never spoke."""
 
-from appliance.panel.board import Board
+from appliance.panel.board import KEPT_RULES, MOVING, Board
 
 EXPECTED = ("receive", "forward")
 
@@ -28,7 +28,87 @@ def test_alerts_are_kept_beside_the_state() -> None:
     status = board.status(EXPECTED, 3)
     assert status["programs"]["receive"]["stored"] == 3
     assert status["alerts"]["count"] == 60 and len(status["alerts"]["latest"]) == 50
-    assert status["alerts"]["latest"][-1] == {"program": "receive", "src_ip": "192.0.2.59"}
+    assert status["alerts"]["latest"][-1] == {"program": "receive", "seen": 2, "src_ip": "192.0.2.59"}
+    assert status["alerts"]["rules"] == [["receive", "?", 3, 60]]
+
+
+def test_alerts_are_counted_by_rule_and_not_without_end() -> None:
+    board = Board(0)
+    for number in range(KEPT_RULES + 50):
+        for _ in range(2):
+            board.post({"program": "sensor", "alert": {"alert": {"signature_id": f"D{number}", "severity": 1}}}, 1)
+    board.post({"program": "sensor", "alert": {"alert": {"signature_id": "D0", "severity": 2}}}, 1)
+    board.post({"program": "sensor", "alert": {"alert": "odd"}}, 1)
+    rules = board.status(EXPECTED, 2)["alerts"]["rules"]
+    assert len(rules) == KEPT_RULES and ["sensor", "D0", 1, 2] in rules
+
+
+def test_since_when_a_program_is_as_it_is() -> None:
+    board = Board(100)
+    assert board.status(EXPECTED, 105)["programs"]["receive"]["since"] == 100
+    board.post({"program": "receive", "pid": 1}, 110)
+    board.post({"program": "receive", "pid": 1}, 120)
+    assert board.status(EXPECTED, 121)["programs"]["receive"]["since"] == 110
+    board.post({"program": "receive", "pid": 2}, 130)  # a restart that nobody noticed
+    assert board.status(EXPECTED, 131)["programs"]["receive"]["since"] == 130
+    silent = board.status(EXPECTED, 200)["programs"]["receive"]
+    assert (silent["state"], silent["since"]) == ("silent", 130)
+    board.post({"program": "receive", "pid": 2}, 210)
+    assert board.status(EXPECTED, 211)["programs"]["receive"]["since"] == 210
+
+
+def test_a_program_that_is_gone_is_known_at_once() -> None:
+    board = Board(0)
+    board.post({"program": "receive", "pid": 7}, 1)
+    board.ended("receive", 8, 2)  # another one, of before
+    assert states(board, 2)["receive"] == "ok"
+    board.ended("receive", 7, 3)
+    said = board.status(EXPECTED, 4)["programs"]["receive"]
+    assert (said["state"], said["since"]) == ("ended", 3)
+    board.post({"program": "receive", "pid": 9}, 5)
+    assert states(board, 6)["receive"] == "ok"
+
+
+def test_one_that_said_it_stops_did_not_end_by_itself() -> None:
+    board = Board(0)
+    board.post({"program": "receive", "pid": 7, "stopped": True}, 1)
+    board.ended("receive", 7, 2)
+    assert states(board, 3)["receive"] == "stopped"
+    board.ended("nobody", 7, 2)
+
+
+def rises(board: Board, now: float) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = board.status(EXPECTED, now)["programs"]["sensor"]["rises"]
+    return found
+
+
+def test_losses_are_remembered_with_their_times() -> None:
+    board = Board(0)
+    board.post({"program": "sensor", "pid": 1, "dropped_packets": 5}, 1)
+    assert rises(board, 2) == {}  # what was before we looked is nobody's news
+    board.post({"program": "sensor", "pid": 1, "dropped_packets": 8}, 10)
+    board.post({"program": "sensor", "pid": 1, "dropped_packets": 8}, 20)
+    board.post({"program": "sensor", "pid": 1, "dropped_packets": 9}, 30)
+    assert rises(board, 31) == {"dropped_packets": {"first": 10, "last": 30, "by": 4}}
+    board.post({"program": "sensor", "pid": 2, "dropped_packets": 100}, 40)  # another process: its own beginning
+    assert rises(board, 41)["dropped_packets"]["by"] == 4
+    board.post({"program": "sensor", "pid": 2, "dropped_packets": 101}, 9000)
+    assert rises(board, 9001)["dropped_packets"] == {"first": 9000, "last": 9000, "by": 1}
+
+
+def test_instances_under_way_are_seen_for_a_moment() -> None:
+    board = Board(0)
+    for at, octets in ((1, 10), (2, 10), (3, 20)):
+        board.post({"program": "receive", "pid": 1, "stored_bytes": octets}, at)
+        assert board.status(EXPECTED, at)["moving"] is (at == 3)
+    assert not board.status(EXPECTED, 3 + MOVING)["moving"]
+
+
+def test_a_snapshot_of_odd_values_is_shown_and_breaks_nothing() -> None:
+    board = Board(0)
+    for stored in ("x", None, [1], {}):
+        board.post({"program": "receive", "pid": 1, "stored_bytes": stored, "not_stored": stored}, 1)
+    assert states(board, 2)["receive"] == "ok"
 
 
 def test_programs_that_nobody_expected_are_shown_too() -> None:

@@ -70,3 +70,9 @@ def test_attempts_wait_for_the_delay_and_then_one_is_let_through() -> None:
     probing = OPEN.attempt(12.0)
     assert probing.circuit is Circuit.HALF_OPEN
     assert probing.try_at(12.0) is None
+
+
+def test_a_destination_that_asks_for_time_gets_it() -> None:
+    assert CLOSED.failed(10.0, BACKOFF, 0.5, at_least=7.0).until == 17.0
+    assert CLOSED.failed(10.0, BACKOFF, 0.5, at_least=0.2).until == 11.0
+    assert CLOSED.stumbled(10.0, BACKOFF, 0.5, at_least=7.0) == Breaker(Circuit.OPEN, 1, 17.0)

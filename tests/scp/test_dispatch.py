@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config.model import Destination, Route
+from appliance.config.destinations import DimseDestination
+from appliance.config.model import Route
 from appliance.scp import ingest
 from appliance.seal.opening import open_object
 from appliance.upper_layer import association as upper
@@ -190,7 +191,7 @@ def test_a_syntax_is_chosen_by_what_the_destination_was_seen_to_accept(tmp_path:
     whole = scene.config
     scene.config = whole.model_copy(
         update={
-            "destination": (Destination.model_validate(destination),),
+            "destination": (DimseDestination.model_validate(destination),),
             "route": (Route.model_validate({"to": ["pacs"]}),),
         }
     )

@@ -125,6 +125,38 @@ assert objects.waiting() == []
     assert adopted.returncode == 0, adopted.stderr
 
 
+def test_receive_writes_segments_and_forward_adopts_from_them(machine: Machine) -> None:
+    made = f"""
+from appliance.vault.segments import Segments
+segments = Segments(layout, size=1 << 20)
+assert segments.supply()
+assert segments.append({OBJECT!r}, b"head", b"payload")
+"""
+    stored = machine.act("receive", made)
+    assert stored.returncode == 0, stored.stderr
+    adopted = machine.act(
+        "forward",
+        f"""
+objects = Objects(layout); objects.prepare()
+assert objects.waiting() == [{OBJECT!r}]
+with objects.open_waiting({OBJECT!r}) as file:
+    objects.make_durable(file); objects.link({OBJECT!r}, file)
+objects.settle([{OBJECT!r}]); objects.leave_incoming([{OBJECT!r}])
+assert objects.open({OBJECT!r}).read() == b"headpayload"
+((segment_id, unusable),) = objects.segments.finished()
+assert not unusable
+objects.free_segment(segment_id)
+objects.remove([{OBJECT!r}])
+""",
+    )
+    assert adopted.returncode == 0, adopted.stderr
+    again = machine.act("receive", made + "assert [path.suffix for path in layout.incoming.iterdir()] == ['.segment']")
+    assert again.returncode == 0, again.stderr
+    (segment,) = (machine.state / "incoming").glob("*.segment")
+    assert machine.owner(str(segment.relative_to(machine.root))) == ("660", "appliance-receive", "appliance-incoming")
+    segment.unlink()
+
+
 def test_forward_sets_aside_what_receive_stored(machine: Machine) -> None:
     store(machine)
     moved = machine.act(

@@ -70,7 +70,7 @@ echo "dpkg $1 ${2##*/}" >>"$CALLS"
 mkdir -p "$3/usr/sbin"; cp "$STAND_INS/Orthanc" "$3/usr/sbin/Orthanc"
 """
 NPM = """#!/bin/sh
-echo "npm $*" >>"$CALLS"; mkdir -p build/npm/node_modules/age-encryption build/npm/node_modules/cctv-age
+echo "npm $*" >>"$CALLS"; cd build/npm && mkdir -p node_modules/age-encryption node_modules/cctv-age node_modules/s3rver
 """
 
 
@@ -159,7 +159,8 @@ def test_nothing_missing_means_no_apt(tmp_path: Path) -> None:
     assert clone.calls == [
         "venv",
         "pip -m pip install -q --no-input --disable-pip-version-check -e .[dev]",
-        "npm install --prefix build/npm --no-audit --no-fund --loglevel=error age-encryption@^0.3 cctv-age@^0.2",
+        "npm install --prefix build/npm --no-audit --no-fund --loglevel=error "
+        "age-encryption@^0.3 cctv-age@^0.2 s3rver@^3.7",
     ]
 
 
@@ -308,5 +309,5 @@ def test_the_makefile_lists_what_it_can_do() -> None:
     listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
     targets = [line.split()[1] for line in listed.stdout.splitlines()]
     daily = ["help", "setup", "demo", "test", "check"]
-    benches = ["bench-receive", "bench-hostile", "fuzz"]
+    benches = ["bench-receive", "bench-hostile", "fuzz", "crash-states"]
     assert targets == [*daily, "conformance", *benches, "clean", "fresh-test"]

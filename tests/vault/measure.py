@@ -6,6 +6,7 @@ Compare within one run only: the machine is shared.
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 import tempfile
 import threading
@@ -18,7 +19,10 @@ from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
 from appliance.vault.ledger import Ledger
 from appliance.vault.medium import Medium
+from appliance.vault.segments import Segments
 from tests.vault.samples import HEAD, INDEX_KEY, NOW, Vault, facts, record
+
+_TURN = 20  # instances of one road before it is the other's turn
 
 
 class Timed(Medium):
@@ -93,6 +97,75 @@ def intake(parent: Path, medium: Timed, size: int, threads: int, count: int, kin
         vault.close()
 
 
+def segments(parent: Path, size: int, threads: int, count: int) -> None:
+    """ms until an instance is durable, in a file of its own and in a segment, by turns: both meet the same disk.
+
+    Flushes alone, without the sealing: both roads get the same sealed bytes.
+    """
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        vault = Vault(Path(directory) / "state")
+        own = Segments(vault.layout, quiet=0.0)
+        start = time.perf_counter()
+        own.prepare()
+        while not own.ready:
+            time.sleep(0.001)
+        making = time.perf_counter() - start
+        header, payload = os.urandom(3_500), os.urandom(size)
+        roads = {"own file": Incoming(vault.layout), "segment": Incoming(vault.layout, segments=own)}
+        spent: dict[str, list[float]] = {road: [] for road in roads}
+        wall = dict.fromkeys(roads, 0.0)
+
+        def associate(road: str) -> None:
+            for _ in range(_TURN):
+                start = time.perf_counter()
+                roads[road].keep(header, payload, os.urandom(16).hex())
+                spent[road].append((time.perf_counter() - start) * 1000)
+
+        for _ in range(count // threads // _TURN):
+            for road in roads:
+                start = time.perf_counter()
+                workers = [threading.Thread(target=associate, args=(road,)) for _ in range(threads)]
+                for worker in workers:
+                    worker.start()
+                for worker in workers:
+                    worker.join()
+                wall[road] += time.perf_counter() - start
+        for road, each in spent.items():
+            each.sort()
+            print(
+                f"{road:8} {size:7} B, {threads} threads: median {statistics.median(each):.3f} ms, "
+                f"9 of 10 below {each[len(each) * 9 // 10]:.3f} ms, {len(each) / wall[road]:.0f}/s"
+            )
+        print(f"a segment is made in {making:.2f} s")
+        own.close()
+        vault.close()
+
+
+def adoption_from(parent: Path, count: int, batch: int, *, in_segments: bool) -> None:
+    """ms an object that adoption takes, from files and from segments."""
+    with tempfile.TemporaryDirectory(dir=parent) as directory:
+        vault = Vault(Path(directory) / "state")
+        own = Segments(vault.layout, quiet=0.0)
+        if in_segments:
+            vault.incoming.segments = own
+        each = []
+        for _ in range(count // batch):
+            if in_segments:
+                own.prepare()
+                while not own.ready:
+                    time.sleep(0.001)
+            for _ in range(batch):
+                vault.store(b"x" * 13_000, os.urandom(8).hex())
+            start = time.perf_counter()
+            vault.adopt()
+            vault.adoption.retire_segments()
+            each.append((time.perf_counter() - start) * 1000 / batch)
+        road = "segments" if in_segments else "files"
+        print(f"adoption from {road:8} {batch:3} at a time: median {statistics.median(each):.2f} ms an object")
+        own.close()
+        vault.close()
+
+
 def adoption(parent: Path, count: int) -> None:
     with tempfile.TemporaryDirectory(dir=parent) as directory:
         vault = Vault(Path(directory) / "state")
@@ -150,6 +223,14 @@ def ledger(parent: Path, rows: int) -> None:
 
 if __name__ == "__main__":
     where = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir())
+    for bytes_ in (13_000, 60_000):
+        for threads_ in (1, 4):
+            segments(where, bytes_, threads_, 800)
+    for at_a_time in (1, 8, 64):
+        for new in (False, True):
+            adoption_from(where, 512, at_a_time, in_segments=new)
+    if sys.argv[2:] == ["segments"]:
+        sys.exit()
     for bytes_, number_of in ((13_000, 800), (525_000, 200)):
         for threads_ in (1, 4):
             for disk in (NotDurable, Timed):

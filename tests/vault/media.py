@@ -33,6 +33,18 @@ class Recording(Medium):
         """From now on this operation fails."""
         self.failing[operation] = error
 
+    def create_named(self, path: Path) -> int:
+        self._did("create named", path.suffix)
+        return super().create_named(path)
+
+    def open_to_write(self, path: Path) -> int:
+        self._did("open to write", path.suffix)
+        return super().open_to_write(path)
+
+    def unlock(self, descriptor: int) -> None:
+        self._did("unlock")
+        super().unlock(descriptor)
+
     def create(self, directory: Path) -> int:
         self._did("create", directory.name)
         return super().create(directory)

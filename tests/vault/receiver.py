@@ -1,4 +1,5 @@
 """A process that receives: commits instances from two threads for ever, and says each id once it is acknowledged.
+With one more argument, small ones go into a segment.
 
 Started by test_killed.py, which kills it. Each line is one write to the pipe, made after `commit` returned.
 """
@@ -16,7 +17,7 @@ from appliance.seal.keys import parse_recipient
 from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
 from appliance.vault.layout import StateLayout
-from tests.vault.samples import HEAD, facts
+from tests.vault.samples import HEAD, facts, supplied
 
 SIZES = (13_000, 200_000, 70_000, 1_000)
 
@@ -30,7 +31,9 @@ def associate(intake: Intake, name: int) -> None:
 
 
 if __name__ == "__main__":
-    root, recipient, index_key = sys.argv[1:]
-    shared = Intake(Incoming(StateLayout(Path(root))), [parse_recipient(recipient)], IndexKey.parse(index_key))
+    root, recipient, index_key, *segment = sys.argv[1:]
+    layout = StateLayout(Path(root))
+    incoming = Incoming(layout, segments=supplied(layout) if segment else None)
+    shared = Intake(incoming, [parse_recipient(recipient)], IndexKey.parse(index_key))
     for each in range(2):
         threading.Thread(target=associate, args=(shared, each)).start()

@@ -19,6 +19,7 @@ from appliance.vault.layout import StateLayout
 from appliance.vault.ledger import Ledger
 from appliance.vault.medium import Medium
 from appliance.vault.objects import Objects
+from appliance.vault.segments import Segments
 
 HEAD = bytes(128) + b"DICM" + b"head of a Part 10 file"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -81,11 +82,15 @@ class Vault:
     medium: Medium = field(default_factory=Medium)
     recipients: tuple[Any, ...] = (IDENTITY.recipient,)
     route: Callable[[Record], tuple[str, ...]] = to_pacs
+    segment: int = 0
+    """Bytes of the segments into which small instances go; 0: none."""
 
     def __post_init__(self) -> None:
         self.layout = StateLayout(self.root)
         self.layout.create()
         self.incoming = Incoming(self.layout, self.medium)
+        if self.segment:
+            self.incoming.segments = supplied(self.layout, self.medium, self.segment)
         self.intake = Intake(self.incoming, self.recipients, INDEX_KEY)
         self.objects = Objects(self.layout, self.medium)
         self.objects.prepare()
@@ -116,7 +121,16 @@ class Vault:
         }
 
     def close(self) -> None:
+        if self.incoming.segments:
+            self.incoming.segments.close()
         self.ledger.close()
+
+
+def supplied(layout: StateLayout, medium: Medium | None = None, size: int = 1 << 20) -> Segments:
+    """A worker's segments, with one ready. No more are made before they are asked for: the thread rests."""
+    segments = Segments(layout, medium, size=size, quiet=3600)
+    assert segments.supply()
+    return segments
 
 
 def plaintext(file: Any) -> bytes:

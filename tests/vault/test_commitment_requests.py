@@ -121,3 +121,17 @@ def test_a_link_in_its_place_leads_nowhere(vault: Vault) -> None:
     vault.layout.incoming_request("a" * 32).symlink_to("/etc/passwd")
     with pytest.raises(DiskRefused):
         WaitingRequests(vault.layout, INDEX_KEY).read("a" * 32)
+
+
+def test_what_is_set_aside_overwrites_nothing(vault: Vault) -> None:
+    """Not even itself: a cut may leave both of its names, and then a rename to the same one does nothing."""
+    waiting = WaitingRequests(vault.layout, INDEX_KEY)
+    path = vault.layout.incoming_request("a" * 32)
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        waiting.set_aside("a" * 32)
+    path.hardlink_to(vault.layout.quarantine / path.name)
+    waiting.set_aside("a" * 32)
+    assert waiting.ids() == []
+    aside = {name: (vault.layout.quarantine / name).read_bytes() for name in vault.objects.quarantined()}
+    assert aside == {path.name: b"one", f"{path.name}.1": b"two", f"{path.name}.2": b"one"}

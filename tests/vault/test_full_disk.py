@@ -11,6 +11,7 @@ import pytest
 
 from appliance.config.values import Share
 from appliance.vault.refusals import Condition, DiskRefused
+from appliance.vault.segments import Segments
 from appliance.vault.space import Space
 from tests.vault.samples import HEAD, Vault
 
@@ -53,6 +54,22 @@ def test_full_of_bytes_or_of_inodes(small: Path, size: int) -> None:
     for object_id in stored:
         vault.layout.incoming_file(object_id).unlink()
     assert vault.store(bytes(size))  # room again, and it goes on without a restart
+    vault.close()
+
+
+def test_a_segment_that_does_not_fit_is_not_missed(small: Path) -> None:
+    vault = Vault(small / "state")
+    space = Space(vault.layout.incoming, Share(bytes=1 << 20))
+    wary = Segments(vault.layout, room=space.allows, quiet=3600)  # 16 MiB on a disk of 4
+    assert not wary.supply()
+    bold = Segments(vault.layout, quiet=3600)
+    with pytest.raises(DiskRefused) as caught:
+        bold.supply()
+    assert caught.value.condition is Condition.FULL
+    assert vault.files() == set()
+    for segments in (wary, bold):
+        vault.incoming.segments = segments
+        assert vault.layout.incoming_file(vault.store()).exists()
     vault.close()
 
 

@@ -1,6 +1,7 @@
 """kill -9 at random moments: what was acknowledged is there, whole, and nothing half-written is visible.
 
-It cannot find a missing flush, since the kernel survives; the transcripts in test_incoming and test_adoption do.
+It cannot find a missing flush, since the kernel survives; the transcripts in test_incoming, test_segment, test_adoption
+and test_segment_adoption do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from appliance.vault.adoption import Fate
 from appliance.vault.recovery import recover
 from tests.vault.samples import HEAD, IDENTITY, INDEX_KEY, NOW, Vault
@@ -21,10 +24,10 @@ from tests.vault.samples import HEAD, IDENTITY, INDEX_KEY, NOW, Vault
 CYCLES = 10
 
 
-def _received_until_killed(root: Path, seconds: float) -> dict[str, int]:
+def _received_until_killed(root: Path, seconds: float, *how: str) -> dict[str, int]:
     """The ids that a receiver acknowledged, with their sizes. Killed `seconds` after its first word."""
     receiver = subprocess.Popen(
-        [sys.executable, "-m", "tests.vault.receiver", str(root), str(IDENTITY.recipient), INDEX_KEY.export()],
+        [sys.executable, "-m", "tests.vault.receiver", str(root), str(IDENTITY.recipient), INDEX_KEY.export(), *how],
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     )
@@ -45,11 +48,12 @@ def _received_until_killed(root: Path, seconds: float) -> dict[str, int]:
     return {object_id: int(size) for object_id, size in lines}
 
 
-def test_what_was_acknowledged_is_there_and_whole(vault: Vault) -> None:
+@pytest.mark.parametrize("how", [(), ("segment",)], ids=["files", "segments"])
+def test_what_was_acknowledged_is_there_and_whole(vault: Vault, how: tuple[str, ...]) -> None:
     moments = random.Random(4)
     acknowledged: dict[str, int] = {}
     for _ in range(CYCLES):
-        acknowledged |= _received_until_killed(vault.root, moments.uniform(0.01, 0.15))
+        acknowledged |= _received_until_killed(vault.root, moments.uniform(0.01, 0.15), *how)
         for step in recover(vault.adoption, NOW):
             assert {adopted.fate for adopted in step.fates} <= {Fate.ADOPTED}
     assert len(acknowledged) >= CYCLES
@@ -59,7 +63,9 @@ def test_what_was_acknowledged_is_there_and_whole(vault: Vault) -> None:
     # An instance may be durable and its word lost: at most one a thread and cycle.
     assert acknowledged.keys() <= adopted
     assert len(adopted) <= len(acknowledged) + 2 * CYCLES
-    assert vault.files() == {f"objects/{object_id[:2]}/{object_id}.dcm.age" for object_id in adopted}
+    left = {path for path in vault.files() if path.endswith(".free")}
+    assert vault.files() - left == {f"objects/{object_id[:2]}/{object_id}.dcm.age" for object_id in adopted}
+    assert len(left) == len(how)  # each receiver took up the segment of the one before
     for object_id in adopted:
         plain = vault.plaintext(object_id)
         size = acknowledged.get(object_id, len(plain) - len(HEAD))

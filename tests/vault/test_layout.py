@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from appliance.base.errors import LocalError
-from appliance.vault.layout import StateLayout, checked, object_id_of
+from appliance.vault.layout import StateLayout, checked, free_segment_id_of, object_id_of, segment_id_of
+from appliance.vault.refusals import DiskRefused
+from tests.vault.media import Recording
 
 ID = "0123456789abcdef" * 2
 
@@ -30,6 +34,14 @@ def test_object_ids_are_found_in_names() -> None:
         assert object_id_of(name) is None
 
 
+def test_segments_are_told_from_objects_and_from_each_other() -> None:
+    layout = StateLayout(Path("/state"))
+    for path, find in ((layout.segment(ID), segment_id_of), (layout.free_segment(ID), free_segment_id_of)):
+        assert path.parent == layout.incoming
+        for each in (object_id_of, segment_id_of, free_segment_id_of):
+            assert each(path.name) == (ID if each is find else None)
+
+
 def test_create_is_repeatable_and_private(tmp_path: Path) -> None:
     layout = StateLayout(tmp_path / "state")
     layout.create()
@@ -37,3 +49,25 @@ def test_create_is_repeatable_and_private(tmp_path: Path) -> None:
     modes = {path.name: path.stat().st_mode & 0o7777 for path in layout.root.iterdir()}
     assert modes == {"incoming": 0o2770, "objects": 0o700, "ledger": 0o700, "quarantine": 0o700, "alerts": 0o700}
     assert layout.ledger.parent.is_dir()
+
+
+def test_names_are_flushed_each_time_also_those_of_an_earlier_start(tmp_path: Path) -> None:
+    layout = StateLayout(tmp_path / "state")
+    layout.create()
+    disk = Recording()
+    layout.create(disk)
+    assert disk.transcript == [("sync directory", "state"), ("sync directory", tmp_path.name)]
+
+
+def test_a_directory_that_was_there_and_may_not_be_opened_is_somebody_elses(tmp_path: Path) -> None:
+    layout = StateLayout(tmp_path / "state")
+    layout.create()
+    for error in (errno.EACCES, errno.EIO):
+        disk = Recording()
+        disk.fail("sync directory", error)
+        with nullcontext() if error == errno.EACCES else pytest.raises(DiskRefused):
+            layout.create(disk)
+    disk = Recording()
+    disk.fail("sync directory", errno.EACCES)
+    with pytest.raises(DiskRefused):
+        StateLayout(tmp_path / "new").create(disk)

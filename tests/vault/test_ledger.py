@@ -178,3 +178,23 @@ def test_a_batch_commits_together(ledger: Ledger) -> None:
         raise RuntimeError
     assert ledger.state(record(1).object_id) is None
     assert ledger.counts() == {}
+
+
+def test_facts_of_one_kind_are_listed_and_dropped(ledger: Ledger) -> None:
+    assert ledger.facts("segment ") == {}
+    ledger.note_fact("segment a", b"1")
+    ledger.note_fact("segment b", b"2")
+    ledger.note_fact("segment b", b"3")
+    ledger.note_fact("index key", b"4")
+    assert ledger.facts("segment ") == {"a": b"1", "b": b"3"}
+    ledger.drop_fact("segment a")
+    ledger.drop_fact("segment a")
+    assert ledger.facts("segment ") == {"b": b"3"}
+    assert ledger.fact("index key") == b"4"
+
+
+def test_a_fact_is_kept_or_not_with_the_transaction_it_is_in(ledger: Ledger) -> None:
+    with pytest.raises(RuntimeError), ledger.transaction():
+        ledger.note_fact("segment a", b"1")
+        raise RuntimeError
+    assert ledger.fact("segment a") is None

@@ -126,3 +126,57 @@ def test_directories_get_their_mode_whatever_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "shared").stat().st_mode & 0o7777 == 0o2770
     assert not Medium().make_directory(tmp_path / "shared", 0o700)
     assert (tmp_path / "shared").stat().st_mode & 0o7777 == 0o2770
+
+
+def test_a_named_file_is_made_once_and_written_again(tmp_path: Path) -> None:
+    medium = Medium()
+    path = tmp_path / "segment"
+    descriptor = medium.create_named(path)
+    medium.write_at(descriptor, b"zeros", 0)
+    assert medium.length(descriptor) == 5
+    medium.close(descriptor)
+    with pytest.raises(AlreadyThere):
+        medium.create_named(path)
+    descriptor = medium.open_to_write(path)
+    medium.write_at(descriptor, b"r", 0)
+    medium.close(descriptor)
+    assert path.read_bytes() == b"reros"
+    (tmp_path / "link").symlink_to(path)
+    with pytest.raises(NotRegular):
+        medium.open_to_write(tmp_path / "link")
+    with pytest.raises(NotThere):
+        medium.open_to_write(tmp_path / "none")
+
+
+def test_a_lock_is_one_openings_alone_until_it_is_closed(tmp_path: Path) -> None:
+    medium = Medium()
+    path = _file(medium, tmp_path, "segment")
+    first, second = medium.open_to_write(path), medium.open_to_write(path)
+    with medium.open(path) as reader:
+        assert medium.lock(first)
+        assert not medium.lock(second)
+        assert not medium.lock(reader.fileno())
+        medium.unlock(first)
+        assert medium.lock(second)
+        medium.close(second)
+        assert medium.lock(reader.fileno())
+    medium.close(first)
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    medium = Medium()
+    path = _file(medium, tmp_path, "segment")
+    script = (
+        "import sys; from pathlib import Path; from appliance.vault.medium import Medium\n"
+        "m = Medium(); print(m.lock(m.open_to_write(Path(sys.argv[1]))), flush=True); sys.stdin.read()"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert worker.stdin and worker.stdout
+    with worker.stdin, worker.stdout, medium.open(path) as reader:
+        assert worker.stdout.readline() == "True\n"
+        assert not medium.lock(reader.fileno())
+        worker.kill()
+        worker.wait()
+        assert medium.lock(reader.fileno())

@@ -49,13 +49,16 @@ def _needles(data: Dataset) -> dict[str, bytes]:
     }
 
 
-def test_the_state_directory_holds_nothing_of_what_was_sent(vault: Vault) -> None:
+@pytest.mark.parametrize("segment", [0, 1 << 20], ids=["files", "segments"])
+def test_the_state_directory_holds_nothing_of_what_was_sent(tmp_path: Path, segment: int) -> None:
+    vault = Vault(tmp_path / "state", segment=segment)
     sent, data = _sample()
     needles = _needles(data)
     assert len(needles) > 15
     assert all(needle in sent for name, needle in needles.items() if name in ("PatientName", "SOPInstanceUID"))
     tags = {"study_tag": INDEX_KEY.tag("study", data.StudyInstanceUID)}
     waiting = vault.store(sent, data.SOPInstanceUID, **tags)
+    assert vault.layout.incoming_file(waiting).exists() is not bool(segment)
     _hunt(vault.root, needles)
     vault.adopt()
     kept = vault.store(sent + b"another", data.SOPInstanceUID, **tags)

@@ -39,6 +39,34 @@ def test_what_waits_is_adopted(vault: Vault) -> None:
     assert _recover(vault) == {}
 
 
+def test_what_waits_in_segments_is_adopted_and_they_are_freed(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "other", segment=1 << 20)
+    object_ids = {vault.store() for _ in range(70)}
+    assert _recover(vault) == dict.fromkeys(object_ids, Fate.ADOPTED)
+    assert [path.suffix for path in vault.layout.incoming.iterdir()] == [".segment"]  # its worker lives
+    late = vault.store()
+    vault.close()
+    again = Vault(vault.root)
+    assert _recover(again) == {late: Fate.ADOPTED}
+    assert [path.suffix for path in again.layout.incoming.iterdir()] == [".free"]
+    again.close()
+
+
+def test_a_lost_ledger_is_rebuilt_while_a_segment_is_in_use(tmp_path: Path) -> None:
+    vault = Vault(tmp_path / "other", segment=1 << 20)
+    adopted = {vault.store(b"x", str(number)) for number in range(5)}
+    vault.adopt()
+    waiting = vault.store(b"x", "waiting")
+    segments, vault.incoming.segments = vault.incoming.segments, None
+    again = _lose_the_ledger(vault)
+    assert _recover(again) == dict.fromkeys({*adopted, waiting}, Fate.ADOPTED)
+    assert again.ledger.counts()["pacs"].waiting == 6
+    assert again.objects.quarantined() == []
+    again.close()
+    assert segments
+    segments.close()
+
+
 def test_leases_are_taken_back(vault: Vault) -> None:
     vault.store()
     vault.adopt()
@@ -185,3 +213,22 @@ def test_fates_are_fit_for_the_log(vault: Vault, tmp_path: Path) -> None:
     assert "1.2.826" not in repr(adopted)
     assert str(tmp_path) not in repr(adopted)
     assert isinstance(vault.ledger, Ledger)
+
+
+def test_a_wal_that_was_left_alone_follows_its_ledger(vault: Vault) -> None:
+    """A start that set a damaged ledger aside was cut off between the two."""
+    object_id = vault.store()
+    vault.adopt()
+    wal = vault.layout.ledger.with_name(vault.layout.ledger.name + "-wal")
+    committed = wal.read_bytes()
+    vault.close()
+    vault.layout.ledger.rename(vault.layout.quarantine / "ledger.0.sqlite")
+    wal.write_bytes(committed)
+    ledger, begun = open_ledger(vault.layout)
+    assert begun and ledger.new
+    ledger.close()
+    assert vault.objects.quarantined() == ["ledger.0.sqlite", "ledger.0.sqlite-wal"]
+    assert (vault.layout.quarantine / "ledger.0.sqlite-wal").read_bytes() == committed
+    again = Vault(vault.root)
+    assert _recover(again) == {object_id: Fate.ADOPTED}
+    again.close()

@@ -33,9 +33,14 @@ def file_findings(config: Config, facts: Facts) -> Iterator[Finding]:
             "receive.client_ca", "the private key of the CA lies on this box", path=facts.authority_key
         )
     for each in config.destination:
-        if each.tls == "required":
-            yield from _pair(f'destination "{each.name}"', each.certificate, each.key, facts, server=False)
-            yield from _authority(f'destination "{each.name}".ca', each.ca, facts)
+        subject = f'destination "{each.name}"'
+        if each.shown:
+            yield from _pair(subject, *each.shown, facts, server=False)
+        for key, path in each.authorities.items():
+            yield from _authority(f"{subject}.{key}", path, facts)
+        for key, secret in each.secrets.items():
+            if secret.startswith("file:"):
+                yield from _secret(f"{subject}.{key}", secret, facts)
     for peer in config.peer:
         if peer.commitment and peer.commitment.tls == "required":
             subject = f'peer "{peer.name}".commitment'

@@ -76,6 +76,7 @@ class Facts:
     state: StateFacts = StateFacts()
     recipients: Sequence[RecipientFacts] = ()  # in the order of the configuration
     identity: str | None = None  # the recipient that the identity belongs to; None where it cannot be seen from here
+    stray_identity: Path | None = None  # a file with an identity in clear that the configuration does not name
     broken_secrets: Mapping[str, str] = field(default_factory=dict)  # "file:…": what is wrong with its content
     open_files: int | None = None  # how many a process may have (soft limit); None: no limit, or not known
     authority_key: Path | None = None  # the private key of the CA, where it lies beside its certificate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.base import limits
+from appliance.config.destinations import DimseDestination, ObjectStoreDestination, StowDestination
 from appliance.config.model import Config, Peer
 from appliance.config.posture import rules
 from appliance.config.posture.facts import Facts
@@ -30,9 +31,14 @@ def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
         yield rules.NO_SENSOR.found("sensor", "there is no sensor")
     for each in config.destination:
         subject = f'destination "{each.name}"'
-        if each.tls == "never":
-            yield rules.DESTINATION_CLEARTEXT.found(f"{subject}.tls", f"deliveries to {each.address} are in cleartext")
-        elif not each.certificate:
+        if isinstance(each, ObjectStoreDestination):
+            if not each.over_tls:
+                what = f"requests to {each.endpoint} can be read on the way; objects are sealed"
+                yield rules.STORE_CLEARTEXT.found(f"{subject}.endpoint", what)
+        elif not each.over_tls:
+            key = "tls" if isinstance(each, DimseDestination) else "url"
+            yield rules.DESTINATION_CLEARTEXT.found(f"{subject}.{key}", f"deliveries to {each.where} are in cleartext")
+        elif not each.certificate and not (isinstance(each, StowDestination) and (each.token or each.oauth)):
             yield rules.DESTINATION_ANONYMOUS.found(f"{subject}.certificate", "we show no certificate there")
 
 

@@ -228,14 +228,45 @@ NO_RECOVERY = Rule(
 IDENTITY_ON_DISK = Rule(
     "theft-not-protected",
     "warning",
-    "Who steals this box has both the sealed objects and the key that opens them.",
-    "Give the identity as a systemd credential bound to a TPM (credential:identity), or encrypt the disk.",
+    "Who steals this box has both the sealed objects and the key that opens them. The file's mode keeps it from other "
+    "programs and users, no more.",
+    "Give the identity as a systemd credential bound to a TPM (credential:identity), or by a person after each start "
+    '(identity = "unlock"), or encrypt the disk.',
+)
+IDENTITY_STRAY = Rule(
+    "identity-in-clear",
+    "warning",
+    "Who steals this box has both the sealed objects and a key that opens them, whatever the configuration says.",
+    "Look whether you have it elsewhere (`appliance keys export`), then remove {path}.",
+)
+IDENTITY_CREDENTIAL = Rule(
+    "identity-by-credential",
+    "note",
+    "Sealed to a TPM, a disk alone opens nothing, in no other machine. Not kept out: who steals the whole box and has "
+    "it boot by itself, and root on the running box.",
+    "See that it was encrypted with --with-key=tpm2 (systemd/README.md). Where the whole box may be stolen, use "
+    'identity = "unlock".',
+)
+IDENTITY_UNLOCK = Rule(
+    "identity-by-unlock",
+    "note",
+    "Neither the disk nor the whole box opens anything for a thief. After each start of forward, what destinations "
+    "take in plaintext waits for a person; reception goes on. Not kept out: root on the running, unlocked box.",
+    "Run `appliance unlock` after each start. Keep the exported keys and their passphrase where who is on duty finds "
+    "them.",
+)
+IDENTITY_ABSENT = Rule(
+    "sealed-only",
+    "note",
+    "This box cannot open what it stores: neither a thief nor root reads an object here.",
+    "Nothing to do. Identities are with those to whom objects go, and in the recovery kit.",
 )
 IDENTITY_MISSING = Rule(
     "identity-missing",
     "error",
-    "Deliveries by DIMSE need the plaintext: without an identity all of them wait for ever.",
-    'Add identity = "credential:identity" (or "file:…") to [vault].',
+    "A destination that takes plaintext waits for ever without an identity.",
+    'Add identity = "credential:identity" (or "unlock", "file:…") to [vault], or use destinations of kind '
+    '"object-store" only.',
 )
 IDENTITY_FOREIGN = Rule(
     "identity-not-recipient",
@@ -276,7 +307,13 @@ DESTINATION_CLEARTEXT = Rule(
     "destination-cleartext",
     "warning",
     "Patient data crosses the network readable, and anybody at that address is taken for the destination.",
-    "Remove tls and name the CA of the destination in ca.",
+    "Use TLS (leave tls out, or write https://) and name the CA of the destination in ca.",
+)
+STORE_CLEARTEXT = Rule(
+    "object-store-cleartext",
+    "note",
+    "Whoever is on the way sees names and sizes of objects, not what they hold, and may change what is stored.",
+    "Use an endpoint with https://.",
 )
 DESTINATION_ANONYMOUS = Rule(
     "destination-without-certificate",

@@ -8,6 +8,7 @@ from appliance.config.model import Config
 from appliance.config.posture import rules
 from appliance.config.posture.facts import Facts
 from appliance.config.posture.finding import Finding
+from appliance.config.posture.identity import identity_findings
 
 
 def vault_findings(config: Config, facts: Facts) -> Iterator[Finding]:
@@ -19,7 +20,7 @@ def vault_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     elif not facts.state.exists:
         yield rules.STATE_MISSING.found("appliance.state_dir", f"{where} is not there yet")
     yield from _recipients(config, facts)
-    yield from _identity(config, facts)
+    yield from identity_findings(config, facts)
 
 
 def _recipients(config: Config, facts: Facts) -> Iterator[Finding]:
@@ -33,19 +34,3 @@ def _recipients(config: Config, facts: Facts) -> Iterator[Finding]:
         yield rules.RECIPIENTS_CLASSICAL.found("vault.recipients", "all recipients are classical (X25519)")
     if len(set(config.vault.recipients)) < 2:
         yield rules.NO_RECOVERY.found("vault.recipients", "one key alone opens the objects")
-
-
-def _identity(config: Config, facts: Facts) -> Iterator[Finding]:
-    identity = config.vault.identity
-    needed = any(each.kind == "dimse" for each in config.destination)
-    if identity is None:
-        if needed:
-            yield rules.IDENTITY_MISSING.found("vault.identity", "this box has no identity")
-        return
-    if identity.startswith("file:"):
-        what = "theft: not protected; the identity lies on the disk of this box"
-        yield rules.IDENTITY_ON_DISK.found("vault.identity", what)
-    if facts.identity is not None and facts.identity not in config.vault.recipients:
-        yield rules.IDENTITY_FOREIGN.found("vault.identity", "objects are not sealed to this identity")
-    if not needed:
-        yield rules.IDENTITY_IDLE.found("vault.identity", "nothing here needs to open objects")

@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
-from appliance.inspection.rules import crypto, identity, protocol, scanners, sensor, servers
+from types import ModuleType
+
+from appliance.inspection.rules import (
+    borders,
+    changes,
+    content,
+    crypto,
+    exhaustion,
+    guessing,
+    identity,
+    link,
+    protocol,
+    queries,
+    roles,
+    scanners,
+    sensor,
+    servers,
+    tls,
+)
 from appliance.inspection.rules.rule import Judge, Rule
 
-_FAMILIES = (identity, scanners, servers, crypto, protocol, sensor)
+_FAMILIES: tuple[ModuleType, ...] = (
+    identity,
+    guessing,
+    scanners,
+    servers,
+    borders,
+    crypto,
+    tls,
+    roles,
+    queries,
+    content,
+    exhaustion,
+    protocol,
+    changes,
+    link,
+    sensor,
+)
 
 
 def _judges() -> dict[type, tuple[Judge, ...]]:

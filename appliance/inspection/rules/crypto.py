@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.inspection.flow import DICOM_PORTS, endpoints
+from appliance.inspection.ja4 import ja4
 from appliance.inspection.observations import DicomInClear, HelloSeen
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules import shown
@@ -53,13 +54,15 @@ def unlisted_tls(seen: HelloSeen, registry: Registry) -> Finding | None:
         if port not in DICOM_PORTS:
             return None
         reason = "its server is not registered, its port is DICOM's"
-    elif any(peer.tls != "never" for peer in registry.peers_at(client)) or registry.is_own(client):
+    elif server.takes_tls and registry.speaks_tls(client):
         return None
     elif not server.own and registry.own is None:
         return None  # it may be we
+    elif not server.takes_tls:
+        reason = f"the entry of {server.name} says that it never speaks TLS"
     else:
         reason = f"its client has no entry, its server is {server.name}"
-    fields = {"version": seen.hello.version, "ciphers_offered": len(seen.hello.ciphers)}
+    fields = {"version": seen.hello.version, "ciphers_offered": len(seen.hello.ciphers), "ja4": ja4(seen.hello)}
     return Finding(UNLISTED_TLS, f"{reason}; offers {seen.hello.version}", seen.flow, fields)
 
 

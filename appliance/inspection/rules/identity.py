@@ -1,9 +1,9 @@
-"""Who calls whom under which names: D01, D02, D03, D13."""
+"""Who calls whom under which names, and who touches a decoy: D01, D02, D03, D13."""
 
 from __future__ import annotations
 
 from appliance.inspection.flow import endpoints
-from appliance.inspection.observations import AssociationRequested
+from appliance.inspection.observations import AssociationRequested, Touched
 from appliance.inspection.registry import Calling, Registry
 from appliance.inspection.rules import shown
 from appliance.inspection.rules.rule import Finding, Rule, Severity
@@ -38,8 +38,8 @@ WRONG_ADDRESS = Rule(
 DECOY = Rule(
     "D13",
     Severity.HIGH,
-    "the decoy AE title was called",
-    "No device has a reason to call it: find who did, and look at what else came from that address.",
+    "a decoy was touched",
+    "No device has a reason to try it: find who did, and look at what else came from that address.",
     "reconnaissance",
     ("T1046",),
     "110132",
@@ -78,7 +78,7 @@ def unknown_called(seen: AssociationRequested, registry: Registry) -> Finding | 
     _, _, address, port = endpoints(seen.flow.key)
     title = shown.ae(seen.request.called)
     server = registry.server(address, port)
-    if (title is not None and title == registry.decoy) or (server is not None and title in server.titles):
+    if (title is not None and title == registry.decoy) or registry.answers(title, address, port):
         return None
     where = f"which {server.name} does not answer to" if server else "at a server that is not registered"
     evidence = f"called {shown.title(seen.request.called)}, {where}"
@@ -94,4 +94,10 @@ def decoy(seen: AssociationRequested, registry: Registry) -> Finding | None:
     return Finding(DECOY, evidence, seen.flow, shown.request(seen.request))
 
 
-RULES = {AssociationRequested: (unknown_calling, unknown_called, wrong_address, decoy)}
+def decoy_port(seen: Touched, registry: Registry) -> Finding:
+    """D13."""
+    about = (seen.source,)
+    return Finding(DECOY, f"tried port {seen.port}", about=about, source=seen.source, target=seen.target)
+
+
+RULES = {AssociationRequested: (unknown_calling, unknown_called, wrong_address, decoy), Touched: (decoy_port,)}

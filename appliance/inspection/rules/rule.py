@@ -47,6 +47,9 @@ class Finding:
     about: tuple[object, ...] = ()
     severity: Severity | None = None
     source: Address | None = None
+    target: Address | None = None
+    mac: str = ""  # where it was seen below IP
+    proto: str = "TCP"
 
 
 Judge = Callable[[Any, Registry], Finding | None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.inspection.associate import Associate
+from appliance.inspection.developments import Kind, Recurring
 from appliance.inspection.observations import AssociationRequested, Probing
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules import shown
@@ -59,4 +60,12 @@ def scan(seen: Probing, registry: Registry) -> Finding:
     return Finding(SCAN, evidence, about=(seen.source,), source=seen.source)
 
 
-RULES = {AssociationRequested: (scanner,), Probing: (scan,)}
+def sweep(seen: Recurring, registry: Registry) -> Finding | None:
+    """D40."""
+    if seen.kind is not Kind.ECHO_SWEEP:
+        return None
+    evidence = f"{seen.count} {seen.kind.value} by it within a minute"
+    return Finding(SCAN, evidence, about=(seen.source, "verification"), source=seen.source)
+
+
+RULES = {AssociationRequested: (scanner,), Probing: (scan,), Recurring: (sweep,)}

@@ -1,9 +1,10 @@
-"""The sensor about itself: D43."""
+"""The sensor about itself: D43, D44, D45."""
 
 from __future__ import annotations
 
 from appliance.inspection.conversation import JOINED
-from appliance.inspection.observations import Blind
+from appliance.inspection.link_observations import Silence
+from appliance.inspection.observations import Blind, Reconfigured
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules.rule import Finding, Rule, Severity
 
@@ -17,6 +18,25 @@ BLIND = Rule(
     "110133",
 )
 
+MIRROR = Rule(
+    "D44",
+    Severity.MEDIUM,
+    "the mirror shows nothing",
+    "Check the mirror (SPAN) session at the switch and the cable: until it is back nothing is judged.",
+    "sensor integrity",
+    ("T1562",),
+    "110133",
+)
+RECONFIGURED = Rule(
+    "D45",
+    Severity.LOW,
+    "what the sensor judges by was changed",
+    "If nobody changed the configuration or the clock, find out who did.",
+    "sensor integrity",
+    ("T1562",),
+    "110129",
+)
+
 
 def blind(seen: Blind, registry: Registry) -> Finding:
     """D43. Joining a flow midway is normal after a start, and said at the lowest severity."""
@@ -26,4 +46,14 @@ def blind(seen: Blind, registry: Registry) -> Finding:
     return Finding(BLIND, evidence, seen.flow, about=about, severity=severity)
 
 
-RULES = {Blind: (blind,)}
+def silence(seen: Silence, registry: Registry) -> Finding:
+    """D44."""
+    return Finding(MIRROR, seen.what, about=(seen.what,))
+
+
+def reconfigured(seen: Reconfigured, registry: Registry) -> Finding:
+    """D45."""
+    return Finding(RECONFIGURED, seen.what, about=(seen.what,))
+
+
+RULES = {Blind: (blind,), Silence: (silence,), Reconfigured: (reconfigured,)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from appliance.base.names import ae_title_from_wire, uid_from_wire
@@ -17,11 +18,13 @@ def title(field: bytes) -> str:
     return f'"{wash(field.strip(b" ").rstrip(bytes(1)))}"'
 
 
+@lru_cache(maxsize=512)
 def ae(field: bytes) -> str | None:
     """An AE title to compare, None when it is none."""
     return ae_title_from_wire(field)
 
 
+@lru_cache(maxsize=512)
 def sop_class(value: bytes) -> str:
     """A UID of the standard's own; a private one is only said to be private, since it could be anything."""
     uid = uid_from_wire(value)

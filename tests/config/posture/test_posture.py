@@ -57,6 +57,13 @@ to = ["pacs"]
 [sensor]
 interface = "eth1"
 """
+STORE = """\
+kind = "object-store"
+url = "s3://sealed"
+endpoint = "http://s3.example:9000"
+access_key_id = "edge"
+secret_access_key = "credential:s3"
+"""
 LEAF = CertificateFacts("CN=EDGE01", "CN=CA", ("edge.example",), NOW - 99 * DAY, NOW + 99 * DAY, "ab" * 32, "RSA 2048")
 ROOT = replace(LEAF, subject="CN=CA", names=(), authority=True)
 FILES = {
@@ -71,9 +78,14 @@ FILES = {
 FACTS = Facts(now=NOW, files=FILES, recipients=[RecipientFacts()] * 2, identity=BOX)
 
 
+# There is always one of them: how the identity comes, and what that protects against.
+WAYS = ("identity-by-credential", "identity-by-unlock", "sealed-only")
+
+
 def found(text: str, facts: Facts) -> list[tuple[str, str, str]]:
     config = parse_config(text.encode())
-    return [(finding.id, finding.subject, finding.what) for finding in posture(config, facts)]
+    findings = [each for each in posture(config, facts) if each.id not in WAYS]
+    return [(finding.id, finding.subject, finding.what) for finding in findings]
 
 
 def test_a_good_configuration_has_no_finding() -> None:
@@ -157,6 +169,25 @@ ROUTE = '[[route]]\nto = ["pacs"]\n'
         (
             (f'certificate = "{TLS}/client.crt"\nkey = "{TLS}/client.key"\n', ""),
             [("destination-without-certificate", f"{DEST}.certificate", "we show no certificate there")],
+        ),
+        (
+            (GOOD[GOOD.index('kind = "dimse"') : GOOD.index("[[route]]")], STORE),
+            [
+                (
+                    "object-store-cleartext",
+                    f"{DEST}.endpoint",
+                    "requests to http://s3.example:9000 can be read on the way; objects are sealed",
+                ),
+                ("identity-unneeded", "vault.identity", "nothing here needs to open objects"),
+            ],
+        ),
+        (
+            (GOOD[GOOD.index('kind = "dimse"') : GOOD.index("[[route]]")], STORE.replace("http:", "https:")),
+            [("identity-unneeded", "vault.identity", "nothing here needs to open objects")],
+        ),
+        (
+            (GOOD[GOOD.index('kind = "dimse"') : GOOD.index("[[route]]")], 'kind = "stow"\nurl = "http://p.example/x"\n'),
+            [("destination-cleartext", f"{DEST}.url", "deliveries to http://p.example/x are in cleartext")],
         ),
         ((', "age1pq1pppppppppp"', ""), [("no-recovery", "vault.recipients", "one key alone opens the objects")]),
         ((RECOVERY, BOX), [("no-recovery", "vault.recipients", "one key alone opens the objects")]),
@@ -416,13 +447,68 @@ def test_files_that_are_not_used_are_not_looked_at() -> None:
 def test_errors_come_first() -> None:
     facts = replace(FACTS, state=StateFacts(exists=False), identity="age1pq1other", server_trusted=False)
     severities = [finding.severity for finding in posture(parse_config(GOOD.encode()), facts)]
-    assert severities == ["error", "warning", "note"]
+    assert severities == ["error", "warning", "note", "note"]
 
 
 def test_the_fix_names_the_file() -> None:
-    (finding,) = posture(parse_config(GOOD.encode()), replace(FACTS, **file(TLS / "client.key", mode=0o666)))
+    finding, _ = posture(parse_config(GOOD.encode()), replace(FACTS, **file(TLS / "client.key", mode=0o666)))
     assert finding.fix.startswith(f"Run: chmod 0400 {TLS}/client.key.")
     assert finding.as_dict()["id"] == "key-exposed"
+
+
+STORE = """\
+[[destination]]
+name = "pacs"
+kind = "object-store"
+url = "file:///mnt/archive"
+"""
+SEALED_ONLY = GOOD.replace('identity = "credential:identity"\n', "").replace(
+    GOOD[GOOD.index("[[dest") : GOOD.index("[[route]]")], STORE
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "stray", "finding"),
+    [
+        (
+            GOOD,
+            None,
+            ("identity-by-credential", "theft: the disk alone is protected where the credential is bound to a TPM"),
+        ),
+        (
+            GOOD.replace("credential:identity", "unlock"),
+            None,
+            ("identity-by-unlock", "theft: protected; a person gives the identity after each start"),
+        ),
+        (
+            GOOD.replace("credential:identity", "file:/keys/identity"),
+            None,
+            ("theft-not-protected", "theft: not protected; the identity lies on the disk of this box"),
+        ),
+        (SEALED_ONLY, None, ("sealed-only", "theft: protected; this box opens nothing")),
+        *(
+            (
+                text,
+                Path("/keys/identity"),
+                ("identity-in-clear", "theft: not protected; an identity lies in /keys/identity"),
+            )
+            for text in (GOOD, GOOD.replace("credential:identity", "unlock"), SEALED_ONLY)
+        ),
+    ],
+)  # fmt: skip
+def test_each_way_of_the_identity_says_what_it_protects_against(
+    text: str, stray: Path | None, finding: tuple[str, str]
+) -> None:
+    facts = replace(FACTS, stray_identity=stray, identity=None)
+    said = [each for each in posture(parse_config(text.encode()), facts) if each.subject == "vault.identity"]
+    assert [(each.id, each.what) for each in said] == [finding]
+
+
+def test_without_an_identity_no_destination_may_need_plaintext() -> None:
+    assert found(SEALED_ONLY, FACTS) == []
+    both = SEALED_ONLY + GOOD[GOOD.index("[[dest") : GOOD.index("[[route]]")].replace('"pacs"', '"clear"')
+    ids = [(each.severity, each.id) for each in posture(parse_config(both.encode()), FACTS)]
+    assert ids[0] == ("error", "identity-missing")
 
 
 def test_each_kind_has_an_id_of_its_own_a_reason_and_a_way_out() -> None:

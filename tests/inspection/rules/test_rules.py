@@ -16,7 +16,7 @@ URG = 32
 def test_rules_are_complete_and_their_ids_unique() -> None:
     ids = [rule.id for rule in CATALOGUE]
     assert ids == sorted(set(ids))
-    assert ids == ["D01", "D02", "D03", "D05", "D11", "D13", "D15", "D19", "D21", "D22", "D23", "D40", "D43", "D47"]
+    assert set(ids) == {f"D{number:02}" for number in range(1, 49)} - {"D46"}
     for rule in CATALOGUE:
         assert rule.title
         assert rule.advice.endswith(".")
@@ -161,4 +161,4 @@ def test_d47_contradicting_segments() -> None:
     good, bad = associate(), associate(calling=b"ROGUE")
     talk.raw(True, talk.next[True], ACK, good)  # what we see first; its receiver never got it
     talk.raw(True, talk.next[True], ACK, bad)
-    assert rules(watching) == ["D47"]
+    assert rules(watching) == ["D47", "D01"]  # both readings are judged

@@ -1,0 +1,16 @@
+"""`appliance keys`: the keys of this box. One file a command."""
+
+from __future__ import annotations
+
+import click
+
+from appliance.cli.keys import export, kit, new, rotate, show
+
+
+@click.group(name="keys")
+def command() -> None:
+    """Show, make, rotate and export keys: `show`, `new`, `rotate`, `export`, `kit`."""
+
+
+for each in (show.command, new.command, rotate.command, export.command, kit.command):
+    command.add_command(each)

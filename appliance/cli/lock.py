@@ -1,0 +1,26 @@
+"""`appliance lock`: have the running box forget its identity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from appliance.cli.options import config_option
+from appliance.cli.output import say
+from appliance.config.load import load_config
+
+
+@click.command(name="lock")
+@config_option
+def command(path: Path) -> None:
+    """Lock deliveries that need plaintext: the instance that is under way goes on to its end, the next one waits.
+
+    Reception goes on, and so does what takes sealed objects. `appliance unlock` ends it.
+
+    Example: appliance lock
+    """
+    from appliance.delivery.control import ask, control_socket
+
+    ask(control_socket(load_config(path).appliance.runtime_dir), {"op": "lock"})
+    say("Locked. What destinations take in plaintext waits until `appliance unlock`.")

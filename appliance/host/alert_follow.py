@@ -1,0 +1,115 @@
+"""Alerts as they are written: wakes on each append (inotify through watchdog), and goes on where a log is rotated.
+
+Reads only. What is no record, such as a line cut short, is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from appliance.base.errors import DiskError
+
+_EVENTS: list[type[FileSystemEvent]] = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent]
+_LONGEST_LINE = 1 << 20
+SUFFIX = ".jsonl"
+
+
+class Tail:
+    """The end of one log. `read` gives the records that came since the last call."""
+
+    def __init__(self, path: Path, from_start: bool) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._rest = b""
+        self._open(from_start)
+
+    def _open(self, from_start: bool) -> None:
+        self.close()
+        try:
+            self._file = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        if not from_start:
+            self._file.seek(0, 2)
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """The new records; those of a file that was rotated meanwhile come first."""
+        yield from self._drain()
+        if self._rotated():
+            yield from self._drain()  # what came between the two looks
+            self._rest = b""
+            self._open(from_start=True)
+            yield from self._drain()
+
+    def _rotated(self) -> bool:
+        try:
+            named = self._path.stat()
+        except FileNotFoundError:
+            return False
+        if self._file is None:
+            return True
+        ours = os.fstat(self._file.fileno())
+        return (named.st_dev, named.st_ino) != (ours.st_dev, ours.st_ino)
+
+    def _drain(self) -> Iterator[dict[str, Any]]:
+        while self._file is not None and (piece := self._file.read(65536)):
+            *lines, self._rest = (self._rest + piece).split(b"\n")
+            if len(self._rest) > _LONGEST_LINE:
+                self._rest = b""
+            for line in lines:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(record, dict):
+                    yield record
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class _Wake(FileSystemEventHandler):
+    def __init__(self, event: threading.Event) -> None:
+        self._event = event
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        self._event.set()
+
+
+def follow_alerts(directory: Path) -> Iterator[dict[str, Any]]:
+    """The records of all logs in a directory from now on, for ever. Raises DiskError."""
+    tails = {path: Tail(path, from_start=False) for path in directory.glob("*" + SUFFIX)}
+    changed = threading.Event()
+    observer = Observer()
+    try:
+        observer.schedule(_Wake(changed), str(directory), event_filter=_EVENTS)
+        observer.start()
+    except OSError as error:
+        raise DiskError(
+            f"cannot watch {directory}: {error.strerror}", fix="Is it there, and may you read it?"
+        ) from None
+    try:
+        while True:
+            for path in directory.glob("*" + SUFFIX):
+                if path not in tails:
+                    tails[path] = Tail(path, from_start=True)
+            for tail in tails.values():
+                yield from tail.read()
+            changed.wait()
+            changed.clear()
+    finally:
+        observer.stop()
+        observer.join()
+        for tail in tails.values():
+            tail.close()

@@ -1,0 +1,136 @@
+"""Puts fragments of IP packets together (RFC 791 3.2, RFC 8200 4.5), so that none of them hides a segment.
+
+Bounded in packets, pieces and bytes; what does not come together in time is counted. Where fragments overlap and
+disagree, both readings are given: the one in which the first bytes count, and the one in which the last do.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from appliance.base import limits
+from appliance.inspection.frames import Buffer, Fragment, Segment, within_packet
+from appliance.inspection.memory import Memory
+
+_LEAST = 20  # bytes; a first fragment that holds less hides the flags of TCP (RFC 1858)
+_LONGEST = 65535
+
+
+@dataclass(slots=True)
+class Whole:
+    """What the fragment that came last gave."""
+
+    segments: list[tuple[Segment, bytes]] = field(default_factory=list)  # with the buffer that `start` counts in
+    abuse: str = ""  # ours, never the sender's
+
+
+class _Packet:
+    __slots__ = ("disputed", "end", "pieces", "protocol", "since", "stored")
+
+    def __init__(self, now: float) -> None:
+        self.since = now
+        self.pieces: list[tuple[int, bytes]] = []  # in the order in which they came
+        self.protocol = -1  # known with the first
+        self.end = -1  # known with the last
+        self.stored = 0
+        self.disputed = False
+
+
+class Fragments:
+    """The packets of which some fragments came."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._packets: OrderedDict[tuple[bytes, bytes, int, int], _Packet] = OrderedDict()
+        self.incomplete = 0  # packets given up, since the engine last asked
+
+    def __len__(self) -> int:
+        return len(self._packets)
+
+    def take(self, fragment: Fragment, frame: Buffer, now: float) -> Whole:
+        """A fragment came. Gives the segment, if its packet is whole now."""
+        whole = Whole()
+        # IPv4 tells packets of two protocols apart, IPv6 does not (RFC 8200 4.5).
+        kind = fragment.protocol if len(fragment.source) == 4 else -1
+        key = fragment.source, fragment.target, fragment.fragment_id, kind
+        packet = self._packets.get(key)
+        if packet is None:
+            packet = self._packets[key] = _Packet(now)
+            if len(self._packets) > limits.SENSOR_FRAGMENTED.default:
+                self._give_up(next(iter(self._packets)))
+        data = bytes(memoryview(frame)[fragment.start : fragment.start + fragment.length])
+        if fragment.offset + len(data) > _LONGEST:
+            whole.abuse = "a fragment that makes a packet longer than any may be"
+            return whole
+        if fragment.offset == 0:
+            packet.protocol = fragment.protocol
+            if fragment.more and len(data) < _LEAST:
+                whole.abuse = "a first fragment too small for a TCP header"
+        if not fragment.more:
+            end = fragment.offset + len(data)
+            if packet.end not in (-1, end):
+                whole.abuse = "two last fragments of one packet"
+                packet.disputed = True
+            packet.end = max(packet.end, end)
+        if (fragment.offset, data) not in packet.pieces:  # a copy is no overlap
+            if _overlaps(packet.pieces, fragment.offset, data):
+                whole.abuse = "fragments that overlap"
+                packet.disputed = True
+            packet.pieces.append((fragment.offset, data))
+            packet.stored += len(data)
+            self._memory.used += len(data)
+        if packet.end >= 0 and _covered(packet):
+            self._finish(key, packet, fragment, whole)
+        elif len(packet.pieces) >= limits.SENSOR_FRAGMENTS.default:
+            self._give_up(key)
+        return whole
+
+    def sweep(self, now: float) -> None:
+        """Give up what did not come together in time."""
+        while self._packets:
+            key, packet = next(iter(self._packets.items()))
+            if 0 <= now - packet.since < limits.SENSOR_FRAGMENT_WAIT.default and self._memory.used < self._memory.limit:
+                break
+            self._give_up(key)
+
+    def clear(self) -> None:
+        """Give everything up."""
+        while self._packets:
+            self._give_up(next(iter(self._packets)))
+
+    def _finish(self, key: tuple[bytes, bytes, int, int], packet: _Packet, last: Fragment, whole: Whole) -> None:
+        versions = [_assembled(packet, first_wins=True)]
+        if packet.disputed and (other := _assembled(packet, first_wins=False)) != versions[0]:
+            versions.append(other)
+        del self._packets[key]
+        self._memory.used -= packet.stored
+        for version in versions:
+            segment = within_packet(version, packet.protocol, last.source + last.target, last.vlans)
+            if segment is not None:
+                whole.segments.append((segment, version))
+
+    def _give_up(self, key: tuple[bytes, bytes, int, int]) -> None:
+        self._memory.used -= self._packets.pop(key).stored
+        self.incomplete += 1
+
+
+def _overlaps(pieces: list[tuple[int, bytes]], offset: int, data: bytes) -> bool:
+    return any(at < offset + len(data) and offset < at + len(kept) for at, kept in pieces)
+
+
+def _covered(packet: _Packet) -> bool:
+    """Whether the pieces leave no hole before the end."""
+    reached = 0
+    for at, data in sorted(packet.pieces, key=lambda piece: piece[0]):
+        if at > reached:
+            return False
+        reached = max(reached, at + len(data))
+    return reached >= packet.end
+
+
+def _assembled(packet: _Packet, first_wins: bool) -> bytes:
+    payload = bytearray(packet.end)
+    for at, data in reversed(packet.pieces) if first_wins else packet.pieces:
+        payload[at : at + len(data)] = data
+    return bytes(payload[: packet.end])

@@ -1,0 +1,325 @@
+"""The inventory: who speaks DICOM to whom, how, and since when; and what changed in that. Bounded; no patient data.
+
+It learns from the same observations that rules judge. What is new counts as a change only when the inventory, or the
+device, is known long enough (`SENSOR_LEARN`). Entries that never led to an accepted association make room first, so
+that nobody pushes the real ones out with invented names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from appliance.base import limits
+from appliance.base.text import wash
+from appliance.config.values import Address
+from appliance.inspection.associate import Associate
+from appliance.inspection.command_set import C_STORE
+from appliance.inspection.developments import Change, Changed
+from appliance.inspection.flow import DICOM_PORTS, Flow, endpoints
+from appliance.inspection.inventory_entries import Device, Host, Talk, TlsServer, note
+from appliance.inspection.ja4 import ja4
+from appliance.inspection.link_observations import HostAppeared
+from appliance.inspection.observations import (
+    AssociationAnswered,
+    AssociationRequested,
+    CertificateSeen,
+    CommandSeen,
+    HelloSeen,
+)
+from appliance.inspection.registry import Registry
+from appliance.inspection.rules import shown
+from appliance.inspection.tls_hello import CLIENT_HELLO, Hello
+
+FORMAT = 1
+_TLS_1_3 = 0x0304
+_UNCOMPRESSED = frozenset((b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.2"))
+_SURGE = 4  # times the busiest hour
+_HOURS = 24  # in which something was stored, before a surge is told
+
+
+class _Keyed(Protocol):
+    last: float
+
+    @property
+    def key(self) -> Hashable: ...
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+E = TypeVar("E", bound=_Keyed)
+
+
+class Table(Generic[E]):
+    """Entries of one kind, the one seen longest ago first. `proven` ones stay while others can go."""
+
+    def __init__(self) -> None:
+        self._tried: OrderedDict[Hashable, E] = OrderedDict()
+        self._proven: OrderedDict[Hashable, E] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._tried) + len(self._proven)
+
+    def __iter__(self) -> Iterator[E]:
+        yield from self._proven.values()
+        yield from self._tried.values()
+
+    def get(self, key: Hashable) -> E | None:
+        """The entry, if it is known."""
+        found = self._proven.get(key)
+        return found if found is not None else self._tried.get(key)
+
+    def put(self, entry: E, proven: bool) -> None:
+        """Keep an entry as the latest seen. Once proven it stays so."""
+        key = entry.key
+        proven = proven or key in self._proven
+        self._tried.pop(key, None)
+        self._proven.pop(key, None)
+        (self._proven if proven else self._tried)[key] = entry
+        while len(self) > limits.SENSOR_INVENTORY.default:
+            (self._tried or self._proven).popitem(last=False)
+
+
+class Inventory:
+    """See the head of this file. `revision` grows with what is worth storing."""
+
+    def __init__(self) -> None:
+        self.began = 0.0  # when it learned its first thing
+        self.revision = 0
+        self.talks: Table[Talk] = Table()
+        self.devices: Table[Device] = Table()
+        self.servers: Table[TlsServer] = Table()
+        self.hosts: Table[Host] = Table()
+        self._takers: dict[type, Callable[[Any, Registry, float], Iterator[object]]] = {
+            AssociationRequested: self._requested,
+            AssociationAnswered: self._answered,
+            CommandSeen: self._command,
+            HelloSeen: self._hello,
+            CertificateSeen: self._certificate,
+        }
+        self.sees = frozenset(self._takers)
+
+    def take(self, seen: object, registry: Registry, now: float) -> Iterator[object]:
+        """Learn from an observation. Gives what is not as it was."""
+        taker = self._takers.get(type(seen))
+        if taker is not None:
+            self.began = self.began or now
+            yield from taker(seen, registry, now)
+
+    # Learning.
+
+    def _requested(self, seen: AssociationRequested, registry: Registry, now: float) -> Iterator[object]:
+        talk = self._talk(seen.flow, seen.request, now)
+        talk.associations += 1
+        talk.implementation = wash(seen.request.implementation_version.strip(b"\0 "), 16)
+        self.talks.put(talk, proven=False)
+        return iter(())
+
+    def _answered(self, seen: AssociationAnswered, registry: Registry, now: float) -> Iterator[object]:
+        if seen.request is None:
+            return
+        talk = self._talk(seen.flow, seen.request, now)
+        if seen.accept is None:
+            talk.rejected += 1
+            return
+        talk.accepted += 1
+        if talk.accepted == 1:
+            self.revision += 1
+            if self._learned(now) and not self._pair_known(talk):
+                yield Changed(Change.PAIR, seen.flow, "", f"{talk.client} to {talk.server} port {talk.port}")
+        self.talks.put(talk, proven=True)
+        device = self._device(talk.client, talk.calling, now)
+        yield from self._compare(
+            device, _fingerprint(seen.request), talk.implementation, Change.SOFTWARE, seen.flow, now
+        )
+        for context in seen.accept.contexts:
+            for syntax in context.transfer_syntaxes if context.result == 0 else ():
+                syntax = syntax.rstrip(b"\0 ")
+                named = shown.sop_class(syntax)
+                if syntax not in _UNCOMPRESSED and named != "private" and note(device.syntaxes, named):
+                    self.revision += 1
+                    if now - device.first > limits.SENSOR_LEARN.default:
+                        yield Changed(Change.SYNTAX, seen.flow, "", named)
+
+    def _command(self, seen: CommandSeen, registry: Registry, now: float) -> Iterator[object]:
+        if seen.request is None or seen.command.is_response or seen.command.command_field is None:
+            return
+        memo = seen.flow.memo
+        if memo is None:
+            talk = self._talk(seen.flow, seen.request, now)
+            memo = seen.flow.memo = talk, self._device(talk.client, talk.calling, now)
+        talk, device = memo
+        talk.last = device.last = now
+        who = "" if seen.from_client else " of the server"
+        new = note(talk.services, seen.command.name.removesuffix("-RQ") + who)
+        sop_class = shown.sop_class(seen.command.sop_class)
+        if sop_class != "private" and seen.from_client:
+            new |= note(talk.sop_classes, sop_class, 64)
+        self.revision += new
+        if seen.command.command_field == C_STORE and seen.from_client:
+            talk.stored += 1
+            yield from self._count(device, seen.flow, now)
+
+    def _count(self, device: Device, flow: Flow, now: float) -> Iterator[object]:
+        """Instances in an hour, beside the busiest hour before."""
+        hour = int(now // 3600)
+        if hour != device.hour:
+            device.busiest = max(device.busiest, device.in_hour)
+            device.hours += bool(device.in_hour)
+            device.hour, device.in_hour = hour, 0
+        device.in_hour += 1
+        threshold = max(_SURGE * device.busiest, limits.SENSOR_SURGE.default)
+        if device.in_hour == threshold and device.hours >= _HOURS:
+            yield Changed(Change.SURGE, flow, f"{device.busiest} in the busiest hour", f"{device.in_hour} in this hour")
+
+    def _hello(self, seen: HelloSeen, registry: Registry, now: float) -> Iterator[object]:
+        client, _, server, port = endpoints(seen.flow.key)
+        if port not in DICOM_PORTS and registry.server(server, port) is None:
+            return
+        if seen.hello.kind == CLIENT_HELLO:
+            if seen.flow.associated:
+                return
+            talk = self._talk(seen.flow, None, now)
+            talk.associations += 1
+            self.talks.put(talk, proven=False)
+            return
+        talk = self._talk(seen.flow, None, now)
+        talk.accepted += 1
+        talk.tls_version = seen.hello.version
+        if talk.accepted == 1:
+            self.revision += 1
+            if self._learned(now) and not self._pair_known(talk):
+                yield Changed(Change.PAIR, seen.flow, "", f"{talk.client} to {talk.server} port {talk.port}, TLS")
+        self.talks.put(talk, proven=True)
+        if seen.offered is not None and not seen.hello.retry:
+            device = self._device(str(client), "", now)
+            yield from self._compare(device, ja4(seen.offered), "", Change.TLS_STACK, seen.flow, now)
+            yield from self._version(str(server), port, seen.hello, seen.offered, seen.flow, now)
+
+    def _version(
+        self, server: str, port: int, hello: Hello, offered: Hello, flow: Flow, now: float
+    ) -> Iterator[object]:
+        known, chosen = self._server(server, port, now), hello.versions[0]
+        if known.best >= _TLS_1_3 > chosen and _TLS_1_3 in offered.versions:
+            yield Changed(Change.TLS_VERSION, flow, "TLS 1.3", hello.version)
+        if chosen > known.best:
+            known.best = chosen
+            self.revision += 1
+
+    def _certificate(self, seen: CertificateSeen, registry: Registry, now: float) -> Iterator[object]:
+        _, _, server, port = endpoints(seen.flow.key)
+        relevant = port in DICOM_PORTS or registry.server(server, port) is not None
+        if seen.facts is None or seen.from_client or not relevant:
+            return
+        known = self._server(str(server), port, now)
+        before = known.certificates[-1:]
+        if note(known.certificates, seen.facts.sha256):
+            self.revision += 1
+            if before and now - known.first > limits.SENSOR_LEARN.default:
+                yield Changed(Change.CERTIFICATE, seen.flow, before[0][:16], seen.facts.sha256[:16])
+
+    def announced(self, mac: str, address: Address, now: float) -> Iterator[object]:
+        """A host announced an address."""
+        self.began = self.began or now
+        host = self.hosts.get(mac)
+        if host is None:
+            host = Host(mac, now, now)
+            self.revision += 1
+            if self._learned(now):
+                yield HostAppeared(mac, address)
+        host.last = now
+        if note(host.addresses, str(address), 8):
+            self.revision += 1
+        self.hosts.put(host, proven=False)
+
+    def _compare(
+        self, device: Device, mark: str, name: str, change: Change, flow: Flow, now: float
+    ) -> Iterator[object]:
+        before = device.prints[-1:]
+        if note(device.prints, mark, 8):
+            self.revision += 1
+            if before and now - device.first > limits.SENSOR_LEARN.default:
+                yield Changed(change, flow, before[0], f"{mark} {name}".strip())
+
+    # Entries.
+
+    def _learned(self, now: float) -> bool:
+        return now - self.began > limits.SENSOR_LEARN.default
+
+    def _pair_known(self, talk: Talk) -> bool:
+        return any(
+            each is not talk and each.accepted and (each.client, each.server, each.port) == talk.key[:3]
+            for each in self.talks
+        )
+
+    def _talk(self, flow: Flow, request: Associate | None, now: float) -> Talk:
+        client, _, server, port = endpoints(flow.key)
+        calling = wash(request.calling.strip(b"\0 ")) if request else ""
+        called = wash(request.called.strip(b"\0 ")) if request else ""
+        talk = self.talks.get((str(client), str(server), port, calling, called))
+        if talk is None:
+            talk = Talk(str(client), str(server), port, calling, called, request is None, now)
+            self.talks.put(talk, proven=False)
+        talk.last = now
+        return talk
+
+    def _device(self, client: str, calling: str, now: float) -> Device:
+        device = self.devices.get((client, calling)) or Device(client, calling, now)
+        device.last = now
+        self.devices.put(device, proven=False)
+        return device
+
+    def _server(self, server: str, port: int, now: float) -> TlsServer:
+        known = self.servers.get((server, port)) or TlsServer(server, port, now)
+        known.last = now
+        self.servers.put(known, proven=False)
+        return known
+
+    # The stored form.
+
+    def tables(self) -> dict[str, list[Any]]:
+        """The entries of each kind, as they are now: taken at once, so that another thread may write them down."""
+        return {name: list(getattr(self, name)) for name in _KINDS}
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        return stored_form(self.began, self.tables())
+
+    @classmethod
+    def of(cls, stored: Any) -> Self:
+        """From its stored form. Entries that are none are left out. ValueError where it is no inventory at all."""
+        inventory = cls()
+        if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+            raise ValueError("not an inventory of this version")
+        began = stored.get("began")
+        inventory.began = float(began) if isinstance(began, int | float) and 0 <= began < 1e11 else 0.0
+        for name, kind in _KINDS.items():
+            listed = stored.get(name)
+            for each in listed if isinstance(listed, list) else ():
+                try:
+                    entry = kind.of(each)
+                except (ValueError, TypeError, KeyError):
+                    continue
+                getattr(inventory, name).put(entry, proven=bool(getattr(entry, "accepted", 0)))
+        return inventory
+
+
+_KINDS: dict[str, type[Talk | Device | TlsServer | Host]] = {
+    "talks": Talk,
+    "devices": Device,
+    "servers": TlsServer,
+    "hosts": Host,
+}
+
+
+def stored_form(began: float, tables: dict[str, list[Any]]) -> dict[str, Any]:
+    """An inventory as JSON has it."""
+    listed = {name: [each.as_dict() for each in entries] for name, entries in tables.items()}
+    return {"format": FORMAT, "began": began, **listed}
+
+
+def _fingerprint(request: Associate) -> str:
+    said = (request.implementation_class, request.implementation_version, str(request.max_length).encode())
+    return hashlib.blake2b(b"|".join(said), digest_size=6).hexdigest()

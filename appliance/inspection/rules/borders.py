@@ -1,0 +1,59 @@
+"""DICOM that leaves or enters the site, and credentials in clear: D09, D12."""
+
+from __future__ import annotations
+
+from appliance.inspection.flow import endpoints
+from appliance.inspection.observations import AssociationRequested, DicomInClear
+from appliance.inspection.registry import Registry
+from appliance.inspection.rules import shown
+from appliance.inspection.rules.rule import Finding, Rule, Severity
+
+CREDENTIALS = Rule(
+    "D09",
+    Severity.MEDIUM,
+    "a user identity in clear",
+    "Turn on TLS at the caller, and change what it showed: whoever watched the network has it.",
+    "cleartext",
+    ("T1040", "T1552"),
+    "110126",
+)
+BORDER = Rule(
+    "D12",
+    Severity.HIGH,
+    "DICOM between the site and elsewhere",
+    "Find out who allowed it. If nobody did, close the way at the firewall and look at what was sent.",
+    "exfiltration",
+    ("T1048", "T1567"),
+)
+_KINDS = {
+    1: "a user name",
+    2: "a user name and its passcode",
+    3: "a Kerberos ticket",
+    4: "a SAML assertion",
+    5: "a JWT",
+}
+
+
+def credentials(seen: AssociationRequested, registry: Registry) -> Finding | None:
+    """D09. What was shown is never taken in."""
+    kind = seen.request.user_identity
+    if kind is None:
+        return None
+    evidence = f"{shown.title(seen.request.calling)} shows {_KINDS.get(kind, 'an identity of an unknown type')}"
+    severity = Severity.LOW if kind == 1 else None
+    return Finding(CREDENTIALS, evidence, seen.flow, shown.request(seen.request), severity=severity)
+
+
+def border(seen: DicomInClear, registry: Registry) -> Finding | None:
+    """D12. Addresses that the registry names are allowed wherever they are."""
+    client, _, server, _ = endpoints(seen.flow.key)
+    outside = [each for each in (client, server) if not registry.is_local(each) or each.is_global]
+    strange = [each for each in outside if not registry.is_registered(each)]
+    if not strange:
+        return None
+    kind = "a public address" if strange[0].is_global else "not one of the site"
+    fields = shown.request(seen.request) if seen.request else {}
+    return Finding(BORDER, f"{strange[0]} is {kind}", seen.flow, fields)
+
+
+RULES = {AssociationRequested: (credentials,), DicomInClear: (border,)}

@@ -1,0 +1,51 @@
+"""Is it well? One file a question, each a pure function from facts to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from appliance.panel.health import (
+    alerts,
+    backlog,
+    certificates,
+    clock,
+    commitments,
+    configuration,
+    destination,
+    disk,
+    held,
+    identity,
+    inodes,
+    program,
+    reception,
+    reports,
+    sensor,
+    syslog,
+)
+from appliance.panel.health.facts import Facts
+from appliance.panel.health.finding import Finding
+
+# In the order in which a person should hear of them.
+QUESTIONS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
+    "program": program.check,
+    "configuration": configuration.check,
+    "disk": disk.check,
+    "inodes": inodes.check,
+    "reception": reception.check,
+    "identity": identity.check,
+    "held": held.check,
+    "destination": destination.check,
+    "backlog": backlog.check,
+    "commitments": commitments.check,
+    "certificates": certificates.check,
+    "clock": clock.check,
+    "sensor": sensor.check,
+    "alerts": alerts.check,
+    "syslog": syslog.check,
+    "reports": reports.check,
+}
+
+
+def examine(facts: Facts) -> list[Finding]:
+    """The answers to all questions, the good ones too."""
+    return [finding for check in QUESTIONS.values() for finding in check(facts)]

@@ -1,0 +1,29 @@
+"""How long has the oldest delivery waited?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.base import limits
+from appliance.panel.health.facts import Facts
+from appliance.panel.health.finding import Finding, Level
+from appliance.panel.health.words import count, span
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a destination: well while the oldest is young."""
+    for name, queue in facts.destinations().items():
+        waiting = queue.get("waiting", 0) + queue.get("leased", 0)
+        oldest = queue.get("oldest")
+        age = facts.now - oldest if waiting and isinstance(oldest, int | float) else 0.0
+        if age > limits.BACKLOG_ALARM.default:
+            level, lamps = Level.ALARM, ["backlog:waiting", "alarm:alarm"]
+        elif age > limits.BACKLOG_WARN.default:
+            level, lamps = Level.WARN, ["backlog:waiting"]
+        else:
+            what = f"{count(waiting, 'instance')} on the way" if waiting else "nothing waits"
+            yield Finding("backlog", name, Level.OK, what)
+            continue
+        what = f"{count(waiting, 'instance')} wait for it, the oldest since {span(age)}"
+        fix = "See why it takes nothing, or so little; the disk has to hold what waits."
+        yield Finding("backlog", name, level, what, fix, oldest, tuple(lamps))

@@ -1,0 +1,39 @@
+"""When do certificates end? Asked 60, 30, 14 and 7 days before, so that a hospital CA has time to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.panel.health.finding import Finding, Level
+from appliance.panel.health.words import span
+
+_DAY = 86400.0
+# Days that are left, at most: how bad, and what to do. The first that fits counts.
+STAGES = (
+    (0, Level.ALARM, "Have a new one issued now: whoever checks it refuses the connection."),
+    (7, Level.ALARM, "Have a new one issued today."),
+    (14, Level.WARN, "Have a new one issued this week."),
+    (30, Level.WARN, "Have a new one issued; it is taken up without a restart of the modality."),
+    (60, Level.OK, "Plan for a new one."),
+)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a certificate that the configuration names."""
+    for each in facts.certificates:
+        yield _finding(each, facts.now)
+
+
+def _finding(each: CertificateEnd, now: float) -> Finding:
+    if each.not_after is None:
+        what, fix = f"cannot be read: {each.error}", f"Look at {each.path}; `appliance check` says more."
+        return Finding("certificates", each.place, Level.WARN, what, fix, lamps=("alarm:notice",))
+    left = each.not_after - now
+    for days, level, fix in STAGES:
+        if left <= days * _DAY:
+            what = f"expired {span(-left)} ago" if left <= 0 else f"expires in {span(left)}"
+            lamp = {Level.OK: (), Level.WARN: ("alarm:notice",), Level.ALARM: ("alarm:alarm",)}[level]
+            since = each.not_after - days * _DAY
+            return Finding("certificates", each.place, level, what, fix, since, lamp)
+    return Finding("certificates", each.place, Level.OK, f"is good for {span(left)}")

@@ -1,0 +1,28 @@
+"""Does each destination take what we send?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.panel.health.facts import Facts
+from appliance.panel.health.finding import Finding, Level
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a destination. One that waits for our identity is a matter of that."""
+    for name, queue in facts.destinations().items():
+        if queue.get("blocked"):
+            continue
+        if queue.get("error"):
+            again = queue.get("next_try_in")
+            later = f"; next try in {again:.0f} s" if isinstance(again, int | float) and again >= 1 else ""
+            yield Finding(
+                "destination",
+                name,
+                Level.WARN,
+                f"takes nothing now: {queue['error']}{later}",
+                "It is tried again by itself, and nothing is lost. If it lasts: is it up, and does it know this box?",
+                lamps=("backlog:waiting",),
+            )
+        else:
+            yield Finding("destination", name, Level.OK, "takes deliveries")

@@ -1,0 +1,48 @@
+"""What health is judged by. Values only; `panel/look.py` gathers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from appliance.vault.space import Room
+
+Said = Mapping[str, Any]
+"""What one program last said of itself; see `board.Board.status`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateEnd:
+    """When a certificate ends (seconds since the epoch), and where the configuration names it."""
+
+    place: str
+    path: str
+    not_after: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it at one time. `now` is seconds since the epoch."""
+
+    now: float
+    programs: Mapping[str, Said] = field(default_factory=dict)
+    alerts: Sequence[Mapping[str, Any]] = ()
+    room: Room | None = None
+    room_error: str = ""
+    clock_set: bool = True
+    certificates: Sequence[CertificateEnd] = ()
+    configuration_error: str = ""
+    exporter: Mapping[str, Any] | None = None
+    """The state of the export to a collector, None where there is none; see `syslog/export.py`."""
+
+    def said(self, program: str) -> Said:
+        """What a program last said, if it talks."""
+        said = self.programs.get(program, {})
+        return said if said.get("state") == "ok" else {}
+
+    def destinations(self) -> Mapping[str, Said]:
+        """The queue of each destination."""
+        found: Mapping[str, Said] = self.said("forward").get("destinations", {})
+        return found

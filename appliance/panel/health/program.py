@@ -1,0 +1,30 @@
+"""Does each program run, and does it talk?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.panel.health.facts import Facts
+from appliance.panel.health.finding import Finding, Level
+
+# By state: how bad, what is said, which lamp.
+_STATES = {
+    "ok": (Level.OK, "runs", ()),
+    "starting": (Level.OK, "has not spoken yet; it is given a moment", ()),
+    "stopped": (Level.WARN, "was stopped", ("alarm:notice",)),
+    "never": (Level.ALARM, "never spoke since the panel started", ("alarm:alarm",)),
+    "silent": (Level.ALARM, "says nothing any more; it hangs, or is gone", ("alarm:alarm",)),
+    "ended": (Level.ALARM, "ended by itself; it is started again", ("alarm:alarm",)),
+}
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding a program."""
+    for name, said in facts.programs.items():
+        level, what, lamps = _STATES[said["state"]]
+        fix = ""
+        if said["state"] == "stopped":
+            fix = f"If nobody meant to: systemctl start appliance-{name}."
+        elif level:
+            fix = f"Look at its last lines: journalctl -u appliance-{name} -n 50."
+        yield Finding("program", name, level, what, fix, said.get("since"), lamps)

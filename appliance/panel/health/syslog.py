@@ -1,0 +1,27 @@
+"""Do alerts reach the collector?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from appliance.panel.health.facts import Facts
+from appliance.panel.health.finding import Finding, Level
+from appliance.panel.health.words import count
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """One finding, where there is a collector; another where records were lost to the bound of the spool."""
+    state = facts.exporter
+    if state is None:
+        return
+    name, waiting = str(state["collector"]), int(state["waiting"])
+    if state["error"]:
+        what = f"cannot be reached: {state['error']}; {count(waiting, 'record')} wait on the disk"
+        fix = "It is tried again by itself. Is it up, do the certificates fit, and may this program use the network?"
+        yield Finding("syslog", name, Level.WARN, what, fix, state["since"], ("alarm:notice",))
+    else:
+        yield Finding("syslog", name, Level.OK, "takes alerts" if state["connected"] else "is being called")
+    if state["lost"]:
+        what = f"{count(state['lost'], 'record')} could not be kept for it"
+        fix = "They are in `appliance alerts` and in the log. Mend the way to the collector."
+        yield Finding("syslog", "spool", Level.WARN, what, fix, lamps=("alarm:notice",))

@@ -1,0 +1,103 @@
+"""Looks at what no program tells: the medium, the clock, the certificates. Reads, changes nothing, and never waits for
+a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from appliance.base.errors import ApplianceError, CryptoError
+from appliance.config.model import Config
+from appliance.host.certificate_facts import read_certificates
+from appliance.host.clock import synchronised
+from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.vault.space import Room, Space
+
+_LONGEST = 4 << 20  # bytes of a file of certificates; Debian's bundle of public CAs has 0.2 MiB
+
+
+class Look:
+    """The surroundings of one configuration. Certificates are read again when their files change."""
+
+    def __init__(self, config: Config, spool: Path) -> None:
+        """`spool` is the directory below state_dir that we may write, if it is there: what a unit shows us read-only
+        says nothing about the medium."""
+        self._config = config
+        self._spool = spool
+        self._read: dict[Path, tuple[tuple[int, int, int], float | None, str]] = {}
+        self.room: Room | None = None
+        self.room_error = ""
+        self.clock_set = True
+        self.certificates: tuple[CertificateEnd, ...] = ()
+
+    def again(self) -> None:
+        """Look at everything anew."""
+        where = self._spool if self._spool.is_dir() else self._config.appliance.state_dir
+        try:
+            self.room, self.room_error = Space(where, self._config.vault.min_free).room(), ""
+        except ApplianceError as error:
+            self.room, self.room_error = None, error.message
+        self.clock_set = synchronised()
+        self.certificates = tuple(self._end(place, path) for place, path in named(self._config))
+
+    def facts(
+        self, status: Mapping[str, Any], now: float, *, configuration_error: str, exporter: Mapping[str, Any] | None
+    ) -> Facts:
+        """What was seen last, with what the programs say."""
+        return Facts(
+            now=now,
+            programs=status["programs"],
+            alerts=status["alerts"]["latest"],
+            room=self.room,
+            room_error=self.room_error,
+            clock_set=self.clock_set,
+            certificates=self.certificates,
+            configuration_error=configuration_error,
+            exporter=exporter,
+        )
+
+    def _end(self, place: str, path: Path) -> CertificateEnd:
+        try:
+            status = path.stat()
+            signature = (status.st_ino, status.st_mtime_ns, status.st_size)
+        except OSError as error:
+            return CertificateEnd(place, str(path), None, error.strerror or "it is not there")
+        known = self._read.get(path)
+        if known is None or known[0] != signature:
+            known = self._read[path] = (signature, *_ends(path))
+        return CertificateEnd(place, str(path), known[1], known[2])
+
+
+def named(config: Config) -> Iterator[tuple[str, Path]]:
+    """Where the configuration names certificates, ours and those of CAs."""
+    receive = config.receive
+    if receive.listen:
+        yield from _some(("receive.certificate", receive.certificate), ("receive.client_ca", receive.client_ca))
+    for each in config.destination:
+        name = f'destination "{each.name}"'
+        yield from _some((f"{name}.certificate", getattr(each, "certificate", None)), (f"{name}.ca", each.ca))
+    for peer in config.peer:
+        if report := peer.commitment:
+            name = f'peer "{peer.name}".commitment'
+            yield from _some((f"{name}.certificate", report.certificate), (f"{name}.ca", report.ca))
+    if config.alerts:
+        yield from _some(("alerts.certificate", config.alerts.certificate), ("alerts.ca", config.alerts.ca))
+
+
+def _some(*pairs: tuple[str, Path | None]) -> Iterator[tuple[str, Path]]:
+    yield from ((place, path) for place, path in pairs if path is not None)
+
+
+def _ends(path: Path) -> tuple[float | None, str]:
+    """When the first certificate of a file ends; of a file of CAs, the last of them: one that is valid is enough."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            certificates = read_certificates(file.read(_LONGEST))
+    except (OSError, CryptoError) as error:
+        return None, (error.strerror or "no answer") if isinstance(error, OSError) else error.message
+    authorities = [each.not_after.timestamp() for each in certificates if each.authority]
+    leads = certificates[0]
+    return (leads.not_after.timestamp() if not leads.authority else max(authorities)), ""

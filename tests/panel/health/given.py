@@ -1,0 +1,68 @@
+"""Facts of a box that is well, to be spoilt one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.panel.health.finding import Finding, Level
+from appliance.vault.space import Room
+
+NOW = 1_700_000_000.0
+DAY = 86400.0
+GIB = 1 << 30
+
+ROOM = Room(100 * GIB, 60 * GIB, 10 * GIB, 1_000_000, 900_000, 100_000, True)
+QUEUE = {
+    "waiting": 0, "leased": 0, "held": 0, "delivered": 7, "oldest": None, "error": "", "blocked": False,
+    "failures": 0, "next_try_in": 0.0,
+}  # fmt: skip
+EXPORTER = {
+    "collector": "siem.example:6514", "connected": True, "error": "", "since": NOW - 60, "sent": 3, "waiting": 0,
+    "bytes": 0, "lost": 0,
+}  # fmt: skip
+
+
+def said(state: str = "ok", **more: Any) -> dict[str, Any]:
+    """What a program says."""
+    return {"state": state, "seen": NOW - 1, "since": NOW - 3600, "rises": {}, "dropped": 0, **more}
+
+
+def forward(**queue: Any) -> dict[str, Any]:
+    """`forward`, with one destination."""
+    return said(
+        objects=4,
+        bytes=4096,
+        commitments={"asked": 0, "decided": 0},
+        identity={"state": "open", "lamp": ""},
+        destinations={"pacs": {**QUEUE, **queue}},
+    )
+
+
+def facts(**change: Any) -> Facts:
+    """All well, but for what is changed. `programs` are added to those that are there."""
+    programs = {
+        "receive": said(associations=1, stored=9, stored_bytes=900, not_stored=0, accepted=2, workers=2, pending=0),
+        "forward": forward(),
+        "sensor": said(interface="eth1", packets=5, flows=1, alerts=0),
+        **change.pop("programs", {}),
+    }
+    whole = Facts(
+        now=NOW,
+        programs=programs,
+        room=ROOM,
+        certificates=(CertificateEnd("receive.certificate", "/tls/a.crt", NOW + 300 * DAY),),
+        exporter=EXPORTER,
+    )
+    return replace(whole, **change)
+
+
+def summary(findings: list[Finding]) -> list[tuple[str, Level, tuple[str, ...]]]:
+    """Subject, level and lamps of each."""
+    return [(each.subject, each.level, each.lamps) for each in findings]
+
+
+def ago(seconds: float, by: int = 3) -> dict[str, float]:
+    """A rise of a counter whose last step was so long ago."""
+    return {"first": NOW - seconds - 10, "last": NOW - seconds, "by": by}

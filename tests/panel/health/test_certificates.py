@@ -1,0 +1,43 @@
+"""60, 30, 14 and 7 days before a certificate ends, and after."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.panel.health.certificates import check
+from appliance.panel.health.facts import CertificateEnd
+from appliance.panel.health.finding import Level
+from tests.panel.health.given import DAY, NOW, facts
+
+SOON, NOTICE, ALARM = (), ("alarm:notice",), ("alarm:alarm",)
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "lamps", "fix"),
+    [
+        (300, Level.OK, SOON, ""),
+        (60.1, Level.OK, SOON, ""),
+        (60, Level.OK, SOON, "Plan"),
+        (30.1, Level.OK, SOON, "Plan"),
+        (30, Level.WARN, NOTICE, "Have a new one issued;"),
+        (14, Level.WARN, NOTICE, "this week"),
+        (7, Level.ALARM, ALARM, "today"),
+        (0.01, Level.ALARM, ALARM, "today"),
+        (0, Level.ALARM, ALARM, "now"),
+        (-40, Level.ALARM, ALARM, "now"),
+    ],
+)
+def test_days_that_are_left(days: float, level: Level, lamps: tuple[str, ...], fix: str) -> None:
+    (found,) = check(facts(certificates=[CertificateEnd("receive.certificate", "/a.crt", NOW + days * DAY)]))
+    assert (found.subject, found.level, found.lamps) == ("receive.certificate", level, lamps)
+    assert fix in found.fix and bool(found.fix) == bool(fix)
+
+
+def test_since_when_it_is_so() -> None:
+    (found,) = check(facts(certificates=[CertificateEnd("a", "/a.crt", NOW + 10 * DAY)]))
+    assert found.since == NOW - 4 * DAY
+
+
+def test_one_that_cannot_be_read() -> None:
+    (found,) = check(facts(certificates=[CertificateEnd("a", "/a.crt", None, "Permission denied")]))
+    assert found.level is Level.WARN and "Permission denied" in found.what and "/a.crt" in found.fix

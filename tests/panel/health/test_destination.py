@@ -1,0 +1,17 @@
+"""Destinations that take deliveries, fail, or wait for a key of ours."""
+
+from __future__ import annotations
+
+from appliance.panel.health.destination import check
+from appliance.panel.health.finding import Level
+from tests.panel.health.given import facts, forward, summary
+
+
+def test_taking_failing_and_blocked() -> None:
+    assert summary(list(check(facts()))) == [("pacs", Level.OK, ())]
+    (found,) = check(facts(programs={"forward": forward(error="connection refused", next_try_in=31.4)}))
+    assert (found.level, found.lamps) == (Level.WARN, ("backlog:waiting",))
+    assert found.what == "takes nothing now: connection refused; next try in 31 s"
+    (found,) = check(facts(programs={"forward": forward(error="connection refused", next_try_in=0.2)}))
+    assert found.what == "takes nothing now: connection refused"
+    assert not list(check(facts(programs={"forward": forward(error="locked", blocked=True)})))

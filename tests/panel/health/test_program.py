@@ -1,0 +1,29 @@
+"""Programs that run, start, stop, hang and die."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.panel.health.finding import Level
+from appliance.panel.health.program import check
+from tests.panel.health.given import NOW, facts, said
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "lamps"),
+    [
+        ("ok", Level.OK, ()),
+        ("starting", Level.OK, ()),
+        ("stopped", Level.WARN, ("alarm:notice",)),
+        ("never", Level.ALARM, ("alarm:alarm",)),
+        ("silent", Level.ALARM, ("alarm:alarm",)),
+        ("ended", Level.ALARM, ("alarm:alarm",)),
+    ],
+)
+def test_each_state(state: str, level: Level, lamps: tuple[str, ...]) -> None:
+    found = {each.subject: each for each in check(facts(programs={"forward": said(state)}))}
+    assert set(found) == {"receive", "forward", "sensor"}
+    assert (found["forward"].level, found["forward"].lamps) == (level, lamps)
+    assert found["forward"].since == NOW - 3600
+    assert bool(found["forward"].fix) == (level > Level.OK)
+    assert found["receive"].level is Level.OK

@@ -1,0 +1,30 @@
+"""What the sensor missed lately, by kind."""
+
+from __future__ import annotations
+
+from appliance.panel.health.finding import Level
+from appliance.panel.health.sensor import check
+from tests.panel.health.given import NOW, ago, facts, said, summary
+
+
+def test_a_sensor_that_saw_everything() -> None:
+    (found,) = check(facts())
+    assert (found.level, found.what) == (Level.OK, "watches eth1 without a gap")
+
+
+def test_what_it_missed() -> None:
+    rises = {"dropped_packets": ago(120, by=700), "blind": ago(3601), "suppressed_alerts": ago(1, by=1)}
+    found = list(check(facts(programs={"sensor": said(rises=rises)})))
+    assert [each.subject for each in found] == ["dropped_packets", "suppressed_alerts"]
+    assert all((each.level, each.lamps) == (Level.WARN, ("alarm:notice",)) for each in found)
+    assert found[0].what == "700 packets lost unseen, the last 2 min ago"
+    assert found[0].since == NOW - 130
+
+
+def test_a_box_without_one_and_one_that_does_not_talk() -> None:
+    well = facts()
+    assert summary(list(check(facts(programs={"sensor": said("silent")})))) == []
+    without = {name: each for name, each in well.programs.items() if name != "sensor"}
+    from dataclasses import replace
+
+    assert not list(check(replace(well, programs=without)))

@@ -1,0 +1,91 @@
+"""What the panel sees by itself: the medium and the ends of certificates, read again when they change."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from appliance.config.load import load_config
+from appliance.host.certificates import Authority
+from appliance.panel.look import Look, named
+from tests.cli.sites import make_site
+
+DAY = 86400
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    path = make_site(tmp_path)
+    (tmp_path / "state").mkdir()
+    with path.open("a") as file:
+        file.write('[alerts]\nsyslog = "tls://siem.example:6514"\nca = "/nowhere/siem.crt"\n')
+    return path
+
+
+def look(site: Path) -> Look:
+    seen = Look(load_config(site), site.parent / "state/syslog")
+    seen.again()
+    return seen
+
+
+def test_every_certificate_that_the_configuration_names_has_an_end(site: Path) -> None:
+    ends = {each.place: each for each in look(site).certificates}
+    assert set(ends) == {"receive.certificate", "receive.client_ca", "alerts.ca"}
+    assert ends["alerts.ca"].not_after is None and ends["alerts.ca"].error == "No such file or directory"
+    assert (ends["receive.certificate"].not_after or 0) > time.time() + 30 * DAY
+
+
+def test_what_is_no_certificate_says_so(site: Path) -> None:
+    path = site.parent / "tls/appliance.crt"
+    path.chmod(0o600)
+    path.write_text("hello")
+    ends = {each.place: each for each in look(site).certificates}
+    assert ends["receive.certificate"].error == "this is no certificate"
+    path.unlink()
+    os.mkfifo(path)  # opening one would wait for ever
+    assert {each.place: each for each in look(site).certificates}["receive.certificate"].error
+
+
+def test_a_renewed_certificate_is_seen(site: Path) -> None:
+    seen = look(site)
+    before = {each.place: each.not_after for each in seen.certificates}
+    path = site.parent / "tls/appliance.crt"
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(
+        Authority.create("another CA").issue("edge", ("edge.example",), server=True, client=False).certificate
+    )
+    os.utime(fresh, ns=(1, 1))
+    fresh.replace(path)
+    seen.again()
+    after = {each.place: each.not_after for each in seen.certificates}
+    assert after["receive.certificate"] != before["receive.certificate"] or path.stat().st_mtime_ns == 1
+    assert after["receive.client_ca"] == before["receive.client_ca"]
+
+
+def test_of_several_cas_the_last_to_end_counts(site: Path) -> None:
+    ca = site.parent / "tls/site-ca.crt"
+    both = ca.read_bytes() + Authority.create("another CA").certificate
+    ca.chmod(0o600)
+    ca.write_bytes(both)
+    (end,) = [each.not_after for each in look(site).certificates if each.place == "receive.client_ca"]
+    assert end is not None and datetime.fromtimestamp(end, UTC) > datetime.now(UTC)
+
+
+def test_the_medium(site: Path, tmp_path: Path) -> None:
+    seen = look(site)
+    assert seen.room is not None and seen.room.writable and seen.room.free > 0
+    (tmp_path / "state").rmdir()
+    seen.again()
+    assert seen.room is None and seen.room_error
+
+
+def test_places_are_named_as_in_the_file(site: Path) -> None:
+    text = (
+        site.read_text() + '[[destination]]\nname = "p"\nkind = "dimse"\naddress = "h:1"\nae_title = "P"\nca = "/ca"\n'
+    )
+    site.write_text(text)
+    assert ('destination "p".ca', Path("/ca")) in list(named(load_config(site)))
