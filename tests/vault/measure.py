@@ -1,4 +1,5 @@
 """How fast the vault is on this disk: `python -m tests.vault.measure DIRECTORY`. Not a test; numbers are for people.
+With `segments` behind the directory, only small instances in files of their own against those in segments.
 
 Compare within one run only: the machine is shared.
 """
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from appliance.seal.keys import generate_identity
@@ -141,27 +143,65 @@ def segments(parent: Path, size: int, threads: int, count: int) -> None:
         vault.close()
 
 
-def adoption_from(parent: Path, count: int, batch: int, *, in_segments: bool) -> None:
-    """ms an object that adoption takes, from files and from segments."""
+class Device:
+    """What the block device below a directory is asked to do. To be read on a device that nobody else uses: a file with
+    ext4 in it, mounted with `-o loop`, has its journal's count of commits as well."""
+
+    def __init__(self, directory: Path) -> None:
+        number = directory.stat().st_dev
+        self._name = f"{os.major(number)}:{os.minor(number)}"
+
+    def counts(self) -> tuple[float, float, float, float]:
+        """Writes, kB written, flushes, commits of the journal (0 where it does not tell)."""
+        for line in Path("/proc/diskstats").read_text().splitlines():
+            major, minor, name, *rest = line.split()
+            if f"{major}:{minor}" == self._name:
+                journal = Path(f"/proc/fs/jbd2/{name}-8/info")
+                commits = int(journal.read_text().split()[0]) if journal.exists() else 0
+                return int(rest[4]), int(rest[6]) * 0.512, int(rest[15]), commits
+        return 0, 0, 0, 0
+
+    @staticmethod
+    def told(spent: Sequence[float], count: int) -> str:
+        return "{:.2f} writes, {:.1f} kB, {:.2f} flushes, {:.2f} commits".format(*(each / count for each in spent))
+
+
+def both_ends(parent: Path, count: int, batch: int, *, in_segments: bool) -> None:
+    """What receiving and adopting cost the disk for each instance of 13 kB, in files and in segments."""
     with tempfile.TemporaryDirectory(dir=parent) as directory:
         vault = Vault(Path(directory) / "state")
         own = Segments(vault.layout, quiet=0.0)
         if in_segments:
             vault.incoming.segments = own
-        each = []
-        for _ in range(count // batch):
-            if in_segments:
-                own.prepare()
-                while not own.ready:
-                    time.sleep(0.001)
-            for _ in range(batch):
-                vault.store(b"x" * 13_000, os.urandom(8).hex())
-            start = time.perf_counter()
+            own.supply()
+            own.supply()
+        device = Device(Path(directory))
+        os.sync()
+        times: dict[str, list[float]] = {"receiving": [], "adopting": []}
+        spent = {what: [0.0] * 4 for what in times}
+
+        def adopt() -> None:
             vault.adopt()
             vault.adoption.retire_segments()
-            each.append((time.perf_counter() - start) * 1000 / batch)
-        road = "segments" if in_segments else "files"
-        print(f"adoption from {road:8} {batch:3} at a time: median {statistics.median(each):.2f} ms an object")
+
+        def receive() -> None:
+            for _ in range(batch):
+                vault.store(b"x" * 13_000, os.urandom(8).hex())
+
+        for _ in range(count // batch):
+            for what, do in (("receiving", receive), ("adopting", adopt)):
+                before, start = device.counts(), time.perf_counter()
+                do()
+                times[what].append((time.perf_counter() - start) * 1000 / batch)
+                spent[what] = [
+                    total + after - first
+                    for total, first, after in zip(spent[what], before, device.counts(), strict=True)
+                ]
+        for what, took in times.items():
+            print(
+                f"{'segments' if in_segments else 'files':8} {batch:3} at a time, {what:9}: median "
+                f"{statistics.median(took):.2f} ms; {Device.told(spent[what], count)}"
+            )
         own.close()
         vault.close()
 
@@ -228,7 +268,7 @@ if __name__ == "__main__":
             segments(where, bytes_, threads_, 800)
     for at_a_time in (1, 8, 64):
         for new in (False, True):
-            adoption_from(where, 512, at_a_time, in_segments=new)
+            both_ends(where, 512, at_a_time, in_segments=new)
     if sys.argv[2:] == ["segments"]:
         sys.exit()
     for bytes_, number_of in ((13_000, 800), (525_000, 200)):
