@@ -112,7 +112,7 @@ LEDGER_DAMAGED = Event(
     "LEDGER-DAMAGED",
     Level.ERROR,
     "the ledger was damaged; it lies in quarantine, and a new one is made from the objects",
-    "Check the disk. Objects that were delivered already are delivered again.",
+    "Check the disk. What the journal proves is not delivered again; the next line says what is.",
     "alarm",
 )
 DELIVERIES_LOCKED = Event(
@@ -206,6 +206,29 @@ SYNTAXES_UNTOLD = Event(
 )
 OBJECT_EVICTED = Event("OBJECT-EVICTED", Level.DEBUG, "object {object_id} forgotten: delivered and kept long enough")
 
+OBJECTS_ON_HOLD = Event("OBJECTS-ON-HOLD", Level.NOTICE, "a person put {objects} objects on hold; they stay")
+OBJECTS_RELEASED = Event("OBJECTS-RELEASED", Level.NOTICE, "a person ended the hold of {objects} objects")
+LEDGER_REBUILT = Event(
+    "LEDGER-REBUILT",
+    Level.NOTICE,
+    "the ledger was rebuilt from {objects} objects and the journal; what was proven is not sent again, holds stand",
+)
+REDELIVERY_ANNOUNCED = Event(
+    "REDELIVERY-ANNOUNCED",
+    Level.WARNING,
+    "the ledger was rebuilt, and the journal lacks proofs: {deliveries} deliveries are made again, {rate} a minute to "
+    "each destination, for {minutes} min; new objects go first",
+    "Tell who runs the destinations: they get objects that they may have. Look for holds that were lost.",
+    "backlog",
+)
+JOURNAL_FAILED = Event(
+    "JOURNAL-FAILED",
+    Level.ERROR,
+    "the journal cannot be written anew: {reason}; it grows meanwhile",
+    "{advice}",
+    "alarm",
+)
+
 # Sensor
 ALERT = Event("ALERT", Level.WARNING, "{rule} {title}: {source} to {target}, {evidence}", "{advice}", "alarm")
 SENSOR_BLIND = Event("SENSOR-BLIND", Level.ERROR, "the sensor was blind: {reason}", "{advice}", "alarm")
@@ -234,7 +257,7 @@ SYSLOG_UNREACHABLE = Event(
     "SYSLOG-UNREACHABLE",
     Level.WARNING,
     "the collector {collector} cannot be reached: {reason}; {waiting} records wait",
-    "It is tried again by itself. Is it up, do the certificates fit, may the panel use the network (systemd/README.md)?",
+    "It is tried again by itself. Is it up, do the certificates fit, has the panel a network (systemd/README.md)?",
     "alarm",
 )
 SYSLOG_LOST = Event(

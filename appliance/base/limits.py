@@ -112,9 +112,9 @@ COMMITMENT_TRIES = Limit(
 # Counts.
 DELIVERY_BATCH = Limit("batch", "rows", 16, 1, 1000, "leased at a time by one association")
 HTTP_ANSWER = Limit("HTTP answer", "bytes", 1 << 20, 4096, 1 << 24, "the answer to one instance is a few kilobytes")
-STORE_PART = Limit("part", "bytes", 8 << 20, 5 << 20, 1 << 26, "of a multipart upload; longer objects go in parts")
+STORE_PART = Limit("part", "bytes", 5 << 20, 5 << 20, 1 << 26, "of a multipart upload; longer objects go in parts")
 STORE_PARTS = Limit("parts", "parts", 2, 1, 8, "of one object on their way at a time; each is held in memory")
-CONTROL_MESSAGE = Limit("control message", "bytes", 65536, 1024, 1 << 20, "one request to a program's control socket")
+CONTROL_MESSAGE = Limit("control message", "bytes", 131072, 1024, 1 << 20, "one request to a program's control socket")
 PENDING_HANDSHAKES = Limit(
     "pending_handshakes",
     "connections",
@@ -151,6 +151,12 @@ PASSPHRASE = Limit("passphrase", "characters", 16, 16, 16, "of 8 kinds: it can b
 INODE_RESERVE = Limit(
     "inode reserve", "inodes", 4096, 4096, 4096, "kept free where min_free is given in bytes; a tenth at most"
 )
+
+VAULT_PAGE = Limit("page", "objects", 200, 1, 500, "in one answer of forward's control socket")
+JOURNAL = Limit("journal", "bytes", 16 << 20, 65536, 1 << 30, "appended before it is written anew from the ledger")
+JOURNAL_FILES = Limit("journal files", "files", 64, 2, 1000, "one a start of forward, before it is written anew")
+JOURNAL_FRAME = Limit("journal frame", "bytes", 32 << 20, 65536, 32 << 20, "the longest commitment request fits")
+REDELIVERY = Limit("redelivery", "objects/min", 600, 1, 100000, "to each destination, where the proofs were lost")
 
 # Segments of `incoming/`: files written before, for small instances.
 SEGMENT = Limit("segment", "bytes", 16 << 20, 4096, 1 << 26, "holds about 800 instances of 13 kB; longer is set aside")

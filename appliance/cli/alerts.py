@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from appliance.base.errors import DiskError
-from appliance.base.text import wash
 from appliance.cli.options import config_option
 from appliance.cli.output import say
 from appliance.config.load import load_config
@@ -43,17 +42,19 @@ def command(follow: bool, since: str | None, rules: tuple[str, ...], as_json: bo
     directory = load_config(path).appliance.state_dir / "alerts"
     begin = _begin(since, datetime.now(UTC)) if since else None
     wanted = frozenset(each.upper() for each in rules)
+    if follow:
+        from appliance.host.alert_follow import follow_alerts
+
+        coming = follow_alerts(directory)  # before what is kept is read, so that nothing falls between
     shown = 0
     if not follow or begin:
         for record in chosen(_kept(directory), begin, wanted):
             shown += 1
             _tell(record, as_json)
     if follow:
-        from appliance.host.alert_follow import follow_alerts
-
-        for record in chosen(follow_alerts(directory), None, wanted):
+        for record in chosen(coming, None, wanted):
             _tell(record, as_json)
-    if not shown and not as_json:
+    elif not shown and not as_json:
         say("There are no alerts." if begin is None and not wanted else "There are no such alerts.")
 
 
@@ -137,5 +138,5 @@ def _said(fields: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    """As it stands in the record, which was washed; once more, since anybody may have written the file."""
-    return wash(str(value), _LONGEST) if value is not None else ""
+    """As it stands in the record, which was washed; without control characters, since anybody may have written it."""
+    return "".join(each if each.isprintable() else "?" for each in str(value)[:_LONGEST]) if value is not None else ""

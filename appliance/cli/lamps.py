@@ -9,7 +9,7 @@ import click
 
 from appliance.base.errors import LocalError
 from appliance.cli.options import config_option, json_option
-from appliance.cli.output import console, say, write_json
+from appliance.cli.output import say, write_json
 from appliance.config.load import load_config
 from appliance.panel import leds
 from appliance.panel.desk import ask
@@ -48,12 +48,14 @@ def command(context: click.Context, path: Path, as_json: bool) -> None:
         return
     from rich.table import Table
 
+    from appliance.cli.status_screen import terminal
+
     table = Table()
     for heading in ("", "lamp", "shows", "that means", "what to do"):
         table.add_column(heading)
     for row in rows:
         table.add_row("now" if row["now"] else "", *(str(row[key]) for key in ("lamp", "shows", "means", "do")))
-    console().print(table)
+    terminal().print(table)
     if not shown:
         say("The appliance does not run: its lamps are off, or show what the kernel makes of them.")
 

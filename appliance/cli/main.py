@@ -57,6 +57,7 @@ COMMANDS = {
     "passcode": Entry("appliance.cli.passcode", "Make what the configuration keeps of a passcode."),
     "open": Entry("appliance.cli.open", "Open a sealed object into a DICOM file."),
     "deliver": Entry("appliance.cli.deliver", "Deliver sealed objects from an object store into a PACS."),
+    "vault": Entry("appliance.cli.vault", "Show, check, open and keep what is stored."),
     "demo": Entry("appliance.cli.demo", "Show all of it on this machine."),
     "program": Entry("appliance.cli.program", "Run one program, as its unit does.", hidden=True),
 }

@@ -109,7 +109,7 @@ def _alerts(status: dict[str, Any]) -> Iterator[RenderableType]:
     for alert in alerts["latest"][-_LATEST:]:
         said = alert.get("alert", {})
         when = str(alert.get("timestamp", ""))[:19].replace("T", " ")
-        words = (alert["program"], said.get("signature_id"), said.get("signature"), alert.get("src_ip", ""))
+        words = (alert.get("program", ""), said.get("signature_id"), said.get("signature"), alert.get("src_ip", ""))
         table.add_row(escape(when), *(escape(str(word)) for word in words))
     yield table
 

@@ -99,11 +99,11 @@ class Control:
             return {"error": str(error)}
 
 
-def ask(path: Path, request: Request) -> dict[str, Any]:
-    """A client's side: one request, one answer. Raises LocalError when nobody answers."""
+def ask(path: Path, request: Request, patience: float = _PATIENCE) -> dict[str, Any]:
+    """A client's side: one request, one answer. Raises LocalError when nobody answers within `patience` seconds."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_PATIENCE)
+            connection.settimeout(patience)
             connection.connect(str(path))
             connection.sendall(json.dumps(request).encode() + b"\n")
             connection.shutdown(socket.SHUT_WR)

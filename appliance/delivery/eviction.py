@@ -22,7 +22,7 @@ _BATCH = 64
 
 
 class Evictor:
-    """The thread that forgets. `keep` is in seconds."""
+    """The thread that forgets. `keep` is in seconds; `housekeeping` is done after each look."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Evictor:
         keep: float,
         *,
         on_change: Callable[[], None] = lambda: None,
+        housekeeping: Callable[[], None] = lambda: None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._ledger = ledger
@@ -39,6 +40,7 @@ class Evictor:
         self._space = space
         self._keep = keep
         self._on_change = on_change
+        self._housekeeping = housekeeping
         self._now = now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
@@ -71,6 +73,7 @@ class Evictor:
             try:
                 if self.evict():
                     self._on_change()
+                self._housekeeping()
             except ApplianceError as error:
                 log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
             except Exception as error:  # noqa: BLE001, the thread must go on

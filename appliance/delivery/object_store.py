@@ -1,12 +1,14 @@
 """The destination of kind "object-store": the sealed object itself, byte for byte, in a bucket or a directory.
 
 Needs no identity. Before an object goes it is compared with its own record, so that what rotted here is not kept there.
-What lies under its name already is success where it is the same, and is never written over where it is not.
+What lies under its name already is success where it is the same, and is never written over where it is something else.
+Its beginning is what a store leaves that fails in the middle and is not as atomic as S3: that is written over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from enum import Enum
 from io import BufferedReader
 
 from appliance.base.errors import CryptoError, UpstreamRefused
@@ -30,6 +32,14 @@ _ANOTHER = Outcome(
 )
 
 
+class Found(Enum):
+    """What lies under the name of an object: the object, its beginning or nothing, or something else."""
+
+    SAME = "same"
+    PART = "part"
+    OTHER = "other"
+
+
 class ObjectStoreSession:
     """One courier's use of a store."""
 
@@ -51,11 +61,12 @@ class ObjectStoreSession:
         size = file.tell()
         try:
             there = self._store.size(name)
-            if there is not None:
-                return _THERE if there == size and self._equal(name, file) else _ANOTHER
+            found = self._compare(name, file, size) if there is not None else Found.PART
+            if found is not Found.PART:
+                return _THERE if found is Found.SAME else _ANOTHER
             self._store.put(name, file)
             stored = self._store.size(name)
-            if stored == size and (not self._read_back or self._equal(name, file)):
+            if stored == size and (not self._read_back or self._compare(name, file, size) is Found.SAME):
                 return _STORED
             self._store.remove(name)  # ours, and wrong; the next attempt must not take it for somebody else's
         except UpstreamRefused as error:
@@ -71,15 +82,15 @@ class ObjectStoreSession:
     def end(self) -> None:
         """Nothing is open."""
 
-    def _equal(self, name: str, file: BufferedReader) -> bool:
-        """Whether what lies under a name is this file, read to its end."""
+    def _compare(self, name: str, file: BufferedReader, size: int) -> Found:
+        """What lies under a name, read to its end or to where it is not this file."""
         file.seek(0)
         for piece in self._store.read(name):
             for start in range(0, len(piece), _PIECE):
                 part = piece[start : start + _PIECE]
                 if file.read(len(part)) != part:
-                    return False
-        return not file.read(1)
+                    return Found.OTHER
+        return Found.SAME if file.tell() == size else Found.PART
 
 
 class ObjectStore:

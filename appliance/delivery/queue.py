@@ -146,6 +146,8 @@ class DestinationQueue:
     def opened(self, session: Session) -> None:
         """A session was opened: remember what the destination takes."""
         accepted, proposed = set(session.accepted), set(session.proposed)
+        if not proposed:
+            return  # nothing was negotiated
         now = self._now()
         self._write(lambda: self._ledger.note_accepted(self.name, accepted, proposed - accepted, now))
         self._on_learned()

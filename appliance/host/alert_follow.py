@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 from appliance.base.errors import DiskError
 
@@ -88,7 +89,7 @@ class _Wake(FileSystemEventHandler):
 
 
 def follow_alerts(directory: Path) -> Iterator[dict[str, Any]]:
-    """The records of all logs in a directory from now on, for ever. Raises DiskError."""
+    """The records of all logs in a directory from this call on, for ever. Raises DiskError."""
     tails = {path: Tail(path, from_start=False) for path in directory.glob("*" + SUFFIX)}
     changed = threading.Event()
     observer = Observer()
@@ -96,9 +97,13 @@ def follow_alerts(directory: Path) -> Iterator[dict[str, Any]]:
         observer.schedule(_Wake(changed), str(directory), event_filter=_EVENTS)
         observer.start()
     except OSError as error:
-        raise DiskError(
-            f"cannot watch {directory}: {error.strerror}", fix="Is it there, and may you read it?"
-        ) from None
+        raise DiskError(f"cannot watch {directory}: {error.strerror}", fix="Is it there, may you read it?") from None
+    return _follow(directory, tails, changed, observer)
+
+
+def _follow(
+    directory: Path, tails: dict[Path, Tail], changed: threading.Event, observer: BaseObserver
+) -> Iterator[dict[str, Any]]:
     try:
         while True:
             for path in directory.glob("*" + SUFFIX):

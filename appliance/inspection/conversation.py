@@ -27,6 +27,7 @@ from appliance.inspection.observations import (
     OutOfState,
     Oversized,
 )
+from appliance.inspection.resync import LEAST_ASSOCIATE
 from appliance.inspection.stream import EVERYTHING, Stream
 from appliance.inspection.witness import Witness
 
@@ -34,6 +35,7 @@ JOINED = "an association was joined midway: who it is was not seen"
 _SEQ = 0xFFFFFFFF
 _PENDING = frozenset((0xFF00, 0xFF01))
 _MOST_VERSIONS = 8  # of one association that are judged
+_LONGEST_SHORT = 1024  # bytes; a PDU of fixed length that announces more is not gathered
 _LEAST_ANSWER = 10  # bytes; the shortest answer to a request is an A-ASSOCIATE-RJ
 
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
@@ -137,6 +139,24 @@ class Conversation:
         return self._accept.accepted if self._accept else None
 
     # What walks tell.
+
+    def gathers(self, kind: int, length: int, from_client: bool) -> bool:
+        """Whether a PDU other than P-DATA-TF that announces `length` is short enough to be read."""
+        associate = kind in (ASSOCIATE_RQ, ASSOCIATE_AC)
+        if length > (limits.SENSOR_ASSOCIATE.default if associate else _LONGEST_SHORT):
+            self.oversized(kind, length, limits.SENSOR_ASSOCIATE.default if associate else 4, from_client)
+            return False
+        if length < LEAST_ASSOCIATE if associate else length != 4:
+            self.malformed(f"{PDU_NAMES[kind]} of a wrong length", from_client)
+        return True
+
+    def walks(self, length: int, limit: int, from_client: bool) -> bool:
+        """Whether a P-DATA-TF that announces `length`, where `limit` is allowed, may hold a PDV."""
+        if length > limit:
+            self.oversized(P_DATA, length, limit, from_client)
+        if length < 6:
+            self.malformed("P-DATA-TF without a PDV", from_client)
+        return length >= 6
 
     def control(self, pdu: bytes, from_client: bool) -> bool:
         """Take a whole PDU other than P-DATA-TF. Says whether the walks' rights changed."""

@@ -15,7 +15,7 @@ _LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b
 _BULK_VRS = frozenset((b"OB", b"OW", b"UN"))
 _UNDEFINED = 0xFFFFFFFF
 _MAX_ELEMENTS = 2000
-_MODALITY, _MIME, _DOCUMENT, _PIXELS = 0x00080060, 0x00420012, 0x00420011, 0x7FE00010
+_MODALITY, _DOCUMENT, _PIXELS = 0x00080060, 0x00420011, 0x7FE00010
 _UIDS = frozenset((0x00080018, 0x0020000D, 0x0020000E))
 _NOT_KEYS = frozenset((0x00080005, 0x00080052, 0x00080053, 0x00080054, 0x00080056, 0x00080201))
 _MODALITIES = frozenset((_MODALITY, 0x00080061))
@@ -25,7 +25,6 @@ _PATH = re.compile(rb"\.\.|[/\\]")
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 IMPLICIT = b"1.2.840.10008.1.2"
 BIG_ENDIAN = b"1.2.840.10008.1.2.2"
-_MIME_STARTS = {b"application/pdf": b"%PDF", b"text/xml": b"<", b"application/xml": b"<"}
 
 
 @dataclass(slots=True)
@@ -33,7 +32,7 @@ class Head:
     """What the head of a data set says.
 
     `keys` counts the keys that narrow a query down; `modalities` those of them that only name a modality.
-    `executable` names what a value begins like, `document` what is wrong with an encapsulated one; empty where nothing.
+    `executable` names what a value begins like, `document` is "PDF", "XML" or "other"; empty where there is none.
     """
 
     modality: str = ""
@@ -50,7 +49,6 @@ def read_head(data: bytes, syntax: bytes, whole: bool) -> Head:
     head = Head()
     if syntax == DEFLATED:
         return head
-    mime = b""
     for tag, vr, value, complete, depth in _elements(data, syntax):
         head.executable = head.executable or _executable(tag, vr, value)
         if depth:
@@ -60,10 +58,8 @@ def read_head(data: bytes, syntax: bytes, whole: bool) -> Head:
             head.modality = text.decode()
         elif tag in _UIDS and _PATH.search(value):
             head.path_in_uid = True
-        elif tag == _MIME:
-            mime = text.lower()
-        elif tag == _DOCUMENT and value and not _begins_like(mime, value):
-            head.document = f"said to be {mime.decode()}, and does not begin like one"
+        elif tag == _DOCUMENT and value:
+            head.document = _document(value)
         if tag not in _NOT_KEYS and tag & 0xFFFF and text.strip(b"*"):
             head.keys += 1
             head.modalities += tag in _MODALITIES
@@ -117,9 +113,9 @@ def _elements(data: bytes, syntax: bytes) -> Iterator[tuple[int, bytes, bytes, b
         at += length
 
 
-def _begins_like(mime: bytes, value: bytes) -> bool:
-    begin = _MIME_STARTS.get(mime)
-    return begin is None or value.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(begin)
+def _document(value: bytes) -> str:
+    begin = value.lstrip(b"\xef\xbb\xbf \r\n\t")
+    return "PDF" if begin.startswith(b"%PDF") else "XML" if begin.startswith(b"<") else "other"
 
 
 def _executable(tag: int, vr: bytes, value: bytes) -> str:

@@ -41,6 +41,8 @@ _SEQ = 0xFFFFFFFF
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _UNUSUAL = 0x27  # FIN, SYN, RST or URG: not for the fast path
 _SWEEP = 1.0
+# UDP ports to which something is said that is looked at: DHCP, DHCPv6, VXLAN. What else UDP carries costs a comparison.
+_HEARD = frozenset(port.to_bytes(2, "big") for port in (67, 68, 546, 4789))
 
 
 ReadCertificate = Callable[[bytes], CertificateFacts | None]
@@ -86,7 +88,7 @@ class Inspection:
         streams = self._table.streams
         find = streams.get
         unpack4, unpack6 = _IPV4.unpack_from, _IPV6.unpack_from
-        count = octets = 0
+        count = octets = others = 0
         for now, frame, wire_length, vlan in packets:
             count += 1
             octets += wire_length
@@ -98,10 +100,16 @@ class Inspection:
                 elif kind == 0x86DD:
                     kind, version, total, protocol, key, seq, ack, offset, flags = unpack6(frame)
                     if protocol != 6 or not total or version >> 4 != 6:
-                        self._uncommon(now, frame, wire_length, vlan)
+                        if protocol == 17 and key[34:] not in _HEARD:
+                            others += 1
+                        else:
+                            self._uncommon(now, frame, wire_length, vlan)
                         continue
                     start = 54 + (offset >> 4 << 2)
                     length = total + 54 - start
+                elif kind == 0x0800 and version == 0x45 and protocol == 17 and key[10:] not in _HEARD:
+                    others += 1
+                    continue
                 else:
                     self._uncommon(now, frame, wire_length, vlan)
                     continue
@@ -127,6 +135,7 @@ class Inspection:
             self._segment(now, frame, key, seq, ack, flags, start, length, () if vlan is None else (vlan,))
         self.statistics.packets += count
         self.statistics.bytes += octets
+        self.statistics.others += others
         if count:
             self.tick(now)
 

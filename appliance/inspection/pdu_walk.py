@@ -4,8 +4,7 @@ Every PDU and every PDV states its length, so bulk data need not be looked at: w
 stream's shunt is moved behind the PDV and segments before that cost arithmetic only. What is not granted is searched
 for PDU headers that should not be there. Lost framing is searched for the next header, and called blind.
 
-Keeps control PDUs, command sets, the first bytes of a data set and split headers, each up to its limit; never bulk
-data.
+Keeps control PDUs, command sets, a data set's first bytes and split headers, each up to its limit; never bulk data.
 """
 
 from __future__ import annotations
@@ -13,17 +12,14 @@ from __future__ import annotations
 import struct
 
 from appliance.base import limits
-from appliance.inspection.command_set import CommandAssembly
-from appliance.inspection.conversation import ASSOCIATE_AC, ASSOCIATE_RQ, P_DATA, PDU_NAMES, Conversation, Trust
-from appliance.inspection.head_assembly import HeadAssembly
-from appliance.inspection.resync import LEAST_ASSOCIATE, Search, plausible
+from appliance.inspection.conversation import P_DATA, PDU_NAMES, Conversation, Trust
+from appliance.inspection.message_assembly import MessageAssembly
+from appliance.inspection.resync import Search, plausible
 from appliance.inspection.stream import EVERYTHING, Stream
-from appliance.inspection.versions import SecondReading
 
 _DATA_HEADER = struct.Struct("!BxIIBB")
 _PDU_HEADER = struct.Struct("!BxI")
 _PDV_HEADER = struct.Struct("!IBB")
-_LONGEST_SHORT = 1024  # bytes; a PDU of fixed length that announces more is not gathered
 _LONGEST_WAIT = 65536
 _TLS_ALERT = 21
 
@@ -44,7 +40,7 @@ class PduWalk:
         self._pending = bytearray()  # a header, a control PDU, or what waits for an answer
         self._from = 0  # the offset of its first byte
         self._need = 6  # when it is whole
-        self._command = CommandAssembly()
+        self._message = MessageAssembly(stream, conversation)
         self._left = 0  # of what the state is about
         self._pdu_left = 0  # of the PDU, behind that
         self._skippable = 0  # of the PDU, by what was granted
@@ -53,9 +49,6 @@ class PduWalk:
         self._contexts: frozenset[int] | None = None
         self._search = Search()
         self._again: tuple[bytes, int] | None = None  # bytes and offset to go on from
-        self._head = HeadAssembly(stream, conversation)
-        self._command_at = -1  # where a command set lies that came in one piece
-        self._second = SecondReading(stream, conversation)
 
     # What the stream tells: see `stream.Reader`.
 
@@ -72,8 +65,8 @@ class PduWalk:
                     and not flags & 1
                     and self._contexts is not None
                     and context in self._contexts
-                    and not self._command
-                    and self._head.command is None
+                    and not self._message.in_command()
+                    and not self._message.wants_head
                     and self.conversation.trust(self.stream.from_client) is Trust.GRANTED
                 ):  # the usual case: bulk data
                     self._look_at(data[i : i + 12], offset + i)
@@ -90,8 +83,9 @@ class PduWalk:
 
     def lost(self, count: int) -> None:
         """Bytes will never come."""
-        if self._state == HEAD and count <= min(self._left, self._skippable):  # of a data set: the framing is known
-            self._head.drop()
+        framed = self._state == HEAD and count <= min(self._left, self._skippable)
+        self._message.lost(framed)
+        if framed:  # they were of a data set's beginning
             self._left -= count
             self._skippable -= count
             self._state = DATA
@@ -99,8 +93,6 @@ class PduWalk:
                 self._next()
             return
         self._clear()
-        self.stream.release(self._command.clear())
-        self._head.drop()
         self._search.clear()
         was, self._state, self._sure = self._state, HUNT, False
         if was != HUNT:
@@ -110,7 +102,7 @@ class PduWalk:
     def conflict(self, offset: int) -> None:
         """Bytes came twice and differed: judge the other version of what they were part of."""
         self.conversation.conflict(self.stream.from_client)
-        self._second.disputed()
+        self._message.second.disputed()
 
     # What the other direction tells.
 
@@ -170,7 +162,6 @@ class PduWalk:
 
     def _header(self) -> None:
         kind, length = _PDU_HEADER.unpack(self._pending)
-        associate = kind in (ASSOCIATE_RQ, ASSOCIATE_AC)
         if not self._sure:
             if self._pending[1] or not plausible(kind, length):
                 self._search.clear(bytes(self._pending))
@@ -188,25 +179,20 @@ class PduWalk:
             self.conversation.malformed("a PDU of unknown type", self.stream.from_client)
             self._sure = False
             self._enter(HUNT)
-        elif length > (limits.SENSOR_ASSOCIATE.default if associate else _LONGEST_SHORT):
-            limit = limits.SENSOR_ASSOCIATE.default if associate else 4
-            self.conversation.oversized(kind, length, limit, self.stream.from_client)
+        elif not self.conversation.gathers(kind, length, self.stream.from_client):
             self._watch(length)
         else:
-            if length < LEAST_ASSOCIATE if associate else length != 4:
-                self.conversation.malformed(f"{PDU_NAMES[kind]} of a wrong length", self.stream.from_client)
             self._state = CONTROL
             self._need = 6 + length
             if length == 0:
                 self._control()
 
     def _control(self) -> None:
-        pdu = bytes(self._pending)
-        start = self._from
+        pdu, start = bytes(self._pending), self._from
         self._enter(HEADER)
         if len(pdu) < 10:
             return
-        self._second.read(start, pdu)
+        self._message.second.read(start, pdu)
         if self.conversation.control(pdu, self.stream.from_client):
             self.grant()
             self.other.grant()
@@ -220,10 +206,7 @@ class PduWalk:
             return
         granted = self._granted if trust is Trust.GRANTED else 0
         limit = (self._maximum if granted else 0) or limits.SENSOR_SKIP.default
-        if length > limit:
-            self.conversation.oversized(P_DATA, length, limit, from_client)
-        if length < 6:
-            self.conversation.malformed("P-DATA-TF without a PDV", from_client)
+        if not self.conversation.walks(length, limit, from_client):
             self._watch(length)
             return
         self._skippable = granted
@@ -239,7 +222,7 @@ class PduWalk:
             return
         if not context & 1 or (self._contexts is not None and context not in self._contexts):
             self.conversation.malformed("a PDV in a presentation context that was not accepted", from_client)
-        if self._command and (not flags & 1 or context != self._command.context_id):
+        if self._message.in_command() and not (flags & 1 and self._message.in_command(context)):
             self.conversation.malformed("a PDV of another message inside a command set", from_client)
         self._pdu_left -= 4 + size
         self._skippable = max(0, self._skippable - 6)
@@ -247,65 +230,48 @@ class PduWalk:
         begins = self._from + 6
         self._clear()
         if flags & 1:
-            self._head.drop()
-            self._command_at = begins if flags & 2 and not self._command else -1
-            self._command.begin(context, last=bool(flags & 2))
+            self._message.begin_command(context, bool(flags & 2), begins)
             self._state = COMMAND
             if not self._left:
-                self._command_end()
+                self._next()
+                self._message.command_ended()
             return
-        self._head.last = bool(flags & 2)
+        self._message.last = bool(flags & 2)
         if self._left:
-            self._state = WATCH if not self._skippable else DATA if self._head.command is None else HEAD
+            self._state = WATCH if not self._skippable else HEAD if self._message.wants_head else DATA
         else:
-            if self._head.last:
-                self._head.end(whole=True)
+            self._message.data_ended(over=self._message.last)
             self._next()
 
     def _command_bytes(self, data: memoryview, i: int, n: int, offset: int) -> int:
         piece = data[i : min(n, i + self._left)]
-        self.stream.keep(self._command.add(piece))
+        self._message.add_command(piece)
         self._look_at(piece, offset + i)
         self._left -= len(piece)
         if not self._left:
-            self._command_end()
+            self._next()
+            self._message.command_ended()
         return i + len(piece)
-
-    def _command_end(self) -> None:
-        self._next()
-        if self._command.whole:
-            command, at = self._command.parse(), self._command_at
-            data = self._command.data
-            self.stream.release(self._command.clear())
-            self.conversation.command(command, self.stream.from_client)
-            if at >= 0:
-                self._second.read(at, data, command.context_id or 1)
-            if self.conversation.wants_head(command):
-                self._head.command = command
 
     def _head_bytes(self, data: memoryview, i: int, n: int) -> int:
         """Gather the beginning of a data set, then pass the rest by."""
-        piece = data[i : min(n, i + min(self._left, self._skippable, self._head.wanted()))]
-        self._head.add(piece)
+        piece = data[i : min(n, i + min(self._left, self._skippable, self._message.wanted()))]
+        self._message.add_head(piece)
         self._left -= len(piece)
         self._skippable -= len(piece)
-        over = self._head.last and not self._left
-        if over or not self._head.wanted():
-            self._head.end(whole=over)
+        self._message.data_ended(over=self._message.last and not self._left)
         if not self._left:
             self._next()
         elif not self._skippable:
             self._state = WATCH
-        elif self._head.command is None:
+        elif not self._message.wants_head:
             self._state = DATA
         return i + len(piece)
 
     def _skip(self, i: int, n: int, offset: int) -> int:
         """Pass by bulk data, as far as it was granted; the rest is watched."""
-        if self._state == DATA and self._left > self._skippable:
-            left, surplus = self._skippable, self._left - self._skippable
-        else:
-            left, surplus = self._left, 0
+        left = min(self._left, self._skippable) if self._state == DATA else self._left
+        surplus = self._left - left
         self._skippable = max(0, self._skippable - left)
         self.conversation.statistics.skipped += left
         if surplus:

@@ -82,7 +82,9 @@ class Registry:
     dhcp_servers: tuple[Network, ...] = ()
     mirrors: bool = False  # traffic of others is expected to be seen
     zone: tzinfo | None = None  # of `hours`; None: they are not looked at
-    _found: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)  # what was asked for lately
+    _found: dict[object, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # what was asked for lately
 
     @classmethod
     def build(cls, config: Config, surroundings: Surroundings) -> Registry:

@@ -34,9 +34,10 @@ class Led:
     def show(self, pattern: Pattern) -> bool:
         """Begin a pattern. False, and said once, where the lamp refuses."""
         try:
-            if "pattern" in self.triggers() and self._blink(pattern):
+            can = self.triggers()
+            if "pattern" in can and self._blink(pattern):
                 pass
-            elif len(pattern.steps) > 1 and "timer" in self.triggers():
+            elif len(pattern.steps) > 1 and "timer" in can:
                 self._timer(pattern)
             else:
                 self._steady(pattern.steps[0][0] * self._brightest)
@@ -110,7 +111,7 @@ class Led:
             return ""
 
     def _write(self, name: str, value: str) -> None:
-        descriptor = os.open(self.path / name, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = os.open(self.path / name, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         try:
             os.write(descriptor, value.encode())
         finally:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from appliance.base import catalogue
+from appliance.base import catalogue, limits
 from appliance.base.errors import ConfigError, DiskError
 from appliance.config.model import Commitment, Config, Vault
 from appliance.config.plaintext import needs_plaintext
@@ -28,6 +28,7 @@ from appliance.delivery.open_associations import OpenAssociations
 from appliance.delivery.queue import DestinationQueue
 from appliance.delivery.report_ways import Ways
 from appliance.delivery.unlocking import Unlocking
+from appliance.delivery.vault_desk import VaultDesk
 from appliance.host import notify
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.dumps import forbid_dumps
@@ -40,10 +41,13 @@ from appliance.vault.adoption import Adoption
 from appliance.vault.commitment_requests import WaitingRequests
 from appliance.vault.commitments import Commitments
 from appliance.vault.deliveries import Held, Queue
+from appliance.vault.journal import Journal
 from appliance.vault.layout import StateLayout
 from appliance.vault.objects import Objects
+from appliance.vault.rebuild import Rebuild
 from appliance.vault.recovery import open_ledger, recover
 from appliance.vault.space import Space
+from appliance.vault.standing import standing
 
 _HEARTBEAT = 5.0
 _AT_MOST_EVERY = 1.0
@@ -96,6 +100,10 @@ class Forward:
         if damaged:
             log(catalogue.LEDGER_DAMAGED)
         objects = Objects(layout)
+        self._journal = Journal(layout, index_key)
+        self._ledger.mirror = self._journal.append
+        rebuild = Rebuild(self._ledger, self._journal)
+        rebuild.resume_marks()
         adoption = Adoption(objects, self._ledger, index_key, route(config.route))
         self._learned = Learned(self._ledger, [each.name for each in config.destination], config.appliance.runtime_dir)
         self._queues = {
@@ -114,18 +122,22 @@ class Forward:
             Ways(OpenAssociations(config.appliance.runtime_dir), self._report_to, self._takes_reports),
             on_change=self._ring,
         )
-        for step in recover(adoption, time.time()):
+        for step in recover(adoption, time.time(), rebuild=rebuild):
             self._adopter.tell(step.fates)
             notify.beat()
+        self._tell(rebuild)
         served_with_plaintext = [each.name for each in config.destination if needs_plaintext(each)]
         self._unlocking = Unlocking(
             keyring, config.vault.identity, [self._queues[name] for name in served_with_plaintext]
         )
         self._couriers = self._hire(objects, keyring, index_key)
         space = Space(layout.objects, config.vault.min_free)
-        self._evictor = Evictor(self._ledger, objects, space, config.vault.keep, on_change=self._ring)
+        self._evictor = Evictor(
+            self._ledger, objects, space, config.vault.keep, on_change=self._ring, housekeeping=self._keep_journal
+        )
         operations = {"queue": self._on_queue, "held": self._on_held, "retry": self._on_retry}
         operations |= self._unlocking.operations
+        operations |= VaultDesk(self._ledger, objects, index_key).operations
         self._control = Control(control_socket(config.appliance.runtime_dir), operations)
 
     def start(self) -> None:
@@ -155,6 +167,27 @@ class Forward:
         self._reporter.send({**self._state(), "stopped": True})
         if committed and not any(courier.is_alive() for courier in self._couriers):
             self._ledger.close()
+            self._journal.close()
+
+    def _tell(self, rebuild: Rebuild) -> None:
+        """Say what a rebuild came to, and have the journal hold what stands now."""
+        if not rebuild.needed:
+            return
+        if rebuild.objects and rebuild.complete:
+            log(catalogue.LEDGER_REBUILT, objects=rebuild.objects)
+        elif rebuild.again:
+            again, rate = sum(rebuild.again.values()), limits.REDELIVERY.default
+            log(catalogue.REDELIVERY_ANNOUNCED, deliveries=again, rate=rate, minutes=rebuild.minutes)
+        self._keep_journal(now=True)
+
+    def _keep_journal(self, *, now: bool = False) -> None:
+        """Write the journal anew when that is due. It is no reason not to deliver where that fails."""
+        if not (now or self._journal.due):
+            return
+        try:
+            self._journal.write_anew(standing(self._ledger))
+        except DiskError as error:
+            log(catalogue.JOURNAL_FAILED, reason=error.message, advice=error.fix)
 
     def report(self) -> float:
         """Tell the panel if it is time, and the watchdog that all threads live. The seconds until the next time."""

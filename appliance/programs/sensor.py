@@ -184,7 +184,8 @@ def _known(path: Path) -> Inventory:
     try:
         return read_inventory(path)
     except InventoryUnreadable as error:
-        log(catalogue.INVENTORY_UNUSABLE, reason=error.message, advice="A new inventory begins; changes are told in a day.")
+        advice = "A new inventory begins; changes are told in a day."
+        log(catalogue.INVENTORY_UNUSABLE, reason=error.message, advice=advice)
         return Inventory()
 
 

@@ -156,6 +156,17 @@ def open_record(header: Header, index_key: IndexKey) -> Record:
     Needs no identity. Raises `RecordMissing`, `RecordTampered`, `RecordUnsupported`, `RecordMalformed` or
     `HeaderTampered`. That the payload belongs to it says `opening.verify`, or opening the object.
     """
+    return _opened(header, index_key)[0]
+
+
+def is_same_object(one: Header, other: Header, index_key: IndexKey) -> bool:
+    """Whether two headers are of one object: the same record, and the same file key, for the keys of their MACs hang on
+    it. Then the payload behind the one opens behind the other. Raises what `open_record` raises."""
+    return _opened(one, index_key) == _opened(other, index_key)
+
+
+def _opened(header: Header, index_key: IndexKey) -> tuple[Record, bytes]:
+    """The record and the key of the header's MAC, which it was verified with."""
     stanzas = [stanza for stanza in header.stanzas if stanza.type == TYPE]
     if not stanzas:
         raise RecordMissing("the object has no record", fix="It was not sealed by an appliance.")
@@ -174,7 +185,7 @@ def open_record(header: Header, index_key: IndexKey) -> Record:
         ) from None
     record, header_key = decode(layout)
     header.verify(header_key)
-    return record
+    return record, header_key
 
 
 def _padded(name: str, value: bytes, capacity: int) -> bytes:

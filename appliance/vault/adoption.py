@@ -21,7 +21,7 @@ from appliance.seal.errors import RecordTampered, SealError
 from appliance.seal.header import read_header
 from appliance.seal.index_key import IndexKey
 from appliance.seal.record import Record, open_record
-from appliance.vault.ledger import Kind, Ledger
+from appliance.vault.ledger import SEGMENT_MARK, Kind, Ledger
 from appliance.vault.objects import Objects
 from appliance.vault.refusals import AlreadyThere, DiskRefused, NotRegular, NotThere, refused
 
@@ -29,7 +29,7 @@ BATCH = 64
 """How many objects share the flushes of an adoption: their files are open at the same time."""
 
 _KEY_CHECK = "index key"
-_MARK = "segment "  # and its id: the name of the fact that is its mark
+_MARK = SEGMENT_MARK
 _WRONG_KEY = 3
 _PASSED = ("leaving", "quarantined")  # a name of these that is still waiting must not come in again
 

@@ -14,6 +14,7 @@ from enum import Enum
 
 from appliance.seal.commitment import CommitmentRequest
 from appliance.seal.index_key import IndexKey
+from appliance.vault import entries
 from appliance.vault.connection import Connection
 
 
@@ -89,6 +90,10 @@ class Commitments:
                     reasons,
                 ),
             )
+            state = "decided" if earlier else "asked"
+            self._ledger.enter(
+                entries.commitment((request.request_id, request.peer, tag, content, state, now, sealed, reasons, None))
+            )
         return Entry.DUPLICATE if earlier else Entry.NEW
 
     def asked(self, now: float, limit: int) -> list[Pending]:
@@ -132,12 +137,14 @@ class Commitments:
 
     def decide(self, request_id: str, reasons: Sequence[int], now: float) -> None:
         """Commit to the decision: a Failure Reason for each instance in order, 0 for one that is committed."""
+        packed = _packed(reasons)
         with self._ledger.transaction() as sqlite:
             sqlite.execute(
                 "UPDATE commitment SET state = 'decided', reasons = ?, due = ? "
                 "WHERE request_id = ? AND state = 'asked'",
-                (_packed(reasons), now, request_id),
+                (packed, now, request_id),
             )
+            self._ledger.enter(entries.decided(request_id, packed, now))
 
     def again(self, request: CommitmentRequest, now: float) -> str | None:
         """What was asked before was asked again: its report is due now. The id of the request that stands."""
@@ -249,6 +256,7 @@ class Commitments:
                 "WHERE request_id = ?",
                 (state, error, now, request_id),
             )
+            self._ledger.enter(entries.ended(request_id, state, now))
 
 
 def _packed(reasons: Sequence[int]) -> bytes:

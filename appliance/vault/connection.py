@@ -6,7 +6,7 @@ Owns the pragmas, the lock, transactions, and the translation of SQLite's errors
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -14,6 +14,7 @@ from threading import RLock
 from sqlite_utils import Database
 
 from appliance.base.errors import LocalError
+from appliance.vault.entries import Entry
 from appliance.vault.refusals import Condition, DiskRefused
 from appliance.vault.schema import migrate
 
@@ -46,6 +47,9 @@ class Connection:
     def __init__(self, path: Path) -> None:
         self._lock = RLock()
         self._depth = 0
+        self._entries: list[Entry] = []
+        self.mirror: Callable[[Sequence[Entry]], None] | None = None
+        """Takes what must outlive the ledger, durably, before the transaction that it belongs to is committed."""
         with self._errors():
             # The empty isolation level is what sqlite-utils asks for; every write below begins its own transaction.
             self._sqlite = sqlite3.connect(path, timeout=0, check_same_thread=False)
@@ -76,6 +80,8 @@ class Connection:
             try:
                 yield self._sqlite
                 if self._depth == 1:
+                    if self._entries and self.mirror:
+                        self.mirror(self._entries)
                     self._sqlite.execute("COMMIT")
             except BaseException:
                 if self._depth == 1 and self._sqlite.in_transaction:
@@ -83,6 +89,15 @@ class Connection:
                 raise
             finally:
                 self._depth -= 1
+                if self._depth == 0:
+                    self._entries = []
+
+    def enter(self, entry: Entry) -> None:
+        """Within a transaction: have this in the journal, before the commit. All that a transaction enters shares one
+        flush. Without a journal it is nothing."""
+        assert self._depth
+        if self.mirror:
+            self._entries.append(entry)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

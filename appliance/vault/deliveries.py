@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from appliance.base.text import wash
+from appliance.vault import entries
 from appliance.vault.connection import Connection
 
 _IDENTIFYING = re.compile(r"\d+(?:\.\d+){4,}|\d{6,}")  # UIDs, and digits long enough for an id or a date
@@ -83,12 +84,14 @@ class Deliveries(Connection):
     def delivered(self, object_id: str, destination: str, status: int, now: float) -> bool:
         """The destination proved that it holds the object. True when it was the last one that owed a proof."""
         with self.transaction() as sqlite:
-            sqlite.execute(
+            changed = sqlite.execute(
                 """UPDATE delivery SET state = 'delivered', status = ?, done = ?, error = ''
                    WHERE object = (SELECT id FROM object WHERE object_id = ?) AND destination = ?
                    AND state <> 'delivered'""",
                 (status, now, object_id, destination),
             )
+            if changed.rowcount:
+                self.enter(entries.proof(object_id, destination, status, now))
             proven = sqlite.execute(
                 """UPDATE object SET proven = ? WHERE object_id = ? AND proven IS NULL AND NOT EXISTS
                    (SELECT 1 FROM delivery WHERE object = object.id AND state <> 'delivered')""",

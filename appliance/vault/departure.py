@@ -40,5 +40,6 @@ def _remove(ledger: Ledger, objects: Objects, going: Sequence[str]) -> None:
     objects.leave_incoming(going)
     objects.settle_incoming()
     with ledger.transaction():
+        ledger.keep_marks()
         for object_id in going:
             ledger.forget(object_id)

@@ -43,6 +43,16 @@ class StateLayout:
         return self.root / "ledger" / "ledger.sqlite"
 
     @cached_property
+    def rebuild_wanted(self) -> Path:
+        """The file by which a person asks for a rebuild at the next start."""
+        return self.ledger.with_name("rebuild")
+
+    @cached_property
+    def journal(self) -> Path:
+        """What must outlive the ledger; see JOURNAL.md. `forward` alone enters."""
+        return self.root / "journal"
+
+    @cached_property
     def quarantine(self) -> Path:
         """Files that cannot be used, kept for a person to look at."""
         return self.root / "quarantine"
@@ -90,6 +100,7 @@ class StateLayout:
                 (self.incoming, SHARED),
                 (self.objects, PRIVATE),
                 (self.ledger.parent, PRIVATE),
+                (self.journal, PRIVATE),
                 (self.quarantine, PRIVATE),
                 (self.alerts, PRIVATE),
             )

@@ -13,6 +13,7 @@ from enum import Enum
 from itertools import accumulate
 
 from appliance.seal.record import Record
+from appliance.vault import entries
 from appliance.vault.deliveries import Deliveries
 
 _FIELDS = tuple(field.name for field in fields(Record))
@@ -20,6 +21,9 @@ _INSERT = (
     f"INSERT INTO object ({', '.join(_FIELDS)}, state, adopted) "  # noqa: S608
     f"VALUES ({', '.join('?' * len(_FIELDS))}, 'present', ?)"
 )
+SEGMENT_MARK = "segment "
+"""Begins the name of the fact that says up to where a segment was taken over; the segment's id follows."""
+
 MISSING = "the object's file is missing"
 ASIDE = "the object is in quarantine"
 
@@ -81,6 +85,7 @@ class Ledger(Deliveries):
                     elif same:
                         if self._owe(sqlite, twin, record.received, due, destinations):
                             sqlite.execute("UPDATE object SET proven = NULL WHERE id = ?", (twin,))
+                            self.enter(entries.owed(object_id, tuple(destinations), record.received))
                         return AdoptResult(Kind.DUPLICATE, object_id)
                     else:
                         other = object_id
@@ -138,12 +143,13 @@ class Ledger(Deliveries):
     def evictable(self, now: float, keep: float, limit: int) -> list[str]:
         """Objects that every one of their destinations proved at least `keep` seconds ago, the longest-proven first.
 
-        An object that is owed to nobody was proven by nobody, and stays.
+        An object that is owed to nobody was proven by nobody, and stays; so does one on hold.
         """
         with self.reading() as sqlite:
             rows = sqlite.execute(
                 "SELECT object_id FROM object INDEXED BY object_proven "
-                "WHERE proven IS NOT NULL AND state = 'present' AND proven <= ? ORDER BY proven LIMIT ?",
+                "WHERE proven IS NOT NULL AND state = 'present' AND hold IS NULL AND proven <= ? "
+                "ORDER BY proven LIMIT ?",
                 (now - keep, limit),
             )
             return [object_id for (object_id,) in rows]
@@ -151,7 +157,8 @@ class Ledger(Deliveries):
     def leave(self, object_ids: Iterable[str]) -> list[str]:
         """The files of these are about to be removed: from now on nothing claims that they are there.
 
-        Returns those that may go. One that a duplicate made owed again, since `evictable` named it, is not among them.
+        Returns those that may go. One that a duplicate made owed again, or a person put on hold, since `evictable`
+        named it, is not among them.
         """
         with self.transaction() as sqlite:
             return [
@@ -159,18 +166,34 @@ class Ledger(Deliveries):
                 for object_id in object_ids
                 if sqlite.execute(
                     "UPDATE object SET state = 'leaving' "
-                    "WHERE object_id = ? AND state = 'present' AND proven IS NOT NULL",
+                    "WHERE object_id = ? AND state = 'present' AND proven IS NOT NULL AND hold IS NULL",
                     (object_id,),
                 ).rowcount
             ]
 
     def forget(self, object_id: str) -> None:
-        """Remove an object and its deliveries from the ledger, once its file is durably gone."""
+        """Remove an object and its deliveries from the ledger, once its file is durably gone.
+
+        A record of it may still lie in a segment: see `keep_marks`.
+        """
         with self.transaction() as sqlite:
             sqlite.execute(
                 "DELETE FROM delivery WHERE object = (SELECT id FROM object WHERE object_id = ?)", (object_id,)
             )
             sqlite.execute("DELETE FROM object WHERE object_id = ?", (object_id,))
+
+    def owe(self, object_id: str, destinations: Iterable[str], since: float) -> None:
+        """An object is owed to destinations too; to those that have it or get it anyway nothing changes."""
+        with self.transaction() as sqlite:
+            row = sqlite.execute("SELECT id FROM object WHERE object_id = ?", (object_id,)).fetchone()
+            if row and self._owe(sqlite, row[0], since, since, destinations):
+                sqlite.execute("UPDATE object SET proven = NULL WHERE id = ?", row)
+
+    def keep_marks(self) -> None:
+        """Within a transaction that forgets objects: have the marks of segments outlive the ledger, or a rebuilt one
+        would take a record that still lies in a segment for a new object."""
+        if marks := self.facts(SEGMENT_MARK):
+            self.enter(entries.marks(marks))
 
     def lost(self, object_id: str) -> None:
         """The file of an object is missing; what it owes is held, so that a person sees it."""

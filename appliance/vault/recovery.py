@@ -18,9 +18,11 @@ from appliance.vault.connection import LedgerDamaged
 from appliance.vault.layout import StateLayout
 from appliance.vault.ledger import MISSING, Ledger
 from appliance.vault.medium import Medium
+from appliance.vault.rebuild import COMPARED, Rebuild
 from appliance.vault.refusals import DiskRefused, NotThere
+from appliance.vault.rewrapping import remove_parts
 
-_COMPARED = "compared"
+_COMPARED = COMPARED
 SAMPLE_OBJECTS = 16
 SAMPLE_BYTES = 64 << 20
 
@@ -43,19 +45,26 @@ def open_ledger(layout: StateLayout, medium: Medium | None = None) -> tuple[Ledg
     medium = medium or Medium()
     try:
         begun = _finish_setting_aside(layout, medium)
+        if medium.exists(layout.rebuild_wanted):
+            _set_aside_ledger(layout, medium)
+            medium.unlink(layout.rebuild_wanted)
+            begun = True
         return Ledger(layout.ledger), begun
     except LedgerDamaged:
         _set_aside_ledger(layout, medium)
         return Ledger(layout.ledger), True
 
 
-def recover(adoption: Adoption, now: float, *, compare: bool = False) -> Iterator[Step]:
+def recover(adoption: Adoption, now: float, *, compare: bool = False, rebuild: Rebuild | None = None) -> Iterator[Step]:
     """Bring files and ledger into agreement, step by step; the caller logs the fates and feeds its watchdog.
+
+    `rebuild` has the journal say what the objects don't, where the ledger is new.
 
     Raises `DiskRefused` when the medium refuses, `CryptoError` when the index key is the wrong one.
     """
     ledger, objects = adoption.ledger, adoption.objects
     objects.prepare()
+    remove_parts(objects)
     ledger.take_back_leases()
     departure.finish(ledger, objects)
     waiting = objects.waiting()
@@ -66,9 +75,14 @@ def recover(adoption: Adoption, now: float, *, compare: bool = False) -> Iterato
         yield Step("segments", len(retired), len(retired), retired)
     if compare or ledger.fact(_COMPARED) is None:
         complete = True
+        if rebuild:
+            rebuild.begin()
         for step in _compare(adoption, now):
             complete = complete and not any(adopted.fate is Fate.LEFT for adopted in step.fates)
             yield step
+        if rebuild:
+            for done in rebuild.replay(now):
+                yield Step("replaying", done, done)
         if complete:
             ledger.note_fact(_COMPARED, b"1")
     yield from _sample(adoption)

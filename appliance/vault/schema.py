@@ -99,11 +99,22 @@ def _kept_commitments(db: Database) -> None:
     db.execute("CREATE INDEX commitment_kept ON commitment(peer) WHERE state = 'kept'")
 
 
+def _holds(db: Database) -> None:
+    # When a person put the object on hold; it then leaves for nobody. Eviction looks at this index alone.
+    db.execute("ALTER TABLE object ADD COLUMN hold REAL")
+    db.execute("DROP INDEX object_proven")
+    db.execute(
+        "CREATE INDEX object_proven ON object(proven) WHERE proven IS NOT NULL AND state = 'present' AND hold IS NULL"
+    )
+    db.execute("CREATE INDEX object_hold ON object(hold) WHERE hold IS NOT NULL")
+
+
 migrations = Migrations("ledger")
 VERSIONS = {
     "0001-objects-and-deliveries": _objects_and_deliveries,
     "0002-commitments": _commitments,
     "0003-kept-commitments": _kept_commitments,
+    "0004-holds": _holds,
 }
 for _name, _migration in VERSIONS.items():
     migrations(name=_name)(_migration)

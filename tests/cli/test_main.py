@@ -121,7 +121,7 @@ def test_a_command_whose_module_is_not_there_does_not_exist(monkeypatch: pytest.
     assert run(["gone"]) == 2
 
 
-@pytest.mark.parametrize("name", ["init", "check", "run", "status", "open", "program"])
+@pytest.mark.parametrize("name", ["init", "check", "run", "status", "open", "deliver", "program"])
 def test_each_command_has_help_and_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
     out = capsys.readouterr().out

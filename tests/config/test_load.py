@@ -58,7 +58,8 @@ BROKEN = {
         "[sensor]\n",
         "[sensor]\nzzz = 1\n",
         "zzz",
-        "sensor.zzz: unknown key; known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, server",
+        "sensor.zzz: unknown key; "
+        "known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, server",
     ),
     "unknown section": ("[sensor]", "[senser]", "[senser]", 'senser: unknown key; did you mean "sensor"?'),
     "unknown key in braces": (

@@ -38,7 +38,9 @@ def test_what_the_design_shows() -> None:
     assert '"tls://siem.example:6514"' in config.model_dump_json()
 
 
-@pytest.mark.parametrize("value", ["siem:6514", "udp://siem:514", "tls://siem", "tls://", "tls://a b:1", "tcp://x:1", 3])
+@pytest.mark.parametrize(
+    "value", ["siem:6514", "udp://siem:514", "tls://siem", "tls://", "tls://a b:1", "tcp://x:1", 3]
+)
 def test_a_collector_is_reached_over_tls_only(value: object) -> None:
     with pytest.raises(ValueError, match="tls://siem.example:6514"):
         parse_syslog(value)

@@ -112,7 +112,7 @@ def test_a_service_that_asks_for_time_is_left_alone_so_long(office: Office) -> N
     assert asked[1] - asked[0] >= 1.0  # QUICK alone would be 0.02 s
 
 
-def test_without_an_identity_a_store_is_served_and_a_service_is_not(office: Office, tmp_path: Path) -> None:
+def test_without_an_identity_a_store_is_served(office: Office, tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
     locked = Keyring((), lockable=True)
     serve(office, keyring=locked, kind="object-store", url=f"file://{tmp_path}/archive")

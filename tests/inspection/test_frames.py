@@ -61,9 +61,7 @@ def test_ipv6_extension_headers_are_passed_by(chain: bytes) -> None:
 def test_fragments_are_said_to_be_fragments() -> None:
     data = bytearray(frame(*V4, 1, 1, ACK, b"x"))
     data[20:22] = b"\x20\x00"  # more fragments
-    assert parse(data, len(data)) == Fragment(
-        bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 1, 6, 0, True, 34, 21, (), 0
-    )
+    assert parse(data, len(data)) == Fragment(bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 1, 6, 0, True, 34, 21, (), 0)
     data[20:22] = b"\x00\x10"  # an offset
     assert isinstance(parse(data, len(data)), Fragment)
     chain = bytes((44,)) + bytes((6, 0, 0, 1, 0, 0, 0, 9))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 
 import pytest
 
-from appliance.inspection.registry import Calling
-from tests.inspection.scene import CT, MR, OLD_PACS, OWN, PACS, STRANGER, registry
+from appliance.config.model import Sensor
+from appliance.inspection.registry import Calling, Registry, Surroundings
+from tests.inspection.scene import CT, MR, OLD_PACS, OWN, PACS, STRANGER, config, registry
 
 
 def at(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -76,3 +78,34 @@ def test_a_calling_title_stands_by_its_address(title: str | None, address: str, 
 def test_tls_is_demanded_by_an_entry(title: str | None, address: str, server: str, port: int, demanded_by: str) -> None:
     known = registry()
     assert known.tls_demanded_by(title, at(address), known.server(at(server), port)) == demanded_by
+
+
+def test_what_sensor_names_is_in_the_registry() -> None:
+    made = config()
+    named = {
+        "interface": "eth1",
+        "mode": "host",
+        "decoy_port": 11112,
+        "local": ["10.20.0.0/16"],
+        "vlans": [30],
+        "dhcp_servers": ["10.20.0.1"],
+        "server": [{"name": "Archive", "addresses": ["10.20.0.5"], "ae_titles": ["ARCH"], "ports": [104, 2762]}],
+    }
+    known = Registry.build(made.model_copy(update={"sensor": Sensor.model_validate(named)}), Surroundings())
+    archive = ipaddress.ip_address("10.20.0.5")
+    assert [each.port for each in known.servers if each.name == "Archive"] == [104, 2762]
+    assert known.answers("ARCH", archive, 2762)
+    assert not known.answers("ARCH", archive, 4242)
+    assert known.knows_title("ARCH")
+    assert (known.decoy_port, known.vlans, known.mirrors) == (11112, frozenset({30}), False)
+    assert known.is_local(archive)
+    assert not known.is_local(ipaddress.ip_address("10.21.0.5"))
+    assert known.is_registered(archive)
+    assert known.time_of_day(0.0) is None
+
+
+def test_another_registry_remembers_nothing_of_the_first() -> None:
+    known = registry()
+    here = ipaddress.ip_address(OWN)
+    assert known.server(here, 104) is not None
+    assert dataclasses.replace(known, servers=()).server(here, 104) is None

@@ -95,11 +95,14 @@ def p_data(*pdvs: bytes) -> bytes:
     return pdu(4, b"".join(pdvs))
 
 
-def command(field: int, data_set: bool = False, sop_class: bytes = CT_STORAGE, more: bytes = b"") -> bytes:
-    """A command set with its group length."""
+def command(
+    field: int, data_set: bool = False, sop_class: bytes = CT_STORAGE, more: bytes = b"", between: bytes = b""
+) -> bytes:
+    """A command set with its group length. `between`: elements before (0000,0800); `more`: behind it."""
     uid = sop_class + b"\0" * (len(sop_class) % 2)
     elements = struct.pack("<HHI", 0, 2, len(uid)) + uid
     elements += struct.pack("<HHIH", 0, 0x0100, 2, field) + struct.pack("<HHIH", 0, 0x0110, 2, 7)
+    elements += between
     elements += struct.pack("<HHIH", 0, 0x0800, 2, 0x0102 if data_set else 0x0101) + more
     return struct.pack("<HHII", 0, 0, 4, len(elements)) + elements
 

@@ -8,7 +8,7 @@ TRIGGERS = "[none] heartbeat timer default-on pattern netdev panic"
 
 
 def lamp(directory: Path, name: str, triggers: str = TRIGGERS, brightest: int = 255) -> Path:
-    """A lamp as the kernel shows one. Choosing a trigger does not move the brackets here; `settle` does."""
+    """A lamp as the kernel shows one; but what is written to `trigger` is all that it says afterwards."""
     path = directory / name
     path.mkdir(parents=True)
     content = {"trigger": triggers, "brightness": "0", "max_brightness": str(brightest)}
@@ -24,8 +24,8 @@ def board(directory: Path, *functions: str) -> dict[str, Path]:
 
 
 def read(path: Path, name: str) -> str:
-    """What was written last. A real file shortens nothing, so the end of a longer text may follow: it is cut."""
-    return (path / name).read_text().split("\n")[0]
+    """What was written last."""
+    return (path / name).read_text().strip()
 
 
 def blank(path: Path) -> None:

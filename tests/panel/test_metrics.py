@@ -38,7 +38,7 @@ def value(shown: View, sample: str) -> float:
 
 
 def test_promtool_finds_nothing_to_complain_about() -> None:
-    whole = text(view(programs={"sensor": said(**{key: 1 for key in SENSOR})}))
+    whole = text(view(programs={"sensor": said(**dict.fromkeys(SENSOR, 1))}))
     done = subprocess.run([promtool(), "check", "metrics"], input=whole, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -50,7 +50,7 @@ SENSOR = ("packets", "bytes", "dropped_packets", "blind", "faults", "association
 def test_every_metric_is_told_where_it_is_known(metric: Metric) -> None:
     queue = {**QUEUE, "oldest": NOW - 5}
     programs = {
-        "sensor": said(**{key: 1 for key in SENSOR}),
+        "sensor": said(**dict.fromkeys(SENSOR, 1)),
         "receive": said(
             **dict.fromkeys(("associations", "pending", "workers", "accepted", "refused", "failed_handshakes"), 1),
             **dict.fromkeys(("stored", "not_stored", "stored_bytes"), 1),

@@ -235,6 +235,7 @@ def test_it_stops_when_told_and_says_so(start: Callable[[], Program]) -> None:
     assert program.process.wait(5) == 0
     assert time.monotonic() - begun < 2
     assert "STOPPED" in program.log.read_text()
+    assert json.loads((program.alerts.parent / "inventory.json").read_text())["format"] == 1
     said = program.snapshot()
     while not said.get("stopped"):
         said = program.snapshot()

@@ -14,6 +14,7 @@ PLACES = {
     "*.target": "usr/lib/systemd/system",
     "*.socket": "usr/lib/systemd/system",
     "*.service": "usr/lib/systemd/system",
+    "*.catalog": "usr/lib/systemd/catalog",
     "sysusers.d/*.conf": "usr/lib/sysusers.d",
     "tmpfiles.d/*.conf": "usr/lib/tmpfiles.d",
     "system-preset/*.preset": "usr/lib/systemd/system-preset",

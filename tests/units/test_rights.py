@@ -95,7 +95,7 @@ def store(machine: Machine) -> None:
 
 
 def test_what_forward_owns_is_its_own(machine: Machine) -> None:
-    for name in ("objects", "ledger", "quarantine"):
+    for name in ("objects", "ledger", "journal", "quarantine"):
         assert machine.owner(f"var/lib/appliance/{name}") == ("700", "appliance-forward", "appliance-forward")
 
 
@@ -165,13 +165,13 @@ def test_forward_sets_aside_what_receive_stored(machine: Machine) -> None:
     assert moved.returncode == 0, moved.stderr
 
 
-@pytest.mark.parametrize("name", ["", "objects", "ledger", "quarantine", "alerts"])
+@pytest.mark.parametrize("name", ["", "objects", "ledger", "journal", "quarantine", "alerts"])
 def test_receive_makes_files_in_incoming_only(machine: Machine, name: str) -> None:
     tried = machine.act("receive", f"(layout.root / {name!r} / 'x').touch()")
     assert "PermissionError" in tried.stderr
 
 
-@pytest.mark.parametrize("name", ["objects", "ledger", "quarantine"])
+@pytest.mark.parametrize("name", ["objects", "ledger", "journal", "quarantine"])
 @pytest.mark.parametrize("program", ["receive", "sensor", "panel"])
 def test_nobody_else_looks_into_what_forward_owns(machine: Machine, program: str, name: str) -> None:
     assert "PermissionError" in machine.act(program, f"os.listdir(layout.root / {name!r})").stderr

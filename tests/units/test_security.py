@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.units.machine import UNITS, run, tool
+from tests.units.machine import REPOSITORY, UNITS, run, tool
 
 # In tenths. What is left of receive and forward is that they have a network; of the sensor, that it has packet sockets.
-THRESHOLDS = {"receive": 12, "forward": 15, "sensor": 15, "panel": 10}
+THRESHOLDS = {"receive": 12, "forward": 15, "sensor": 15, "panel": 10, "alarm": 10}
 
 
 def exposure(*arguments: str) -> tuple[int, str]:
@@ -34,6 +34,16 @@ def test_a_lost_line_would_be_noticed(tmp_path: Path) -> None:
     unit.write_text(text.replace("CapabilityBoundingSet=\n", ""))
     status, _ = exposure(f"--threshold={THRESHOLDS['receive']}", str(unit))
     assert status != 0
+
+
+def test_a_panel_that_may_call_a_collector_is_little_more_exposed(tmp_path: Path) -> None:
+    unit = tmp_path / "appliance-panel.service"
+    dropin = (REPOSITORY / "firmware-config/appliance-panel-syslog.conf").read_text()
+    unit.write_text((UNITS / unit.name).read_text().replace("[Install]", dropin + "\n[Install]"))
+    verified = run(tool("systemd-analyze"), "verify", "--man=no", str(unit))
+    assert "Unknown" not in verified.stderr and "Failed to parse" not in verified.stderr
+    status, report = exposure("--threshold=15", str(unit))
+    assert status == 0, report
 
 
 def test_every_service_has_a_threshold() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.units.machine import PLACES, REPOSITORY, UNITS, run, tool
 
 NAMES = sorted(path.name for pattern in ("*.target", "*.socket", "*.service") for path in UNITS.glob(pattern))
 SERVICES = [name for name in NAMES if name.endswith(".service")]
+ALARM = "appliance-alarm.service"
+PROGRAMS = [name for name in SERVICES if name != ALARM]
 
 
 def service(name: str) -> dict[str, str]:
@@ -57,7 +60,7 @@ def test_every_service_is_enabled_or_said_not_to_be(root: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_each_program_has_a_user_of_its_own(name: str) -> None:
     program = name.removeprefix("appliance-").removesuffix(".service")
     settings = service(name)
@@ -76,7 +79,7 @@ def test_no_secret_is_in_an_environment(name: str) -> None:
     assert not {"Environment", "EnvironmentFile", "PassEnvironment"} & set(service(name))
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_keeps_the_umask_of_its_unit(name: str) -> None:
     # receive's files must stay group-writable, or the kernel lets nobody else link them (fs.protected_hardlinks).
     program = name.removeprefix("appliance-").removesuffix(".service")
@@ -98,3 +101,48 @@ def test_only_the_sensor_has_a_capability() -> None:
 
 def test_units_are_plain_files() -> None:
     assert not [name for name in NAMES if (UNITS / name).stat().st_mode & stat.S_IXUSR]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_that_gives_up_lights_the_alarm_lamp(name: str) -> None:
+    assert f"OnFailure={ALARM}\n" in (UNITS / name).read_text()
+
+
+def one_liner(text: str, key: str) -> str:
+    """The shell code of a line of a unit."""
+    (found,) = re.findall(rf"^{key}=\+?/bin/sh -c '(.*)'$", text, re.MULTILINE)
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("unit", "key", "result", "lit"),
+    [
+        (ALARM, "ExecStart", "", True),
+        ("appliance-panel.service", "ExecStopPost", "signal", True),
+        ("appliance-panel.service", "ExecStopPost", "success", False),
+    ],
+)
+def test_the_lamp_is_lit_without_python(unit: str, key: str, result: str, lit: bool, tmp_path: Path) -> None:
+    code = one_liner((UNITS / unit).read_text(), key).replace("/sys/class/leds", str(tmp_path))
+    alone = subprocess.run(["sh", "-c", code], env={"SERVICE_RESULT": result}, capture_output=True, check=False)
+    if unit == ALARM:
+        assert (alone.returncode, alone.stderr) == (0, b"")  # on a board without lamps
+    for name in ("edge:red:alarm", "edge:green:ready"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "trigger").write_text("[none] timer\n")
+    done = subprocess.run(["sh", "-c", code], env={"SERVICE_RESULT": result}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "edge:red:alarm/trigger").read_text() == ("timer\n" if lit else "[none] timer\n")
+    assert (tmp_path / "edge:green:ready/trigger").read_text() == "[none] timer\n"
+
+
+def test_metrics_are_taken_on_loopback_for_the_panel() -> None:
+    text = (UNITS / "appliance-panel-metrics.socket").read_text()
+    assert "ListenStream=127.0.0.1:9465\n" in text
+    assert "FileDescriptorName=metrics\n" in text
+    assert "Service=appliance-panel.service\n" in text
+
+
+def test_the_panel_has_no_network_of_its_own() -> None:
+    settings = service("appliance-panel.service")
+    assert (settings["PrivateNetwork"], settings["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")

@@ -47,7 +47,14 @@ def test_create_is_repeatable_and_private(tmp_path: Path) -> None:
     layout.create()
     layout.create()
     modes = {path.name: path.stat().st_mode & 0o7777 for path in layout.root.iterdir()}
-    assert modes == {"incoming": 0o2770, "objects": 0o700, "ledger": 0o700, "quarantine": 0o700, "alerts": 0o700}
+    assert modes == {
+        "incoming": 0o2770,
+        "objects": 0o700,
+        "ledger": 0o700,
+        "journal": 0o700,
+        "quarantine": 0o700,
+        "alerts": 0o700,
+    }
     assert layout.ledger.parent.is_dir()
 
 

@@ -11,9 +11,15 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from appliance.seal import commitment
+from appliance.seal.commitment import CommitmentRequest
 from appliance.vault import departure
+from appliance.vault.commitments import Commitments
+from appliance.vault.holds import Holds
+from appliance.vault.journal import Journal
 from appliance.vault.recovery import recover
-from tests.vault.samples import INDEX_KEY, NOW, Vault
+from appliance.vault.standing import standing
+from tests.vault.samples import CT, INDEX_KEY, NOW, Vault
 
 
 def _sample() -> tuple[bytes, Dataset]:
@@ -57,6 +63,10 @@ def test_the_state_directory_holds_nothing_of_what_was_sent(tmp_path: Path, segm
     assert len(needles) > 15
     assert all(needle in sent for name, needle in needles.items() if name in ("PatientName", "SOPInstanceUID"))
     tags = {"study_tag": INDEX_KEY.tag("study", data.StudyInstanceUID)}
+    journal = Journal(vault.layout, INDEX_KEY)
+    vault.ledger.mirror = journal.append
+    asked = CommitmentRequest("a" * 32, NOW, "CT", "CT1", "EDGE01", "1.2.3", ((CT, str(data.SOPInstanceUID)),))
+    sealed = commitment.seal(asked, INDEX_KEY, bytes(32))
     waiting = vault.store(sent, data.SOPInstanceUID, **tags)
     assert vault.layout.incoming_file(waiting).exists() is not bool(segment)
     _hunt(vault.root, needles)
@@ -68,6 +78,12 @@ def test_the_state_directory_holds_nothing_of_what_was_sent(tmp_path: Path, segm
         vault.ledger.hold(lease.object_id, "pacs", f"refused {data.SOPInstanceUID}")
         _hunt(vault.root, needles)
         assert vault.plaintext(object_id)
+    Holds(vault.ledger).hold([kept], NOW)
+    vault.ledger.delivered(kept, "pacs", 0, NOW)
+    Commitments(vault.ledger, INDEX_KEY).enter(asked, sealed, NOW, 0x0131)
+    _hunt(vault.root, needles)
+    journal.write_anew(standing(vault.ledger))
+    assert {path.suffix for path in vault.layout.journal.iterdir()} == {".base"}
     departure.set_aside(vault.ledger, vault.objects, waiting)
     list(recover(vault.adoption, NOW, compare=True))
     _hunt(vault.root, needles)

@@ -23,7 +23,7 @@ BORDER = Rule(
     "DICOM between the site and elsewhere",
     "Find out who allowed it. If nobody did, close the way at the firewall and look at what was sent.",
     "exfiltration",
-    ("T1048", "T1567"),
+    ("T1048",),
 )
 _KINDS = {
     1: "a user name",

@@ -39,6 +39,8 @@ PATH = Rule(
     ("T1190",),
 )
 
+_DOCUMENTS = {"1.2.840.10008.5.1.4.1.1.104.1": "PDF", "1.2.840.10008.5.1.4.1.1.104.2": "XML"}
+
 
 def executable(seen: DataSetBegan, registry: Registry) -> Finding | None:
     """D28."""
@@ -54,10 +56,13 @@ def smuggled(seen: Smuggled, registry: Registry) -> Finding:
 
 
 def document(seen: DataSetBegan, registry: Registry) -> Finding | None:
-    """D30."""
-    if not seen.head.document:
+    """D30. What a document says that it is stands behind it, so its class tells."""
+    expected = _DOCUMENTS.get(shown.sop_class(seen.command.sop_class))
+    if not seen.head.document or expected in (None, seen.head.document):
         return None
-    return Finding(DOCUMENT, f"a document is {seen.head.document}", seen.flow, _fields(seen))
+    return Finding(
+        DOCUMENT, f"a document of the class for {expected} does not begin like one", seen.flow, _fields(seen)
+    )
 
 
 def path_in_command(seen: CommandSeen, registry: Registry) -> Finding | None:

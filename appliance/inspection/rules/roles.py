@@ -25,7 +25,7 @@ DESTINATION = Rule(
     "images are to be moved to an unregistered AE title",
     "Find out who owns the AE title. If it belongs here, register it; if not, images were about to leave.",
     "exfiltration",
-    ("T1020", "T1537"),
+    ("T1020", "T1048"),
     "110132",
 )
 SOP_CLASS = Rule(

@@ -19,6 +19,7 @@ from appliance.panel.syslog.message import frame
 
 _SUFFIX = ".frames"
 _MODE = 0o600
+_HIGHEST = 10**18  # a number that is larger was never given
 _DIGITS = 5  # a frame's length has no more
 
 
@@ -151,9 +152,10 @@ class Spool:
 
     def _remembered(self) -> int:
         try:
-            return max(1, int((self._directory / "settled").read_text()))
+            number = int((self._directory / "settled").read_text(encoding="ascii", errors="replace"))
         except (FileNotFoundError, ValueError):
             return 1
+        return number if 1 <= number < _HIGHEST else 1
 
     def _found(self) -> Iterator[_Segment]:
         names = sorted(path for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdigit())
@@ -178,7 +180,8 @@ class Spool:
             self.settled = max(self.settled, self._segments[0].end)
             self._drop()
         newest = self._segments[-1] if self._segments else None
-        if newest is None or newest.size + length > self._segment_bytes:
+        # A file's numbers have no gap: where a tail was lost that had been sent already, another one begins.
+        if newest is None or newest.end != self.next or newest.size + length > self._segment_bytes:
             self.sync()
             self._close()
             newest = _Segment(self._directory / f"{self.next:020d}{_SUFFIX}", self.next, self.next, 0)

@@ -71,7 +71,8 @@ class Machine:
         self.surplus = 0
         """On how many states there was a file of an instance that nobody was answered for, and no row."""
         layout = self.layout
-        leaves = [layout.incoming, layout.quarantine, layout.alerts, layout.ledger.parent, *layout.fan()]
+        alone = [layout.incoming, layout.quarantine, layout.alerts, layout.ledger.parent, layout.journal]
+        leaves = [*alone, *layout.fan()]
         self._directories = [str(each) for each in leaves]
         self._made = frozenset(str(each.relative_to(self.top)) for each in (layout.root, layout.objects, *leaves))
         self._whole: frozenset[str] | None = None  # the directories, when they are just those that every start makes

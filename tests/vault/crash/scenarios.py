@@ -6,10 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from unittest.mock import patch
 
+from appliance.seal.header import read_header
+from appliance.seal.rewrap import rewrap
 from appliance.vault import recovery
 from appliance.vault.layout import SUFFIX, segment_id_of
 from appliance.vault.refusals import Condition, DiskRefused
+from appliance.vault.rewrapping import replace_header
 from tests.vault.crash.box import Box
+from tests.vault.samples import IDENTITY, INDEX_KEY
 
 
 def _nothing(_: Box) -> None:
@@ -269,6 +273,21 @@ def _refuse(_: object) -> None:
     raise DiskRefused("cannot flush a directory to the medium: told to fail", Condition.BROKEN)
 
 
+def _rewrap(box: Box) -> None:
+    """Both objects, for somebody else; one of them twice."""
+    forward = box.forward
+    first, second = forward.ledger.ids("")
+    for object_id in (first, second, first):
+        with forward.objects.open(object_id) as file:
+            header = rewrap(read_header(file), [IDENTITY], [IDENTITY.recipient], box.random)
+        assert replace_header(forward.objects, forward.ledger, INDEX_KEY, object_id, header)
+
+
+def _two_adopted(box: Box) -> None:
+    _two_waiting(box)
+    box.adopt()
+
+
 SCENARIOS = (
     Scenario("one instance", _one_instance),
     Scenario("instances that share a flush", _several_instances, threads=True),
@@ -293,5 +312,6 @@ SCENARIOS = (
     Scenario("a segment is damaged", _damaged_segment_to_its_end, _damaged_segment),
     Scenario("the ledger is damaged", _start, _damaged_ledger),
     Scenario("a start amid setting the ledger aside", _start_amid_setting_aside, _damaged_ledger),
+    Scenario("rewrapping", _rewrap, _two_adopted),
     Scenario("the first start", _first_start, made=False),
 )

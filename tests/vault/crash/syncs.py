@@ -48,13 +48,26 @@ NEEDED = {
     ),
     "recovery._move_aside < recovery._set_aside_ledger < recovery.open_ledger: ledger": "the ledger is damaged",
     "recovery._finish_setting_aside < recovery.open_ledger: ledger": "a start amid setting the ledger aside",
+    # Another header
+    "rewrapping.replace_header: data": "rewrapping",
     # The directories
     "layout._settle < layout.StateLayout.create: state": "the first start",
     "layout._settle < layout.StateLayout.create: above": "the first start",
     "objects.Objects.prepare < recovery.recover: objects": "the first start",
 }
 
+_JOURNAL = "tests/vault/test_journal_crash.py: on a disk of its own, what the journal says after each cut"
+ELSEWHERE = {
+    "journal.Journal._begin": _JOURNAL,
+    "journal.Journal.append": _JOURNAL,
+    "journal.Journal._write_base": _JOURNAL,
+}
+"""Functions that the scenarios do not reach."""
+
 NOT_NEEDED = {
+    "rewrapping.replace_header: objects/xx": (
+        "the file with the old header and the one with the new are both the object; who asked may be told too early"
+    ),
     "segments.Segments._fill < segments.Segments._take < segments.Segments._make: data": (
         "the flush of the first record covers the zeros; this one keeps that flush short"
     ),

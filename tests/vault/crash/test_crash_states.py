@@ -13,7 +13,7 @@ from tests.vault.crash.explore import Effort, Mutant, caught, explore, play
 from tests.vault.crash.orders import ORDERS
 from tests.vault.crash.restart import Machine
 from tests.vault.crash.scenarios import SCENARIOS, Scenario
-from tests.vault.crash.syncs import NEEDED, NOT_NEEDED
+from tests.vault.crash.syncs import ELSEWHERE, NEEDED, NOT_NEEDED
 
 REPOSITORY = Path(__file__).parents[3]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -55,7 +55,7 @@ def test_in_this_order_a_promise_is_broken(mutant: Mutant, machine: Machine) -> 
 
 def test_each_flush_of_the_vault_is_looked_at() -> None:
     """In which functions the code asks for one, against those that are left out above."""
-    known = {site.split(" < ")[0].split(":")[0] for site in NEEDED | NOT_NEEDED}
+    known = {site.split(" < ")[0].split(":")[0] for site in NEEDED | NOT_NEEDED | ELSEWHERE}
     known.add("incoming.Incoming.__init__")  # of whom the flusher's leader flushes: Part.commit and keep
     assert set(_flushing_functions()) == known
 

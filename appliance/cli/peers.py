@@ -1,0 +1,69 @@
+"""`appliance peers learn`: proposes entries for devices that were seen, for a person to read, change and accept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from appliance.cli.options import config_option
+from appliance.cli.output import say
+from appliance.cli.pcap import inspect_file, own_option, registry_of
+from appliance.config.load import load_config
+
+if TYPE_CHECKING:
+    from appliance.inspection.learning import Proposal
+
+
+@click.group(name="peers")
+def command() -> None:
+    """Propose entries for devices that were seen: `learn`."""
+
+
+@command.command(name="learn")
+@click.option(
+    "--pcap", type=click.Path(path_type=Path, dir_okay=False), help="A capture, instead of what the sensor remembers."
+)
+@config_option
+@own_option
+def learn(pcap: Path | None, path: Path, own: tuple[str, ...]) -> None:
+    """Propose [[peer]] entries for devices that called, and [[sensor.server]] entries for machines that answered.
+
+    Only what was seen is proposed, and nothing that is configured already. A [[peer]] comes with accept = false: read
+    it, ask whose device it is, then accept it. Nothing is written: the text goes to stdout.
+
+    Example: appliance peers learn --pcap monday.pcap > proposals.toml
+    """
+    from appliance.inspection.learning import propose
+
+    config = load_config(path)
+    registry = registry_of(config, own)
+    if pcap is not None:
+        inventory = inspect_file(pcap, registry)[0].inventory
+    else:
+        from appliance.capture.inventory_file import NAME, read_inventory
+        from appliance.capture.surroundings import look_around
+        from appliance.inspection.registry import Registry
+
+        inventory = read_inventory(config.appliance.state_dir / "alerts" / NAME)
+        registry = registry if own else Registry.build(config, look_around(config))
+    proposals, remarks = propose(inventory, registry)
+    for proposal in proposals:
+        click.echo(as_toml(proposal))
+    for remark in remarks:
+        say(remark)
+    if not proposals:
+        say("Nobody was seen who is not configured already.")
+
+
+def as_toml(proposal: Proposal) -> str:
+    """The entry as TOML, its evidence in comments before it."""
+    import tomli_w
+
+    comments = "".join(f"# {_one_line(each)}\n" for each in proposal.evidence)
+    return f"{comments}[[{proposal.section}]]\n{tomli_w.dumps(proposal.keys)}"
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text)

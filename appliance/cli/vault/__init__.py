@@ -1,0 +1,30 @@
+"""`appliance vault`: the objects of this box. One file a command."""
+
+from __future__ import annotations
+
+import click
+
+from appliance.cli.vault import export, hold, listing, opening, rebuild, rewrap, verify
+
+
+@click.group(name="vault")
+def command() -> None:
+    """Show, check, open and keep what is stored.
+
+    What reads or changes the ledger asks forward, which alone has it: `list`, `show`, `hold`, `release`, `rewrap`. What
+    reads objects needs the right to read the state directory; nothing shows patient data but `open` and `export`.
+    """
+
+
+for each in (
+    listing.command,
+    listing.show,
+    verify.command,
+    opening.command,
+    export.command,
+    hold.command,
+    hold.release,
+    rewrap.command,
+    rebuild.command,
+):
+    command.add_command(each)

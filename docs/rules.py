@@ -1,0 +1,103 @@
+"""Keeps the table of rules.md equal to the code: `python docs/rules.py` rewrites it, `--check` compares.
+
+The table stands between `<!-- table: rules -->` and `<!-- end -->`. Prose is written by hand. Every number of the
+catalogue has a row; one that is not built and has no reason here is a KeyError.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from appliance.inspection.rules import CATALOGUE
+from appliance.inspection.rules.rule import Rule
+
+DOCUMENT = Path(__file__).with_name("rules.md")
+_PLACE = re.compile(r"(<!-- table: rules -->\n).*?(<!-- end -->)", re.DOTALL)
+LAST = 48
+
+# What a rule that is built does not see, and what it would take.
+LIMITS = {
+    "D02": "Any registered caller may call any registered server; less would take a list of pairs.",
+    "D03": "An Ethernet address is not bound to an AE title; D38 sees an IP address that moves.",
+    "D04": "A request that is never followed up counts only where its names are unregistered.",
+    "D06": "What is proposed is quiet, what is asked for counts: by `services` at us, by `asks` at others.",
+    "D08": "The first bytes of a query are read, in clear only. Rates are fixed numbers, not learned.",
+    "D10": "Implementation class, version name, maximum length and JA4. Not TTL, window or the list of contexts.",
+    "D14": "By ARP and neighbour discovery, a day after the sensor began.",
+    "D16": "At registered servers and DICOM ports.",
+    "D17": "TLS 1.2 and before, where certificates are in clear. Issuer and names are not compared: the unit may not "
+    "read the CA. For TLS 1.3 it would take what `receive` and `forward` see of their own peers.",
+    "D18": "Alerts in clear only; TLS 1.3 encrypts those of the client.",
+    "D24": "Silence in mid-association is for the deadlines of `receive`, and of other servers for nobody.",
+    "D25": "Associations in clear.",
+    "D28": "In the first bytes of a data set. Compressed data sets are not inflated.",
+    "D29": "Where a flow begins with a DICOM file. A file inside HTTP or SMB would take parsers of those.",
+    "D30": "By the class of the document. Whether a device should send documents at all is for `sop_classes` (D33).",
+    "D32": "The first time after a device was known for a day.",
+    "D34": "Instances in an hour, beside the busiest hour before; in clear. Bytes are not counted.",
+    "D35": "Needs `hours` of the peer. Hours are not learned.",
+    "D36": "Every new pair of machines, a day after the sensor began.",
+    "D37": "A number within ten minutes, not a ratio.",
+    "D38": "What a switch sends to the mirror. VRRP and HSRP addresses may move.",
+    "D39": "Without `dhcp_servers` the first that was seen is taken for the right one.",
+    "D40": "",
+    "D41": "DTP, another root bridge, tags that are not in `vlans`. LLDP is not read.",
+    "D42": "Addresses that open connections or announce themselves. A flap between ports shows at the switch only.",
+    "D45": "Reload and clock. Start and stop are lines in the log, and will be audit messages.",
+    "D47": "Control PDUs and command sets in one piece; both readings are judged. Bulk data is not compared.",
+}
+# What is not built: what would be needed.
+MISSING = {"D46": "Comes with the responder: whether a block was set, suppressed or failed is known there alone."}
+
+
+def table() -> str:
+    """A row a number of the catalogue."""
+    rules = {rule.id: rule for rule in CATALOGUE}
+    lines = [
+        "| id | severity | what is seen | what to do | ATT&CK | ATNA | its limits |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for number in range(1, LAST + 1):
+        name = f"D{number:02}"
+        if name in rules:
+            lines.append(_row(rules[name]))
+        else:
+            lines.append(f"| {name} | | *not built* | | | | {MISSING[name]} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _row(rule: Rule) -> str:
+    attack = ", ".join(rule.attack)
+    cells = (
+        rule.id,
+        rule.severity.name.lower(),
+        rule.title,
+        rule.advice,
+        attack,
+        rule.atna,
+        LIMITS.get(rule.id, ""),
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def written(text: str) -> str:
+    """The document with its table anew."""
+    return _PLACE.sub(lambda found: found[1] + table() + found[2], text)
+
+
+def main() -> int:
+    """Rewrite, or with --check compare."""
+    text = DOCUMENT.read_text()
+    new = written(text)
+    if sys.argv[1:] == ["--check"]:
+        if new != text:
+            print("docs/rules.md is stale; run `python docs/rules.py`", file=sys.stderr)  # noqa: T201
+        return int(new != text)
+    DOCUMENT.write_text(new)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,71 @@
+"""`appliance lamps`: the table; and each lamp lit in turn, then given back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from appliance.cli.main import run
+from appliance.panel.lamps import TABLE
+from appliance.panel.leds import alone
+from tests.cli.sites import make_site
+from tests.panel.sysfs import board, lamp, read
+
+
+@pytest.fixture
+def config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    path = make_site(tmp_path)
+    path.write_text(path.read_text().replace("/run/appliance", str(tmp_path / "run")))
+    (tmp_path / "run").mkdir(exist_ok=True)
+    capsys.readouterr()
+    return path
+
+
+def test_the_table(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lamps", "--config", str(config)]) == 0
+    out, err = capsys.readouterr()
+    assert all(row.meaning in out for row in TABLE)
+    assert "The appliance does not run" in err
+    assert run(["lamps", "--json", "--config", str(config)]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == len(TABLE)
+
+
+def try_them(config: Path, directory: Path) -> int:
+    return run(["lamps", "test", "--seconds", "0.1", "--directory", str(directory), "--config", str(config)])
+
+
+def test_each_lamp_is_lit_and_given_back(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = board(tmp_path / "leds", "ready", "alarm")
+    (made["ready"] / "trigger").write_text("none [timer] pattern\n")
+    (made["alarm"] / "brightness").write_text("7\n")
+    assert try_them(config, tmp_path / "leds") == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == ["ready: edge:white:ready is lit", "alarm: edge:white:alarm is lit"]
+    assert err.splitlines() == ["traffic: this box has no such lamp", "backlog: this box has no such lamp"]
+    assert read(made["ready"], "trigger") == "timer"
+    assert (read(made["alarm"], "trigger"), read(made["alarm"], "brightness")) == ("none", "7")
+
+
+def test_a_lamp_that_refuses(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = lamp(tmp_path / "leds", "x:alarm", triggers="[none]")
+    (path / "brightness").unlink()
+    (path / "brightness").mkdir()
+    assert try_them(config, tmp_path / "leds") == 1
+    assert "alarm: x:alarm cannot be lit" in capsys.readouterr().out
+
+
+def test_a_box_without_lamps(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert try_them(config, tmp_path / "leds") == 70
+    assert "Name them in leds of [panel]" in capsys.readouterr().err
+
+
+def test_meanwhile_the_panel_keeps_its_hands_off(config: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "run/lamps.lock"
+    with alone(lock, wait=True) as ours, alone(lock, wait=False) as theirs:
+        assert ours and not theirs
+    with alone(lock, wait=False) as theirs:
+        assert theirs
+    assert len(os.listdir("/proc/self/fd")) < 200

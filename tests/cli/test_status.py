@@ -1,0 +1,133 @@
+"""`appliance status`: the bad first, with what to do; plain text where there is no terminal; exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.cli.main import run
+from appliance.panel.desk import Desk
+from appliance.panel.health import examine
+from appliance.panel.health.facts import Facts
+from appliance.panel.lamps import states
+from tests.cli.sites import make_site
+from tests.panel.health.given import NOW, QUEUE, facts, said
+
+ALERT = {
+    "program": "sensor", "seen": NOW - 60, "timestamp": "2023-11-14T22:12:20.000000+00:00", "src_ip": "192.0.2.9",
+    "alert": {"signature_id": "D01", "signature": "unknown [bold]peer", "severity": 1, "metadata": {"advice": "Look."}},
+}  # fmt: skip
+
+
+def status(known: Facts) -> dict[str, Any]:
+    """What the panel answers."""
+    findings = examine(known)
+    return {
+        "time": NOW,
+        "programs": dict(known.programs),
+        "alerts": {"count": len(known.alerts), "latest": list(known.alerts), "rules": []},
+        "findings": [{**each.as_dict(), "since": each.since or NOW - 7200} for each in findings],
+        "lamps": states(known.programs, False, [lamp for each in findings for lamp in each.lamps]),
+        "syslog": known.exporter,
+    }
+
+
+BAD = facts(
+    clock_set=False,
+    alerts=[ALERT],
+    programs={"forward": said(destinations={"pacs": {**QUEUE, "held": 3, "error": "connection refused"}})},
+)
+
+
+class Answering:
+    def __init__(self, root: Path) -> None:
+        self.config = make_site(root)
+        self.config.write_text(self.config.read_text().replace("/run/appliance", str(root / "run")))
+        (root / "run").mkdir(exist_ok=True)
+        self.desk = Desk(root / "run")
+        self.threads: list[threading.Thread] = []
+
+    def answer(self, known: Facts, times: int = 1) -> None:
+        def serve() -> None:
+            for _ in range(times):
+                self.desk.answer(status(known))
+
+        self.threads.append(threading.Thread(target=serve, daemon=True))
+        self.threads[-1].start()
+
+
+@pytest.fixture
+def panel(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
+    made = Answering(tmp_path)
+    monkeypatch.setattr("time.time", lambda: NOW)
+    capsys.readouterr()
+    yield made
+    for thread in made.threads:
+        thread.join(5)
+    made.desk.socket.close()
+
+
+def test_all_well(panel: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    panel.answer(facts())
+    assert run(["status", "--config", str(panel.config)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("All well.\n")
+    assert "✓" in out and "pacs" in out and "takes deliveries" in out and "since 2 h ago" in out
+    assert "Lamps: ready serving, traffic open, backlog none, alarm quiet" in out
+    assert "!" not in out and "\x1b" not in out
+
+
+def test_what_is_bad_comes_first_with_what_to_do(panel: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    panel.answer(BAD)
+    assert run(["status", "--config", str(panel.config)]) == 1
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert lines[0] == "1 thing needs you now, and 3 things soon."
+    assert lines[1] == "! D01 unknown [bold]peer: 1 alert, the last from 192.0.2.9, 60 s ago (since 60 s ago)"
+    assert lines[2] == "    → Look."
+    assert "! pacs refused 3 instances for good; they are held here (since 2 h ago)" in lines
+    assert "    → `appliance queue held` says why. Mend it there, then `appliance queue retry`." in lines
+    assert out.index("! clock") < out.index("What works") < out.index("Programs") < out.index("Deliveries")
+    assert "failing" in out and "2023-11-14 22:12:20" in out
+
+
+def test_for_machines(panel: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    panel.answer(BAD)
+    assert run(["status", "--json", "--config", str(panel.config)]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert {"time", "programs", "alerts", "findings", "lamps", "syslog"} == set(answer)
+    (clock,) = [each for each in answer["findings"] if each["question"] == "clock"]
+    assert set(clock) == {"question", "subject", "level", "what", "fix", "since", "lamps"}
+
+
+def test_nobody_answers(panel: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    panel.desk.socket.close()
+    assert run(["status", "--config", str(panel.config)]) == 70
+    assert "the panel does not answer" in capsys.readouterr().err
+
+
+def test_watching_goes_on_until_it_is_interrupted(panel: Answering) -> None:
+    panel.answer(facts(), times=2)
+    command = [sys.executable, "-m", "appliance", "status", "--watch", "--json", "--config", str(panel.config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout
+        for _ in range(2):
+            assert json.loads(watching.stdout.readline())["programs"]
+        watching.send_signal(2)
+        assert watching.wait(10) == 130
+
+
+def test_every_trouble_can_be_drawn(panel: Answering, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.panel.health.test_health import SPOILT
+
+    for each in SPOILT:
+        panel.answer(each)
+        assert run(["status", "--config", str(panel.config)]) in (0, 1)
+    assert "Traceback" not in capsys.readouterr().out

@@ -1,0 +1,148 @@
+"""D16, D17, D20: TLS that OpenSSL itself speaks, and what is changed in it."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from appliance.base import limits
+from appliance.capture.certificate import read_certificate
+from appliance.inspection.engine import Inspection
+from tests.inspection.handshake import certificate, talk
+from tests.inspection.scene import MR, OWN, evidence, registry, rules
+from tests.inspection.test_tls_hello import server_hello
+from tests.inspection.wire import Wire
+
+GOOD = certificate()
+RSA = certificate(weak=True)
+
+
+def watch() -> Inspection:
+    return Inspection(registry(), certificates=read_certificate)
+
+
+def play(
+    watching: Inspection,
+    said: list[tuple[bool, bytes]],
+    server: str = OWN,
+    port: int = 2762,
+    now: float = 1_700_000_000.0,
+    mss: int = 1448,
+    client_port: int = 50000,
+) -> Inspection:
+    wire = Wire(watching, MR, server, port, client_port, now, mss=mss).open()
+    for from_client, data in said:
+        wire.say(from_client, data)
+    wire.close()
+    return watching
+
+
+@pytest.mark.parametrize("maximum", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("mss", [1448, 5])
+def test_good_tls_is_quiet(maximum: ssl.TLSVersion, mss: int) -> None:
+    watching = play(watch(), talk(GOOD, maximum), mss=mss)
+    assert watching.take_alerts() == []
+    assert watching.snapshot()["memory"] == 0
+    assert watching.snapshot()["tls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("pem", "what"),
+    [
+        (certificate(ends=-1), "the certificate of the server expired on 2023-11-13"),
+        (certificate(begins=5), "the certificate of the server is not valid before 2023-11-19"),
+        (RSA, "the certificate of the server is weak: its RSA key has 1024 bits, 2048 is the least"),
+    ],
+)
+def test_d17_a_certificate_that_should_not_be_used(pem: bytes, what: str) -> None:
+    records = play(watch(), talk(pem)).take_alerts()
+    assert [each["alert"]["signature_id"] for each in records] == ["D17"]
+    assert evidence(records, "D17") == what
+    assert rules(play(watch(), talk(pem), "10.20.0.80", 443)) == []  # a web server is none of our business
+
+
+def test_d17_a_certificate_that_cannot_be_read() -> None:
+    body = b"\0\0\x09\0\0\6nothing"[:12]
+    message = b"\x0b" + len(body).to_bytes(3, "big") + body
+    said = [(False, server_hello() + b"\x16\3\3" + len(message).to_bytes(2, "big") + message)]
+    client = talk(GOOD)[0]
+    records = play(watch(), [client, *said]).take_alerts()
+    assert evidence(records, "D17") == "the certificate of the server cannot be read"
+    without = Inspection(registry())
+    assert rules(play(without, [client, *said])) == []
+
+
+def test_d17_a_server_that_shows_another_certificate() -> None:
+    later = 1_700_000_000.0 + limits.SENSOR_LEARN.default
+    for pem, when, spoke in (
+        (certificate(), later + 100, ["D17"]),
+        (certificate(), 1_700_000_100, []),
+        (GOOD, later, []),
+    ):
+        watching = play(watch(), talk(GOOD))
+        assert rules(play(watching, talk(pem), now=when, client_port=50001)) == spoke
+
+
+@pytest.mark.parametrize(
+    ("ciphers", "spoke"),
+    [
+        ("AES128-SHA:@SECLEVEL=0", ["D16"]),
+        ("ECDHE-RSA-AES128-SHA:@SECLEVEL=0", ["D16"]),
+        ("ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0", []),
+    ],
+)
+def test_d16_a_weak_suite(ciphers: str, spoke: list[str]) -> None:
+    said = talk(RSA, ciphers=ciphers, client_maximum=ssl.TLSVersion.TLSv1_2)
+    found = [rule for rule in rules(play(watch(), said)) if rule != "D17"]
+    assert found == spoke
+
+
+@pytest.mark.parametrize(
+    ("version", "cipher", "spoke"),
+    [
+        (b"\3\1", b"\xc0\x30", ["D16"]),
+        (b"\3\3", b"\0\x05", ["D16"]),
+        (b"\3\3", b"\0\x0a", ["D16"]),
+        (b"\3\3", b"\0\0", ["D16"]),
+        (b"\3\3", b"\xc0\x2f", []),
+    ],
+)
+def test_d16_what_a_server_may_choose(version: bytes, cipher: bytes, spoke: list[str]) -> None:
+    hello = server_hello().replace(b"\x03\x03" + bytes(32), version + bytes(32), 1).replace(b"\xc0\x30", cipher)
+    assert rules(play(watch(), [talk(GOOD)[0], (False, hello)])) == spoke
+
+
+def test_d16_a_legacy_peer_may_use_what_its_entry_allows_and_no_worse() -> None:
+    import dataclasses
+
+    known = registry()
+    legacy = dataclasses.replace(
+        known, peers=tuple(each.model_copy(update={"tls_profile": "legacy"}) for each in known.peers)
+    )
+    client = talk(GOOD)[0]
+    for cipher, spoke in ((b"\0\x2f", []), (b"\0\x0a", ["D16"])):
+        watching = Inspection(legacy)
+        assert rules(play(watching, [client, (False, server_hello().replace(b"\xc0\x30", cipher))])) == spoke
+
+
+def test_d20_the_servers_own_word() -> None:
+    """OpenSSL puts its sentinel where a client that could do 1.3 gets 1.2 by somebody's doing; here it is put in."""
+    client = talk(GOOD)[0]
+    plain = server_hello()
+    marked = plain[: 11 + 24] + b"DOWNGRD\1" + plain[11 + 32 :]
+    assert evidence(play(watch(), [client, (False, marked)]).take_alerts(), "D20").startswith(
+        "the client offered TLS 1.3"
+    )
+    assert rules(play(watch(), [client, (False, plain)])) == []
+    older = talk(GOOD, client_maximum=ssl.TLSVersion.TLSv1_2)[0]
+    assert rules(play(watch(), [older, (False, marked)])) == []  # the client had offered no better
+
+
+def test_d20_a_server_that_knew_better_before() -> None:
+    watching = play(watch(), talk(GOOD, ssl.TLSVersion.TLSv1_3))
+    play(watching, talk(GOOD, ssl.TLSVersion.TLSv1_2), client_port=50001)
+    assert rules(watching) == ["D20"]
+    fresh = play(watch(), talk(GOOD, ssl.TLSVersion.TLSv1_2))
+    play(fresh, talk(GOOD, ssl.TLSVersion.TLSv1_3), client_port=50001)
+    assert rules(fresh) == []

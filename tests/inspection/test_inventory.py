@@ -1,0 +1,211 @@
+"""The inventory, and the rules that speak of what changed: D10, D14, D32, D34, D36; what is stored, and its bounds."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.base import limits
+from appliance.inspection.engine import Inspection
+from appliance.inspection.inventory import Inventory, Table
+from appliance.inspection.inventory_entries import Host, Talk
+from tests.inspection.handshake import certificate, talk
+from tests.inspection.scene import CT, MR, OLD_PACS, OWN, STRANGER, engine, registry, rules
+from tests.inspection.test_link_watch import A, B, gratuitous, show
+from tests.inspection.wire import CT_STORAGE, ILE, Wire, associate, command, item, p_data, pdu, pdv, reject, store
+
+BEGAN = 1_700_000_000.0
+LEARN = limits.SENSOR_LEARN.default
+JPEG = b"1.2.840.10008.1.2.4.90"
+RSP = p_data(pdv(1, 3, command(0x8001)))
+
+
+def meets(
+    watching: Inspection,
+    now: float,
+    client: str = CT,
+    server: str = OWN,
+    port: int = 50000,
+    answer: bytes = b"",
+    **said: object,
+) -> Wire:
+    wire = Wire(watching, client, server, client_port=port, now=now).open()
+    return wire.client(associate(**said)).server(answer or associate(2))  # type: ignore[arg-type]
+
+
+def accepts(syntax: bytes) -> bytes:
+    items = item(0x10, b"1.2.840.10008.3.1.1.1") + item(0x21, bytes((1, 0, 0, 0)) + item(0x40, syntax))
+    user = item(0x50, item(0x51, struct.pack("!I", 16384)))
+    return pdu(2, b"\0\1\0\0" + b"EDGE01".ljust(16) + b"CT_SOMATOM1".ljust(16) + bytes(32) + items + user)
+
+
+def test_who_talks_to_whom_is_kept() -> None:
+    watching = engine()
+    wire = meets(watching, BEGAN)
+    for _ in range(3):
+        wire.client(store(100)).server(RSP)
+    meets(watching, BEGAN + 60, port=50001, answer=reject())
+    (kept,) = watching.inventory.talks
+    assert kept.key == (CT, OWN, 104, "CT_SOMATOM1", "EDGE01")
+    assert (kept.associations, kept.accepted, kept.rejected, kept.stored) == (2, 1, 1, 3)
+    assert (kept.services, kept.sop_classes, kept.implementation) == (["C-STORE"], [CT_STORAGE.decode()], "TEST_1")
+    assert BEGAN < kept.first < kept.last
+
+
+def test_tls_is_kept_without_names() -> None:
+    watching = engine()
+    wire = Wire(watching, MR, OWN, 2762).open()
+    for from_client, data in talk(certificate()):
+        wire.say(from_client, data)
+    (kept,) = watching.inventory.talks
+    assert (kept.calling, kept.called, kept.tls, kept.tls_version, kept.accepted) == ("", "", True, "TLS 1.2", 1)
+
+
+@pytest.mark.parametrize(("after", "spoke"), [(LEARN + 60, ["D10"]), (60, [])])
+def test_d10_other_software_at_a_known_name_and_address(after: float, spoke: list[str]) -> None:
+    watching = engine()
+    meets(watching, BEGAN)
+    meets(watching, BEGAN + after, port=50001, version_name=b"OTHER_2")
+    assert rules(watching) == spoke
+    meets(watching, BEGAN + after + 60, port=50002, version_name=b"OTHER_2")
+    assert rules(watching) == []  # told once
+
+
+def test_d10_the_same_software_is_quiet() -> None:
+    watching = engine()
+    for number in range(3):
+        meets(watching, BEGAN + number * LEARN, port=50000 + number)
+    assert rules(watching) == []
+
+
+def test_d10_another_tls_stack() -> None:
+    pem = certificate()
+    for protocols, spoke in (((), []), (("h2",), ["D10"])):
+        watching = engine()
+        for number, offered in enumerate(((), protocols)):
+            wire = Wire(watching, MR, OWN, 2762, 50000 + number, BEGAN + number * 2 * LEARN).open()
+            for from_client, data in talk(pem, protocols=offered):
+                wire.say(from_client, data)
+        assert rules(watching) == spoke
+
+
+@pytest.mark.parametrize(("syntax", "spoke"), [(JPEG, ["D32"]), (ILE + b".1", []), (b"1.2.3.4", [])])
+def test_d32_a_compression_that_a_device_never_sent(syntax: bytes, spoke: list[str]) -> None:
+    watching = engine()
+    meets(watching, BEGAN)
+    meets(watching, BEGAN + 2 * LEARN, port=50001, answer=accepts(syntax))
+    assert rules(watching) == spoke
+
+
+def test_d34_far_more_instances_than_ever() -> None:
+    for hours, spoke in ((limits.SENSOR_SURGE.floor + 20, ["D34"]), (5, [])):
+        watching = engine()
+        for hour in range(hours):
+            wire = meets(watching, BEGAN + 3600 * hour, port=50000 + hour)
+            wire.client(store(10)).server(RSP)
+        assert rules(watching) == []
+        wire.now = BEGAN + 3600 * hours
+        for _ in range(limits.SENSOR_SURGE.default):
+            wire.client(store(10)).server(RSP)
+        assert rules(watching) == spoke
+
+
+@pytest.mark.parametrize(("after", "spoke"), [(LEARN + 60, ["D36"]), (60, [])])
+def test_d36_two_machines_that_never_talked(after: float, spoke: list[str]) -> None:
+    watching = engine()
+    meets(watching, BEGAN)
+    meets(watching, BEGAN + after, CT, OLD_PACS, 50001, called=b"OLDPACS")
+    meets(watching, BEGAN + after, CT, OWN, 50002, called=b"PACSX")  # another name, the same two machines
+    assert rules(watching) == spoke
+
+
+@pytest.mark.parametrize(("after", "spoke"), [(LEARN + 60, ["D14"]), (60, [])])
+def test_d14_a_host_that_was_never_there(after: float, spoke: list[str]) -> None:
+    watching = show(engine(), [gratuitous(A, CT)], BEGAN)
+    show(watching, [gratuitous(B, STRANGER), gratuitous(A, CT)], BEGAN + after)
+    assert rules(watching) == spoke
+    assert {each.mac for each in watching.inventory.hosts} == {A, B}
+
+
+# What is stored.
+
+
+def filled() -> Inventory:
+    watching = engine()
+    meets(watching, BEGAN).client(store(100)).server(RSP)
+    show(watching, [gratuitous(A, CT)], BEGAN)
+    wire = Wire(watching, MR, OWN, 2762).open()
+    for from_client, data in talk(certificate()):
+        wire.say(from_client, data)
+    return watching.inventory
+
+
+def test_what_is_stored_comes_back() -> None:
+    kept = filled()
+    again = Inventory.of(json.loads(json.dumps(kept.as_dict())))
+    assert again.as_dict() == kept.as_dict()
+    assert (len(again.talks), len(again.devices), len(again.servers), len(again.hosts)) == (2, 2, 1, 1)
+
+
+def test_what_was_learned_outlives_a_restart() -> None:
+    stored = json.loads(json.dumps(filled().as_dict()))
+    watching = Inspection(registry(), inventory=Inventory.of(stored))
+    meets(watching, BEGAN + 2 * LEARN, version_name=b"OTHER_2")
+    assert rules(watching) == ["D10"]
+
+
+def test_nothing_of_a_patients_is_stored() -> None:
+    secret = b"1.2.826.0.1.3680043.99.4711"
+    watching = engine()
+    wire = meets(watching, BEGAN, contexts=((1, secret),), version_name=b"\0\xff\x1b[31m")
+    wire.client(p_data(pdv(1, 3, command(0x0001, sop_class=secret, more=b"\0\0\0\x10\x1c\0\0\0" + secret + b"\0"))))
+    stored = json.dumps(watching.inventory.as_dict())
+    assert secret.decode() not in stored
+    assert "\\u001b" not in stored
+
+
+@pytest.mark.parametrize("stored", [None, [], {}, {"format": 2}, {"format": "1"}, 7])
+def test_what_is_no_inventory_is_refused(stored: object) -> None:
+    with pytest.raises(ValueError, match="not an inventory"):
+        Inventory.of(stored)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["client", "server", "port", "mac", "last", "prints", "services"]), inner, max_size=5
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["began", "talks", "devices", "servers", "hosts"]), json_values))
+def test_any_file_gives_an_inventory_of_whole_entries(stored: dict[str, object]) -> None:
+    made = Inventory.of({"format": 1, **stored})
+    json.dumps(made.as_dict(), allow_nan=False)
+    assert Inventory.of(made.as_dict()).as_dict() == made.as_dict()
+
+
+def test_invented_names_do_not_push_out_real_ones() -> None:
+    table: Table[Talk] = Table()
+    table.put(Talk(CT, OWN, 104, "REAL"), proven=True)
+    for number in range(limits.SENSOR_INVENTORY.default + 100):
+        table.put(Talk(STRANGER, OWN, 104, f"X{number}"), proven=False)
+    assert len(table) == limits.SENSOR_INVENTORY.default
+    assert table.get((CT, OWN, 104, "REAL", "")) is not None
+    table.put(Talk(CT, OWN, 104, "REAL"), proven=False)
+    assert next(iter(table)).calling == "REAL"  # proven once, proven for good
+
+
+def test_hosts_are_bounded() -> None:
+    table: Table[Host] = Table()
+    for number in range(limits.SENSOR_INVENTORY.default + 5):
+        table.put(Host(f"{number:012x}"), proven=False)
+    assert len(table) == limits.SENSOR_INVENTORY.default

@@ -1,0 +1,105 @@
+"""Proposals: the least that was seen, nothing that is known, and a file that the configuration takes."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from appliance.cli.peers import as_toml
+from appliance.config.load import parse_config
+from appliance.inspection.engine import Inspection
+from appliance.inspection.learning import Proposal, propose
+from appliance.inspection.registry import Registry, Surroundings
+from tests.inspection.scene import CONFIG, CT, OWN, STRANGER, registry
+from tests.inspection.test_inventory import meets
+from tests.inspection.test_tls_hello import client_hello, server_hello
+from tests.inspection.wire import VERIFICATION, Wire, command, p_data, pdv, reject, store
+
+PACS, READER = "10.20.0.5", "10.20.0.70"
+
+
+def learned(watching: Inspection) -> tuple[list[Proposal], list[str]]:
+    return propose(watching.inventory, registry())
+
+
+def test_a_device_that_called_us_is_proposed_with_what_it_used() -> None:
+    watching = Inspection(registry())
+    meets(watching, 1.7e9, STRANGER, calling=b"US1").client(store(100))
+    ((found,), remarks) = learned(watching)
+    assert found.section == "peer"
+    assert found.keys == {
+        "name": "US1 (seen)",
+        "accept": False,
+        "ae_titles": ["US1"],
+        "addresses": [STRANGER],
+        "tls": "never",
+        "services": ["store"],
+        "sop_classes": ["1.2.840.10008.5.1.4.1.1.2"],
+    }
+    assert found.evidence[0] == (
+        f"US1 at {STRANGER} to EDGE01 at {OWN} port 104: 1 association, 2023-11-14 to 2023-11-14, used C-STORE"
+    )
+    assert remarks == []
+
+
+def test_who_is_known_or_was_never_accepted_is_not_proposed() -> None:
+    watching = Inspection(registry())
+    meets(watching, 1.7e9)
+    meets(watching, 1.7e9, STRANGER, port=50001, answer=reject(), calling=b"GUESS")
+    assert learned(watching) == ([], [])
+
+
+def test_a_server_of_others_and_its_callers() -> None:
+    watching = Inspection(registry())
+    meets(watching, 1.7e9, READER, PACS, calling=b"READ1", called=b"ARCH", contexts=((1, VERIFICATION),)).client(
+        p_data(pdv(1, 3, command(0x0030, sop_class=VERIFICATION)))
+    )
+    meets(watching, 1.7e9, PACS, READER, port=50001, calling=b"ARCH_OUT", called=b"READ1").client(store(100))
+    proposals, _ = learned(watching)
+    assert [(each.section, each.keys["addresses"]) for each in proposals] == [
+        ("sensor.server", [PACS]),
+        ("sensor.server", [READER]),
+    ]
+    archive, reader = proposals
+    assert archive.keys["ae_titles"] == ["ARCH", "ARCH_OUT"]
+    assert (archive.keys["ports"], archive.keys["asks"], reader.keys["asks"]) == ([104], ["store"], ["echo"])
+
+
+def test_what_tls_hides_is_said() -> None:
+    watching = Inspection(registry())
+    wire = Wire(watching, STRANGER, PACS, 2762).open().client(client_hello())
+    wire.server(server_hello())
+    proposals, remarks = learned(watching)
+    assert proposals == []
+    assert remarks == [f"{STRANGER} to {PACS} port 2762 speaks TLS 1.2, so its AE titles cannot be seen."]
+
+
+@pytest.mark.parametrize("title", [b'"]\n[x]\n#', b"\xff\xfe", b"A\\B", b"'''", b"#"])
+def test_no_name_breaks_out_of_the_file(title: bytes) -> None:
+    watching = Inspection(registry())
+    meets(watching, 1.7e9, STRANGER, calling=title)
+    text = CONFIG.replace("RECIPIENT", "age1" + "q" * 58) + "\n" + "\n".join(map(as_toml, learned(watching)[0]))
+    before = parse_config(CONFIG.replace("RECIPIENT", "age1" + "q" * 58).encode())
+    assert parse_config(text.encode()).model_copy(update={"peer": before.peer}) == before
+
+
+def test_the_configuration_takes_what_is_proposed_and_the_sensor_is_quiet_then() -> None:
+    def traffic(watching: Inspection) -> None:
+        meets(watching, 1.7e9, READER, PACS, calling=b"READ^1", called=b"ARCH").client(store(10))
+        meets(watching, 1.7e9, PACS, READER, port=50001, calling=b"ARCH", called=b"READ^1").client(store(10))
+        meets(watching, 1.7e9, STRANGER, PACS, port=50002, calling=b"US1", called=b"ARCH").client(store(10))
+        meets(watching, 1.7e9, CT, PACS, port=50003, called=b"ARCH")
+
+    watching = Inspection(registry())
+    traffic(watching)
+    assert watching.take_alerts()
+    text = CONFIG.replace("RECIPIENT", "age1" + "q" * 58) + "\n" + "\n".join(map(as_toml, learned(watching)[0]))
+    config = parse_config(text.replace("accept = false\nae_titles = [\n", "accept = true\nae_titles = [\n").encode())
+    assert len(config.sensor.server) == 2  # type: ignore[union-attr]
+    own = frozenset({ipaddress.ip_address(OWN)})
+    names = {"pacs.rad.example": frozenset({ipaddress.ip_address("10.20.0.3")})}
+    quiet = Inspection(Registry.build(config, Surroundings(own, names)))
+    traffic(quiet)
+    assert quiet.take_alerts() == []
+    assert propose(quiet.inventory, quiet.registry) == ([], [])
