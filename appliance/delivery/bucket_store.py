@@ -17,15 +17,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import S3Store
-
 from appliance.base import limits
 from appliance.base.errors import ConfigError, UpstreamError, UpstreamRefused
 from appliance.base.text import wash
 from appliance.config.urls import Place
 from appliance.delivery.store import NoSuchObject, object_id_of
+
+try:
+    import obstore
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
+except ImportError:
+    raise ConfigError(
+        "buckets need the package obstore, which is not installed here",
+        fix="Run `pip install obstore`; where there is no wheel for this machine that takes a Rust compiler.",
+    ) from None
 
 _PIECE = 1 << 20
 _REGION = "us-east-1"  # what services that have no regions expect in a signature

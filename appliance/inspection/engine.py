@@ -32,8 +32,7 @@ from appliance.inspection.stream import Stream
 Packet = tuple[float, Buffer, int, int | None]
 """When (seconds since the epoch), the frame as captured, its length on the wire, the VLAN id taken out of it."""
 
-# Ethernet, IPv4 without options, TCP: type, version and header length, total length, fragment, protocol, key, seq, ack,
-# data offset, flags
+# Ethernet, IPv4 without options, TCP: type, version, total length, fragment, protocol, key, seq, ack, offset, flags
 _IPV4 = struct.Struct("!12xHBxH2xHxB2x12sIIBB")
 # Ethernet, IPv6, TCP: type, version, length, next header, key, seq, ack, offset, flags
 _IPV6 = struct.Struct("!12xHB3xHBx36sIIBB")
@@ -173,16 +172,14 @@ class Inspection:
         try:
             whole = self._fragments.take(fragment, frame, now)
             if whole.abuse:
-                source, target = ip_address(fragment.source), ip_address(fragment.target)
-                self.report(FragmentAbuse(source, target, whole.abuse))
+                self.report(FragmentAbuse(ip_address(fragment.source), ip_address(fragment.target), whole.abuse))
         except Exception as error:  # noqa: BLE001 - as for a segment
             self._failed(error, None)
             return
-        macs = bytes(frame[:12])
         for segment, packet in whole.segments:
             key, seq, ack, flags, start, length, vlans, link = segment
             if not link:  # its Ethernet header is that of the fragment
-                packet, start = macs + packet, start + 12
+                packet, start = bytes(frame[:12]) + packet, start + 12
             self._segment(now, packet, key, seq, ack, flags, start, length, vlans, link)
 
     def _segment(
@@ -250,9 +247,8 @@ class Inspection:
     def _failed(self, error: Exception, stream: Stream | None) -> None:
         self.statistics.faults += 1
         self.statistics.blind += 1
-        flow = stream.flow if stream is not None else None
-        if flow is not None:
-            self._table.remove(flow)
+        if stream is not None:
+            self._table.remove(stream.flow)
         self.report(Blind(None, f"unforeseen {type(error).__name__} of the sensor's own on a frame"))
 
     def _count_evicted(self) -> None:
@@ -312,10 +308,10 @@ class Inspection:
     def _count_slow(self, now: float) -> None:
         """Connections that a DICOM server keeps open for nothing."""
         slow, self._table.slow = self._table.slow, []
+        silent, self._table.silent = self._table.silent, []
         for flow in slow:
             if flow.carries is Carries.DICOM or self.expects_dicom(flow):
                 self.report(Slow(flow, now - flow.began))
-        silent, self._table.silent = self._table.silent, []
         for key in silent:
             server, port, client, _ = endpoints(key)
             if self.registry.server(server, port) is not None:

@@ -13,9 +13,9 @@ from appliance.inspection.versions import SecondReading
 
 
 class MessageAssembly:
-    """Of one direction of an association. `wants_head`: the data set that comes is looked at."""
+    """Of one direction of an association. `busy`: what comes next of the message is looked at."""
 
-    __slots__ = ("_at", "_command", "_conversation", "_head", "_of", "_stream", "last", "second")
+    __slots__ = ("_at", "_command", "_conversation", "_head", "_of", "_stream", "busy", "last", "second")
 
     def __init__(self, stream: Stream, conversation: Conversation) -> None:
         self._stream = stream
@@ -24,6 +24,7 @@ class MessageAssembly:
         self._at = -1  # where a command set lies that came in one piece
         self._head = bytearray()
         self._of: Command | None = None  # the command whose data set is wanted
+        self.busy = False
         self.last = False  # whether the data fragment that comes is the data set's last
         self.second = SecondReading(stream, conversation)
 
@@ -38,6 +39,7 @@ class MessageAssembly:
         self._drop_head()
         self._at = at if last and not self._command else -1
         self._command.begin(context_id, last)
+        self.busy = True
 
     def add_command(self, piece: memoryview) -> None:
         """Take bytes of it."""
@@ -49,11 +51,13 @@ class MessageAssembly:
             return
         command, data = self._command.parse(), self._command.data
         self._stream.release(self._command.clear())
+        self.busy = False
         self._conversation.command(command, self._stream.from_client)
         if self._at >= 0:
             self.second.read(self._at, data, command.context_id or 1)
         if self._conversation.wants_head(command):
             self._of = command
+            self.busy = True
 
     # The data set.
 
@@ -85,6 +89,7 @@ class MessageAssembly:
         self._stream.release(len(self._head))
         self._head.clear()
         self._of = None
+        self.busy = bool(self._command)
 
     def lost(self, framed: bool) -> None:
         """Bytes will never come. `framed`: they were of a data set, and the rest of the message is as it was."""

@@ -65,8 +65,7 @@ class PduWalk:
                     and not flags & 1
                     and self._contexts is not None
                     and context in self._contexts
-                    and not self._message.in_command()
-                    and not self._message.wants_head
+                    and not self._message.busy
                     and self.conversation.trust(self.stream.from_client) is Trust.GRANTED
                 ):  # the usual case: bulk data
                     self._look_at(data[i : i + 12], offset + i)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, tzinfo
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
+from appliance.base.names import ae_title_from_wire
 from appliance.config.destinations import DimseDestination
 from appliance.config.model import Config, Peer, SensorServer
 from appliance.config.values import Address, HostPort, Network
+from appliance.inspection.flow import endpoints
 
 _MOST_FOUND = 4096
 _ANY = frozenset(("", "0.0.0.0", "::"))  # noqa: S104 - what a listener on every address is called
@@ -52,6 +54,13 @@ class Server:
         return (self.addresses is not None and address in self.addresses) or any(
             address in network for network in self.networks
         )
+
+
+class Rights(NamedTuple):
+    """The services that a caller may ask for at a server, and the SOP classes that it may store. Empty: any."""
+
+    asks: frozenset[str]
+    classes: frozenset[str]
 
 
 class Calling(Enum):
@@ -232,10 +241,15 @@ class Registry:
         known |= {each.casefold() for each in self.own_titles}
         return Calling.CASE if title.casefold() in known else Calling.UNKNOWN
 
-    def may_ask(self, title: str | None, client: Address, own: bool) -> frozenset[str]:
-        """What a caller may ask for, of us (`own`) or of others. Empty: nothing is said of it."""
-        found: frozenset[str] = self._once(("asks", title, client, own), lambda: self._may_ask(title, client, own))
+    def rights(self, key: bytes, calling: bytes) -> Rights:
+        """What a caller may do, by the key of its flow and its AE title as it stands on the wire."""
+        found: Rights = self._once((key, calling), lambda: self._rights(key, calling))
         return found
+
+    def _rights(self, key: bytes, calling: bytes) -> Rights:
+        client, _, address, port = endpoints(key)
+        title, server = ae_title_from_wire(calling), self.server(address, port)
+        return Rights(self._may_ask(title, client, server is not None and server.own), self._may_store(title, client))
 
     def _may_ask(self, title: str | None, client: Address, own: bool) -> frozenset[str]:
         if own:
@@ -243,11 +257,6 @@ class Registry:
             return frozenset(each for allowed in services for each in allowed)
         asks = [other.asks for other in self.others_at(client) if title in other.ae_titles]
         return frozenset(each for allowed in asks for each in allowed) if all(asks) else frozenset()
-
-    def may_store(self, title: str | None, client: Address) -> frozenset[str]:
-        """The SOP classes that a caller may store. Empty: any."""
-        found: frozenset[str] = self._once(("classes", title, client), lambda: self._may_store(title, client))
-        return found
 
     def _may_store(self, title: str | None, client: Address) -> frozenset[str]:
         classes = [peer.sop_classes for peer in self.peers_at(client) if title in peer.ae_titles]

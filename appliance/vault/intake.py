@@ -56,14 +56,14 @@ class Intake:
         self.envelopes = Envelopes(lambda: Envelope(self.recipients, self.random))
         self._places: deque[_Place] = deque()
         self._ids = itertools.count()
-        self._alike = b""
+        self._alike = random(1)
         self._beside = len(os.sched_getaffinity(0)) > 1
 
     def object_id(self) -> str:
         """A new one: 15 bytes of it are random. The first stays for a while, so that a batch of instances that came
         together goes into one directory of `objects/`, and its names need one flush instead of one each."""
         if next(self._ids) % _NEIGHBOURS == 0:
-            self._alike = self.random(1)
+            self._alike = self.random(1)  # another thread may still take the one before: it is as good
         return (self._alike + self.random(15)).hex()
 
     def take_place(self) -> _Place:

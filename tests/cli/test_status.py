@@ -70,7 +70,7 @@ def panel(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     capsys.readouterr()
     yield made
     for thread in made.threads:
-        thread.join(5)
+        thread.join(1)
     made.desk.socket.close()
 
 
@@ -114,7 +114,7 @@ def test_nobody_answers(panel: Answering, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_watching_goes_on_until_it_is_interrupted(panel: Answering) -> None:
-    panel.answer(facts(), times=2)
+    panel.answer(facts(), times=1000)
     command = [sys.executable, "-m", "appliance", "status", "--watch", "--json", "--config", str(panel.config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout

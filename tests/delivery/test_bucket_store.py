@@ -7,6 +7,8 @@ import io
 import os
 import resource
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from io import BufferedReader
@@ -254,3 +256,14 @@ def test_memory_holds_a_few_parts(service: S3, prefix: str, tmp_path: Path) -> N
         store.put(name_of(ONE), file)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 3 * PART >> 10
     assert store.size(name_of(ONE)) == 12 * PART
+
+
+def test_a_machine_without_the_library_is_told_so() -> None:
+    code = (
+        "import sys; sys.modules['obstore'] = None\n"
+        "from appliance.base.errors import ConfigError\n"
+        "try:\n    import appliance.delivery.bucket_store\n"
+        "except ConfigError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("buckets need the package obstore, which is not installed here. Run `pip install")

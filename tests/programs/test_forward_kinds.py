@@ -102,7 +102,10 @@ def test_a_service_that_is_killed_and_a_forward_that_is_killed_lose_nothing(box:
         until(lambda: len(service.names()) > 10)
     until(lambda: (answer := box.ask("queue")) and "cannot be reached" in answer["destinations"]["archive"]["error"])
     with s3(tmp_path / "s3", port=port) as service:
-        until(lambda: box.delivered("archive") == 40, seconds=90)
+        try:
+            until(lambda: box.delivered("archive") == 40, seconds=60)
+        except AssertionError:
+            raise AssertionError(box.log[-2000:]) from None
         assert service.names() == sorted(f"edge01/{name_of(each)}" for each in ids)
         for each in ids:
             assert (

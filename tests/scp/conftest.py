@@ -17,7 +17,7 @@ from tests.scp.scene import Scene, data_set
 @pytest.fixture
 def scp(tmp_path: Path) -> Iterator[Scene]:
     """The SCP. After each test a registered modality's C-ECHO and C-STORE go well, whatever was done before."""
-    made = Scene(tmp_path / "state", pdu="300ms", artim="300ms", tls_handshake="300ms")
+    made = Scene(tmp_path / "state", pdu="300ms", artim="1s", tls_handshake="300ms")
     yield made
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "site") == ["state"]
     before = len(made.files())

@@ -82,11 +82,8 @@ def role(seen: CommandSeen, registry: Registry) -> Finding | None:
     command = seen.command
     if not seen.from_client or seen.request is None or command.is_response or command.command_field in (None, 0x0FFF):
         return None
-    client, _, address, port = endpoints(seen.flow.key)
-    server = registry.server(address, port)
-    allowed = registry.may_ask(shown.ae(seen.request.calling), client, server is not None and server.own)
-    wanted = service(command)
-    if not allowed or wanted in allowed:
+    allowed = registry.rights(seen.flow.key, seen.request.calling).asks
+    if not allowed or service(command) in allowed:
         return None
     evidence = (
         f"{shown.title(seen.request.calling)} asks for {command.name}; its entry has {', '.join(sorted(allowed))}"
@@ -113,11 +110,11 @@ def sop_class(seen: CommandSeen, registry: Registry) -> Finding | None:
     command = seen.command
     if command.command_field != C_STORE or seen.request is None or not seen.from_client:
         return None
-    client, _, _, _ = endpoints(seen.flow.key)
-    title = shown.ae(seen.request.calling)
-    allowed = registry.may_store(title, client)
+    allowed = registry.rights(seen.flow.key, seen.request.calling).classes
+    if not allowed:
+        return None
     named = command.sop_class.rstrip(b"\0 ").decode("ascii", "replace")
-    if not allowed or named in allowed:
+    if named in allowed:
         return None
     evidence = f"{shown.title(seen.request.calling)} stores {shown.sop_class(command.sop_class)}, which its entry lacks"
     return Finding(SOP_CLASS, evidence, seen.flow, {"sop_class": shown.sop_class(command.sop_class)})

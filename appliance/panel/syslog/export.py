@@ -28,6 +28,8 @@ from appliance.panel.syslog.records import of_loss
 from appliance.panel.syslog.spool import Spool
 from appliance.routing.retry import Backoff
 
+_random = random.SystemRandom()
+
 Connect = Callable[[], Collector]
 _SYNC_EVERY = 1.0
 _GOODBYE = 2.0
@@ -171,7 +173,7 @@ class Exporter:
                 log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="the export to the collector")
                 self._failed("an error of ours")
             if not self._stopping.is_set():
-                self._stopping.wait(self._backoff.delay(failures, random.random()))  # noqa: S311, jitter
+                self._stopping.wait(self._backoff.delay(failures, _random.random()))
 
     def _failed(self, reason: str) -> None:
         since = self._state["since"] if self._state["error"] else time.time()

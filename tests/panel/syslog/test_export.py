@@ -233,7 +233,8 @@ def test_only_the_right_collector_is_told_anything(site: Site, sink: Sink, tmp_p
     assert made.state()["error"].startswith(
         ("its certificate is refused", "TLS: ", "the collector closed", "connection reset")
     )
-    assert made.state()["waiting"] == 1 and sink.records() == []
+    until(lambda: made.state()["waiting"] == 1)
+    assert sink.records() == []
     made.stop()
 
 
