@@ -159,7 +159,7 @@ def running(box: Box) -> Box:
 def test_a_program_that_is_killed_lights_the_alarm_within_five_seconds(running: Box, name: str) -> None:
     running.kill(name)
     took = until(lambda: running.shows("alarm") == FAST)
-    assert took < 1
+    assert took < 5
     assert running.shows("ready") == (OFF if name == "receive" else ON)
     assert running.status()["programs"][name]["state"] == "ended"
     (finding,) = [each for each in running.status()["findings"] if each["level"] != "ok"]
@@ -167,7 +167,7 @@ def test_a_program_that_is_killed_lights_the_alarm_within_five_seconds(running: 
     running.talk(name)
     until(lambda: (running.shows("alarm"), running.shows("ready")) == (OFF, ON))
     assert f"HEALTH-RAISED: program: {name} ended by itself" in running.log
-    assert f"HEALTH-CLEARED: program: {name} runs" in running.log
+    until(lambda: f"HEALTH-CLEARED: program: {name} runs" in running.log)
 
 
 def test_the_ready_lamp_is_renewed_while_we_live_and_goes_dark_when_we_hang(running: Box) -> None:
