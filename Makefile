@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-hostile fuzz crash-states clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-hostile fuzz crash-states clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,10 @@ conformance: ## write the tables of docs/conformance.md anew from the code
 bench-receive: ## ours beside storescp, pynetdicom, Orthanc; CPU, memory; targets met or missed. ARGS="--help" for more
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.receive $(ARGS)
+
+bench-deliver: ## from the sealed vault to storescp beside storescu; memory; targets met or missed. ARGS="--help" for more
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.bench.deliver $(ARGS)
 
 bench-hostile: ## what a modality notices of 1400 stallers, a flood and 64 that never release. ARGS="--help" for more
 	@.ci/setup --if-needed
