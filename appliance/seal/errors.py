@@ -171,7 +171,7 @@ class RecordFieldRefused(SealError):
 
 
 class PayloadChanged(SealError):
-    """The payload is not the one whose SHA-256 the record states."""
+    """The payload is not the one whose digest the record states."""
 
     name = "payload-changed"
     part = "payload"

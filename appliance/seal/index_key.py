@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 from appliance.seal import bech32, kdf
+from appliance.seal.digest import KeyedDigest
 from appliance.seal.errors import KeyMalformed
 
 TagKind = Literal["study", "series", "instance", "patient", "transaction"]
@@ -29,7 +30,8 @@ class IndexKey:
             kind: hmac.new(kdf.derive(self._key, f"pacs-appliance/v1/tag/{kind}".encode()), digestmod="sha256")
             for kind in get_args(TagKind)
         }
-        self._data_set = hmac.new(kdf.derive(self._key, b"pacs-appliance/v1/data-set"), digestmod="sha256")
+        self._data_set = self._digest_keys("data-set")
+        self._payload = self._digest_keys("payload")
 
     @classmethod
     def generate(cls, random: Callable[[int], bytes] = os.urandom) -> IndexKey:
@@ -56,9 +58,13 @@ class IndexKey:
         tag.update(value.encode("utf-8", "surrogatepass"))
         return tag.digest()[:TAG]
 
-    def data_set_digest(self) -> hmac.HMAC:
-        """A running HMAC-SHA-256, to be fed with a data set."""
-        return self._data_set.copy()
+    def data_set_digest(self) -> KeyedDigest:
+        """A running digest, to be fed with a data set."""
+        return KeyedDigest(*self._data_set)
+
+    def payload_digest(self) -> KeyedDigest:
+        """A running digest, to be fed with a payload as it is stored, from its nonce to its last byte."""
+        return KeyedDigest(*self._payload)
 
     def record_key(self, salt: bytes) -> bytes:
         """The key of the record that was sealed with this salt."""
@@ -71,6 +77,10 @@ class IndexKey:
     def journal_key(self, salt: bytes) -> bytes:
         """The key of the journal's file that was begun with this salt."""
         return kdf.derive(self._key, b"pacs-appliance/v1/journal", salt)
+
+    def _digest_keys(self, kind: str) -> tuple[bytes, bytes]:
+        hash_key = kdf.derive(self._key, f"pacs-appliance/v1/hash/{kind}".encode())
+        return hash_key, kdf.derive(self._key, f"pacs-appliance/v1/digest/{kind}".encode())
 
     def __repr__(self) -> str:
         return "IndexKey(…)"

@@ -6,7 +6,6 @@ that nothing is missing is known only when the final chunk was read. Needs one c
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 from io import BufferedIOBase
@@ -71,7 +70,7 @@ def verify(file: BufferedIOBase, index_key: IndexKey) -> Record:
     Raises what `read_header` and `open_record` raise, and `PayloadChanged`.
     """
     record = open_record(read_header(file), index_key)
-    digest = hashlib.sha256()
+    digest = index_key.payload_digest()
     buffer = memoryview(bytearray(SEALED_CHUNK))
     while count := fill(file, buffer):
         digest.update(buffer[:count])

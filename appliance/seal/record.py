@@ -1,6 +1,6 @@
 """The record: what a sealed object says of itself to the holder of the index key.
 
-Owns its layout, version 1, and the stanza that carries it. Its length never depends on what it says, so that the
+Owns its layout, version 2, and the stanza that carries it. Its length never depends on what it says, so that the
 header's size is known before the payload is, and tells nobody anything.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from appliance.seal.digest import DIGEST
 from appliance.seal.errors import (
     HeaderMalformed,
     RecordFieldRefused,
@@ -28,8 +29,7 @@ from appliance.seal.index_key import TAG, IndexKey
 
 TYPE = "pacs-appliance.record"
 SALT = 32
-DIGEST = 32
-_VERSION = 1
+_VERSION = 2
 _AUTHENTICATION = 16
 # A salt makes the key fresh, and the key seals one record only.
 _NONCE = bytes(12)
@@ -79,9 +79,9 @@ class Record(RecordFacts):
     size: int
     """Bytes of the data set, which is the end of the plaintext."""
     data_set_digest: bytes
-    """HMAC-SHA-256 of the data set under a key from the index key: equal data sets, equal digests."""
+    """`IndexKey.data_set_digest` of the data set: equal data sets, equal digests."""
     payload_digest: bytes
-    """SHA-256 of the payload as it is stored, from its nonce to its last byte."""
+    """`IndexKey.payload_digest` of the payload as it is stored, from its nonce to its last byte."""
 
 
 def encode(record: Record, header_key: bytes) -> bytes:
@@ -209,7 +209,7 @@ LAYOUT = (
     + _SIZE.size
     + 3 * DIGEST
 )
-"""Length of a record of version 1, in bytes."""
+"""Length of a record of version 2, in bytes."""
 
 STANZA = len(Stanza((TYPE, encode_base64(bytes(SALT))), bytes(LAYOUT + _AUTHENTICATION)).encode())
 """Length of the record's stanza in a header, in bytes."""

@@ -7,8 +7,6 @@ can say what the payload was. Works in blocks of a few chunks, keeps three of th
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import hmac
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,6 +14,7 @@ from typing import Protocol
 
 from appliance.base.errors import LocalError
 from appliance.seal import record as records
+from appliance.seal.digest import KeyedDigest
 from appliance.seal.envelope import Envelope
 from appliance.seal.header import end_header, ended_size
 from appliance.seal.index_key import IndexKey
@@ -113,8 +112,8 @@ class Sealing:
         self._out = workspace.sealed
         self._filled = 0
         self._counter = 0
-        self._payload = hashlib.sha256()
-        self._data_set: hmac.HMAC | None = None
+        self._payload = index_key.payload_digest()
+        self._data_set: KeyedDigest | None = None
         self._data_from = 0  # where the data set begins in the block
         self._size = 0
         self._finished = False

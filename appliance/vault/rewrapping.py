@@ -7,11 +7,11 @@ header is the object's own, and that the payload behind it is the one that the o
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import io
 
 from appliance.base import limits
+from appliance.seal.digest import KeyedDigest
 from appliance.seal.errors import PayloadChanged, RecordTampered
 from appliance.seal.header import read_header
 from appliance.seal.index_key import IndexKey
@@ -48,7 +48,7 @@ def replace_header(objects: Objects, ledger: Ledger, index_key: IndexKey, object
             raise RecordTampered("the header is not this object's")
         descriptor = medium.create(path.parent)
         try:
-            digest = _copy(medium, old, descriptor, header)
+            digest = _copy(medium, old, descriptor, header, index_key.payload_digest())
             if not hmac.compare_digest(digest, record.payload_digest):
                 raise PayloadChanged("the payload of the object is not the one that its record states")
             medium.sync_data(descriptor)
@@ -79,11 +79,11 @@ def remove_parts(objects: Objects) -> int:
     return len(parts)
 
 
-def _copy(medium: Medium, old: io.BufferedReader, descriptor: int, header: bytes) -> bytes:
-    """Write the header and what `old` has from here on; the SHA-256 of the latter."""
+def _copy(medium: Medium, old: io.BufferedReader, descriptor: int, header: bytes, digest: KeyedDigest) -> bytes:
+    """Write the header and what `old` has from here on; the digest of the latter."""
     assert len(header) <= limits.SEALED_HEADER.default
     medium.write_at(descriptor, header, 0)
-    digest, offset = hashlib.sha256(), len(header)
+    offset = len(header)
     while True:
         try:
             piece = old.read(_PIECE)

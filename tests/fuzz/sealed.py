@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from appliance.base import limits
 from appliance.base.errors import ApplianceError
 from appliance.seal import record
+from appliance.seal.digest import DIGEST
 from appliance.seal.errors import SealError
 from appliance.seal.header import Stanza, encode_base64, encode_header, read_header
 from appliance.seal.opening import Opening, open_record
@@ -71,12 +72,12 @@ def sealed_record(data: bytes) -> None:
     raises an error of ours."""
     layout = data[1:] if data[:1] == b"\1" else data[1:].ljust(record.LAYOUT, b"\0")[: record.LAYOUT]
     stanza = Stanza((record.TYPE, encode_base64(SALT)), _cipher().encrypt(bytes(12), layout, None))
-    header = read_header(io.BytesIO(encode_header((stanza,), layout[-record.DIGEST :])))
+    header = read_header(io.BytesIO(encode_header((stanza,), layout[-DIGEST:])))
     try:
         found = open_record(header, objects.INDEX_KEY)
     except ApplianceError:
         return
-    assert record.encode(found, layout[-record.DIGEST :]) == layout
+    assert record.encode(found, layout[-DIGEST:]) == layout
 
 
 def sealed_chunks(data: bytes) -> None:

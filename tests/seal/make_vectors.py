@@ -174,7 +174,7 @@ def bad_records() -> Iterator[Case]:
     malformed = "record-malformed"
     strange = IndexKey(secret("other index key"))
     yield record("record_other_key", "sealed under another index key", layout, "record-tampered", strange)
-    yield record("record_version", "a record of version 2", struct.pack(">H", 2) + layout[2:], "record-unsupported")
+    yield record("record_version", "a record of version 3", struct.pack(">H", 3) + layout[2:], "record-unsupported")
     yield record("record_length", "a record that is a byte too long", layout + b"\0", malformed)
     yield record("record_padding", "padding that is not zero", layout[:283] + b"\1" + layout[284:], malformed)
     yield record("record_text", "a text that is not UTF-8", layout[:28] + b"\xff" + layout[29:], malformed)
@@ -212,9 +212,10 @@ def main() -> None:
     for kind in ("study", "series", "instance", "patient"):
         for value in ("1.2.840.113619.2.1", "Ä"):
             lines.append(("tag", f"{kind} {value} {INDEX_KEY.tag(kind, value).hex()}"))
-    digest = INDEX_KEY.data_set_digest()
-    digest.update(DATA_SET)
-    lines += [("data-set", DATA_SET.hex()), ("data-set-digest", digest.hexdigest())]
+    digests = (("data-set", INDEX_KEY.data_set_digest()), ("payload", INDEX_KEY.payload_digest()))
+    for kind, digest in digests:
+        digest.update(DATA_SET)
+        lines.append(("digest", f"{kind} {DATA_SET.hex()} {digest.digest().hex()}"))
     Vector("tags", tuple(lines)).write()
 
 

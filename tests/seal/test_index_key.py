@@ -18,9 +18,12 @@ def test_the_vector_of_tags() -> None:
     assert {kind for kind, _, _ in tags} == {"study", "series", "instance", "patient"}
     for kind, value, tag in tags:
         assert index_key.tag(kind, value).hex() == tag  # type: ignore[arg-type]
-    digest = index_key.data_set_digest()
-    digest.update(bytes.fromhex(vector.one("data-set")))
-    assert digest.hexdigest() == vector.one("data-set-digest")
+    digests = {"data-set": index_key.data_set_digest(), "payload": index_key.payload_digest()}
+    for line in vector.all("digest"):
+        kind, data, digest = line.split(" ")
+        digests[kind].update(bytes.fromhex(data))
+        assert digests.pop(kind).digest().hex() == digest
+    assert not digests
 
 
 def test_text_and_back() -> None:

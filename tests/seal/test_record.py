@@ -84,7 +84,7 @@ def test_reads_back_what_it_wrote_at_one_length(record: Record) -> None:
 
 def test_the_layout_is_the_one_of_the_format() -> None:
     layout = records.encode(RECORD, KEY)
-    assert layout[:26] == bytes.fromhex("0001" + RECORD.object_id) + struct.pack(">d", RECORD.received)
+    assert layout[:26] == bytes.fromhex("0002" + RECORD.object_id) + struct.pack(">d", RECORD.received)
     assert layout[26:284] == b"\0\2CT" + bytes(254)
     assert layout[284:320] == b"\0\1A" + bytes(15) + b"\0\1B" + bytes(15)
     assert layout[320:452] == b"\0\x031.2" + bytes(61) + b"\0\x111.2.840.10008.1.2" + bytes(47)
