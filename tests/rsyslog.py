@@ -1,4 +1,4 @@
-"""rsyslog as a collector: the installed one, else the one that set-up unpacked below build/rsyslog.
+"""rsyslog as a collector: the installed one, else the one that set-up unpacked.
 
 Started in the foreground on loopback with a configuration of its own; nothing of it outlives the block.
 """
@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-UNPACKED = Path(__file__).parents[1] / "build/rsyslog"
+from tests import services
+
 DRIVERS = {"ossl": "rsyslog-openssl", "gtls": "rsyslog-gnutls"}
 
 CONFIGURATION = """
@@ -47,38 +46,30 @@ ruleset(name="all") {{
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Rsyslog:
-    """How to start it."""
-
-    program: str
-    driver: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-def find(kind: str) -> Rsyslog:
+def find(kind: str) -> services.Service:
     """The rsyslogd of this machine with a TLS driver ("ossl" or "gtls"); the test is skipped where it is missing."""
-    program = shutil.which("rsyslogd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-    driver = f"lmnsd_{kind}.so"
-    if program and any(Path("/usr/lib").glob(f"*-linux-*/rsyslog/{driver}")):
-        return Rsyslog(program, kind)
-    program = shutil.which(str(UNPACKED / "usr/sbin/rsyslogd"))
-    modules = next(UNPACKED.glob(f"usr/lib/*-linux-*/rsyslog/{driver}"), None)
-    if program is None or modules is None:
-        pytest.skip(f"rsyslog with TLS (Debian packages rsyslog and {DRIVERS[kind]}) is not on this machine")
-    libraries = str(modules.parents[1])
-    return Rsyslog(program, kind, {"LD_LIBRARY_PATH": libraries, "RSYSLOG_MODDIR": str(modules.parent)})
+    driver = f"rsyslog/lmnsd_{kind}.so"
+    program = services.installed("rsyslogd")
+    if program and any(Path("/usr/lib").glob(f"*-linux-*/{driver}")):
+        return services.Service(program)
+    service = services.unpacked("rsyslogd")
+    modules = next(services.UNPACKED.glob(f"usr/lib/*-linux-*/{driver}"), None)
+    if service is None or modules is None:
+        pytest.skip(
+            f"rsyslog with TLS (Debian packages rsyslog and {DRIVERS[kind]}) is not here: `make setup` unpacks it"
+        )
+    return services.Service(service.program, {**service.environment, "RSYSLOG_MODDIR": str(modules.parent)})
 
 
 class Running:
     """A collector that can be killed and started again."""
 
-    def __init__(self, rsyslog: Rsyslog, root: Path, tls: Path, port: int) -> None:
+    def __init__(self, rsyslog: services.Service, kind: str, root: Path, tls: Path, port: int) -> None:
         self._rsyslog = rsyslog
         self._root = root
         self.port = port
         self.log = root / "rsyslogd.log"
-        text = CONFIGURATION.format(root=root, tls=tls, port=port, driver=rsyslog.driver)
+        text = CONFIGURATION.format(root=root, tls=tls, port=port, driver=kind)
         (root / "rsyslog.conf").write_text(text)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -115,7 +106,7 @@ def collector(kind: str, root: Path, tls: Path) -> Iterator[Running]:
     rsyslog = find(kind)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    running = Running(rsyslog, root, tls, port)
+    running = Running(rsyslog, kind, root, tls, port)
     running.start()
     try:
         yield running

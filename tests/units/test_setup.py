@@ -31,7 +31,21 @@ REAL = (
     "xargs",
     "chmod",
 )
-TOOLS = ("gcc", "pkg-config", "storescu", "age", "openssl", "ip", "nmap", "tcpdump", "tshark", "nft", "node", "npm")
+TOOLS = (
+    "gcc",
+    "pkg-config",
+    "storescu",
+    "age",
+    "openssl",
+    "ip",
+    "nmap",
+    "tcpdump",
+    "tshark",
+    "nft",
+    "dtc",
+    "node",
+    "npm",
+)
 
 # Says yes to everything; `.venv` gets a Python of the same kind.
 PYTHON = """#!/bin/sh
@@ -51,9 +65,10 @@ APT_GET = """#!/bin/sh
 echo "apt-get $*" >>"$CALLS"
 case " $* " in *" $APT_LACKS "*) exit 100 ;; esac
 case " $* " in
-*" -s install "*) for each in libc6 locales libjsoncpp25 libssl-dev orthanc; do echo "Inst $each (1 [amd64])"; done
-  echo "Conf orthanc (1 [amd64])"; exit ;;
-*" download "*) for package; do case "$package" in orthanc* | lib*) echo >"$package.deb" ;; esac; done; exit ;;
+*" -s install "*) for each in libc6 locales libjsoncpp25 libssl-dev; do echo "Inst $each (1 [amd64])"; done
+  for each; do case "$each" in orthanc | prometheus | rsyslog*)
+    echo "Inst $each (1 [amd64])"; echo "Conf $each (1 [amd64])" ;; esac; done; exit ;;
+*" download "*) for package; do case "$package" in [opr][rs]* | lib*) echo >"$package.deb" ;; esac; done; exit ;;
 esac
 for package; do
   case "$package" in dcmtk) make=storescu ;; age) make=age ;; *) continue ;; esac
@@ -64,14 +79,23 @@ SUDO = """#!/bin/sh
 [ "$1" = -n ] && { [ "$SUDO_ASKS" = no ]; exit; }
 echo "sudo $3" >>"$CALLS"; exec "$@"
 """
-# Unpacks an Orthanc that runs, or not.
+# Unpacks what runs, or not.
 DPKG = """#!/bin/sh
 echo "dpkg $1 ${2##*/}" >>"$CALLS"
-mkdir -p "$3/usr/sbin"; cp "$STAND_INS/Orthanc" "$3/usr/sbin/Orthanc"
+mkdir -p "$3/usr/sbin" "$3/usr/bin"
+case "$2" in
+*prometheus*) cp "$STAND_INS/Orthanc" "$3/usr/bin/promtool"; echo >"$3/usr/bin/prometheus" ;;
+*orthanc*) cp "$STAND_INS/Orthanc" "$3/usr/sbin/Orthanc" ;;
+esac
 """
 NPM = """#!/bin/sh
 echo "npm $*" >>"$CALLS"; cd build/npm && mkdir -p node_modules/age-encryption node_modules/cctv-age node_modules/s3rver
 """
+
+
+ORTHANC = "orthanc orthanc-dicomweb"
+SERVICES = "prometheus rsyslog rsyslog-openssl rsyslog-gnutls haproxy keepalived"
+NONE = "no promtool\nno rsyslogd\nno haproxy\nno keepalived\nno TLS in rsyslog"
 
 
 class Clone:
@@ -101,8 +125,13 @@ class Clone:
         self.stand_in("grep", "#!/bin/sh\necho 'VERSION_ID=\"12\"'\n")
         self.stand_in("ls", "#!/bin/sh\nexit 2\n")  # no plugin of Orthanc is installed
         self.orthanc = self.path / "build/orthanc"
-        self.orthanc.mkdir(parents=True)
-        (self.orthanc / "made-for").write_text(f'VERSION_ID="12"\n{self.stand_ins}/Orthanc\n')
+        self.services = self.path / "build/services"
+        for made, was in (
+            (self.orthanc, f"{self.stand_ins}/Orthanc\n{ORTHANC}"),
+            (self.services, f"{NONE}\n{SERVICES}"),
+        ):
+            made.mkdir(parents=True)
+            (made / "made-for").write_text(f'VERSION_ID="12"\n{was}\n')
         self.stand_in("id", '#!/bin/sh\necho "$FAKE_UID"\n')
 
     def stand_in(self, name: str, script: str) -> None:
@@ -222,6 +251,32 @@ def test_orthanc_is_unpacked_with_the_libraries_that_are_missing_and_never_insta
     assert (again.returncode, again.stderr, clone.calls) == (0, "", [])
 
 
+def test_services_of_the_tests_are_unpacked_and_what_nobody_needs_of_them_is_left_out(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    shutil.rmtree(clone.services)
+    done = clone.set_up(uid=1000)
+    assert done.returncode == 0
+    assert "unpacking promtool, rsyslog, haproxy and keepalived" in done.stderr
+    assert clone.called("apt-get") == [
+        f"apt-get -q -s install --no-install-recommends {SERVICES}",
+        "apt-get -q download libjsoncpp25 prometheus rsyslog rsyslog-openssl rsyslog-gnutls",
+    ]
+    assert (clone.services / "usr/bin/promtool").exists()
+    assert not (clone.services / "usr/bin/prometheus").exists()
+    again = clone.set_up(uid=1000)
+    assert (again.returncode, again.stderr, clone.calls) == (0, "", [])
+
+
+def test_a_machine_with_the_services_gets_none_of_them(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    shutil.rmtree(clone.services)
+    for name in ("promtool", "rsyslogd", "haproxy", "keepalived"):
+        clone.stand_in(name, "#!/bin/sh\n")
+    clone.stand_in("ls", "#!/bin/sh\ncase $1 in *Orthanc*) exit 2 ;; esac\n")  # the TLS drivers of rsyslog
+    done = clone.set_up()
+    assert (done.returncode, done.stderr.count("unpacking"), clone.services.exists()) == (0, 0, False)
+
+
 def test_lists_of_its_own_where_the_machine_has_none(tmp_path: Path) -> None:
     clone = Clone(tmp_path)
     shutil.rmtree(clone.orthanc)
@@ -242,7 +297,7 @@ def test_no_orthanc_is_said_and_keeps_nothing_else_away(tmp_path: Path, trouble:
     shutil.rmtree(clone.orthanc)
     done = clone.set_up(**trouble)
     assert done.returncode == 0
-    assert "without Orthanc (see .setup/orthanc.log)" in done.stderr
+    assert "without orthanc (see .setup/orthanc.log)" in done.stderr
     assert clone.called("pip")
     assert not clone.orthanc.exists() and not (clone.path / "build/orthanc.part").exists()
     again = clone.set_up("--if-needed", **trouble)
