@@ -58,6 +58,7 @@ AFTER_ASSOCIATION = Limit(
     1 << 26,
     "what was under way when we aborted or rejected is read and dropped, so that the peer can read why",
 )
+FACT = Limit("fact", "bytes", 194, 66, 1024, "a value that is kept as a fact of a study: a name in three groups of 64")
 DATASET_HEAD = Limit("data set head", "bytes", 65536, 4096, 1 << 20, "the part of a data set that is parsed in passing")
 
 # Deadlines, in seconds; each runs from the first byte awaited to the last, so that dripping does not help.

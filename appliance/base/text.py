@@ -13,3 +13,10 @@ def wash(raw: bytes | str, limit: int = 64) -> str:
     data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else bytes(raw)
     shown = "".join(chr(b) if b in _PLAIN else f"\\x{b:02x}" for b in data[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def wash_words(text: str, limit: int = 64) -> str:
+    """Make decoded text from outside fit for a person's terminal: letters of any script stay, a backslash too; control
+    characters, line breaks and what turns the direction of writing are "?". Cut at `limit` characters. Never raises."""
+    shown = "".join(char if char.isprintable() else "?" for char in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -23,7 +23,9 @@ from appliance.vault.layout import checked
 from appliance.vault.ledger import Ledger
 from appliance.vault.listing import DELIVERY_STATES, OBJECT_STATES, Listed, Listing, Selection
 from appliance.vault.objects import Objects
+from appliance.vault.studies import Series, Studies
 
+_SERIES = 100  # in one answer; a series may have thousands of objects, and they are counted
 _PREFIX = 2  # digits of an object id that name a directory
 
 
@@ -39,6 +41,7 @@ class VaultDesk:
         self._now = now
         self._listing = Listing(ledger)
         self._holds = Holds(ledger)
+        self._studies = Studies(ledger)
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -50,6 +53,8 @@ class VaultDesk:
             "hold": self._on_hold,
             "release": self._on_release,
             "rewrap": self._on_rewrap,
+            "studies": self._on_studies,
+            "study": self._on_study,
         }
 
     def _on_objects(self, request: Request) -> dict[str, Any]:
@@ -66,6 +71,17 @@ class VaultDesk:
         if not isinstance(prefix, str) or len(prefix) != _PREFIX or not set(prefix) <= set("0123456789abcdef"):
             raise ConfigError(f"prefix is the first {_PREFIX} hex digits of object ids", fix="Run `appliance vault`.")
         return {"ids": self._ledger.ids(prefix)}
+
+    def _on_studies(self, request: Request) -> dict[str, Any]:
+        """A page of series. Their tags join those of a study, and are where the next page goes on."""
+        found, after = self._studies.page(_cursor(request), _SERIES)
+        return {"series": [_series(each) for each in found], "after": [tag.hex() for tag in after] if after else None}
+
+    def _on_study(self, request: Request) -> dict[str, Any]:
+        found, after = self._studies.objects(
+            checked(str(request.get("object"))), _number(request, "after", 0), limits.VAULT_PAGE.ceiling
+        )
+        return {"objects": found, "after": after}
 
     def _on_hold(self, request: Request) -> dict[str, Any]:
         object_ids, after = self._chosen(request, on_hold=False)
@@ -133,6 +149,22 @@ def _selection(request: Request) -> Selection:
         object_state=state if state in OBJECT_STATES else None,
         on_hold=bool(request.get("on_hold")),
     )
+
+
+def _series(series: Series) -> dict[str, Any]:
+    values = asdict(series)
+    return {"object": values.pop("object_id"), **values, "study": series.study.hex(), "series": series.series.hex()}
+
+
+def _cursor(request: Request) -> tuple[bytes, bytes] | None:
+    after = request.get("after")
+    if not after:
+        return None
+    try:
+        study, series = (bytes.fromhex(each) for each in after)
+    except (TypeError, ValueError):
+        raise ConfigError("after is what the page before said", fix="Run `appliance vault studies`.") from None
+    return study, series
 
 
 def _text(request: Request, key: str) -> str | None:

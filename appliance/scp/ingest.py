@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from appliance.base.errors import DiskError
 from appliance.scp.message import Answered, Message
 from appliance.scp.part10 import file_head
+from appliance.seal.facts import CAPACITY
 from appliance.seal.index_key import IndexKey
 from appliance.seal.sealing import RecordFacts
+from appliance.upper_layer import study_facts
 from appliance.upper_layer.command import CommandSet, c_store_rsp
 from appliance.upper_layer.data_head import DataHead, HeadParser
 from appliance.vault.intake import Instance, Intake
@@ -129,7 +131,7 @@ class Storing:
         self._instance_uid = instance_uid
         self._instance = instance
         self._refused = refused
-        self._head = HeadParser(context.transfer_syntax)
+        self._head = HeadParser(context.transfer_syntax, study_facts.TAGS)
         self._checked = False
         self._answered: Answered | None = None
         self.stored_bytes = 0
@@ -155,7 +157,8 @@ class Storing:
             self._check(self._head.result())
         if self._answered is None:
             try:
-                self._instance.commit(self._facts(self._head.result()))
+                study = study_facts.encode(self._head.values(), CAPACITY)
+                self._instance.commit(self._facts(self._head.result()), study)
             except DiskError as error:
                 self._out_of_resources(error)
         if self._answered:

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from appliance.base.errors import CryptoError
 
-Part = Literal["key", "armor", "header", "mac", "match", "payload", "record", "request"]
+Part = Literal["key", "armor", "header", "mac", "match", "payload", "record", "facts", "request"]
 
 
 class SealError(CryptoError):
@@ -168,6 +168,20 @@ class RecordFieldRefused(SealError):
 
     name = "record-field-refused"
     part = "record"
+
+
+class FactsMalformed(SealError):
+    """The facts' stanza, or what is in it, breaks its layout; or there are two."""
+
+    name = "facts-malformed"
+    part = "facts"
+
+
+class FactsTampered(SealError):
+    """The facts do not open under the object's own key."""
+
+    name = "facts-tampered"
+    part = "facts"
 
 
 class PayloadChanged(SealError):

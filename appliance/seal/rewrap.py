@@ -1,4 +1,4 @@
-"""Another header for a payload that stays as it is: new recipients, the same file key, the same record.
+"""Another header for a payload that stays as it is: new recipients, the same file key, the same facts and record.
 
 Owns which parts of a header are kept. Takes header and identities, never a payload, so nothing is decrypted that a
 patient's data is in, and nothing needs the index key.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from appliance.seal import record
+from appliance.seal import facts, record
 from appliance.seal.errors import RecordMalformed, RecordMissing
 from appliance.seal.header import Header, encode_header, mac_key
 from appliance.seal.keys import Identity, Recipient, check_recipients, unwrap_file_key
@@ -33,6 +33,7 @@ def rewrap(
         raise RecordMissing("the object has no record", fix="It was not sealed by an appliance.")
     if len(records) > 1:
         raise RecordMalformed("the object has more than one record")
-    # The keys of the header's MAC and of the payload hang on the file key alone, so the record that states the first
-    # and the digest of the second stays true, and is copied as it is.
-    return encode_header([*(each.wrap(file_key, random) for each in recipients), *records], mac_key(file_key))
+    # The keys of the header's MAC, of the facts and of the payload hang on the file key alone, so the record that
+    # states the first and the digest of the last stays true, and both stanzas are copied as they are.
+    kept = [stanza for stanza in header.stanzas if stanza.type == facts.TYPE] + records
+    return encode_header([*(each.wrap(file_key, random) for each in recipients), *kept], mac_key(file_key))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from appliance.base.errors import LocalError
+from appliance.seal import facts
 from appliance.seal import record as records
 from appliance.seal.digest import KeyedDigest
 from appliance.seal.envelope import Envelope
@@ -90,8 +91,12 @@ class Sealing:
         envelope: Envelope | None = None,
         workspace: Workspace | None = None,
         lane: Lane | None = None,
+        *,
+        with_facts: bool = False,
     ) -> None:
         """Raises `RecipientsRefused`. `random` gives file key, ephemeral secrets, nonce and salt, in this order.
+
+        `with_facts`: the header has a stanza of them (facts.py), whatever `finish` is given.
 
         An `envelope` that was made before for the same recipients, and a `workspace` that was used before, save the
         time to make new ones. Whole blocks are sealed, and given to `sink`, in the `lane`.
@@ -99,7 +104,8 @@ class Sealing:
         envelope = envelope or Envelope(recipients, random)
         self._header_key = envelope.header_key
         self._header = envelope.header
-        self.header_size = ended_size(envelope.header) + records.STANZA
+        self._facts_key = envelope.facts_key if with_facts else None
+        self.header_size = ended_size(envelope.header) + facts.STANZA * with_facts + records.STANZA
         """Length of the header that `finish` will return, in bytes: the payload's offset in the file."""
         self._nonce = random(NONCE)
         self._salt = random(records.SALT)
@@ -146,10 +152,10 @@ class Sealing:
             self._filled = filled + taken
             start += taken
 
-    def finish(self, facts: RecordFacts) -> bytes:
+    def finish(self, known: RecordFacts, study: bytes = b"") -> bytes:
         """Seal what is left; the whole header, of `header_size` bytes, to be written at offset 0.
 
-        Raises `RecordFieldRefused`.
+        `study` are the facts that only an identity shows. Raises `RecordFieldRefused`.
         """
         if self._finished:
             raise LocalError("this object is sealed already")
@@ -157,12 +163,13 @@ class Sealing:
         self._lane.wait()
         self._seal(self._blocks[0][: self._filled], self._data_from, final=True)
         data_set = self._data_set or self._index_key.data_set_digest()
-        values = {field.name: getattr(facts, field.name) for field in dataclasses.fields(RecordFacts)}
+        values = {field.name: getattr(known, field.name) for field in dataclasses.fields(RecordFacts)}
         record = Record(
             **values, size=self._size, data_set_digest=data_set.digest(), payload_digest=self._payload.digest()
         )
         stanza = records.seal(record, self._header_key, self._index_key, self._salt)
-        return end_header(self._header + stanza.encode(), self._header_key)
+        sealed_facts = facts.seal(study, self._facts_key).encode() if self._facts_key else b""
+        return end_header(self._header + sealed_facts + stanza.encode(), self._header_key)
 
     def _pass_on(self) -> None:
         """Have the full block sealed, and go on in the one whose sealing was given the longest ago: it has ended."""

@@ -1,7 +1,8 @@
 """Reads the first top-level elements of a data set in passing: SOP class and instance, modality, study, series.
 
-Owns a copy of the head, at most `limits.DATASET_HEAD` bytes of it, and where the parser stands in it. It never decodes
-more than those five values and never raises on what a peer sent. Sequences are walked, not descended into.
+Owns a copy of the head, at most `limits.DATASET_HEAD` bytes of it, and where the parser stands in it. It decodes only
+those five values, keeps the bytes of a few more, and never raises on what a peer sent. Sequences are walked, not
+descended into.
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ class DataHead:
 class HeadParser:
     """Fed with the data set from its first byte until `done`. A private or unknown syntax is read as explicit VR LE."""
 
-    def __init__(self, transfer_syntax: str) -> None:
+    def __init__(self, transfer_syntax: str, also: frozenset[int] = frozenset()) -> None:
+        """`also`: tags up to (0020,0013) whose values are kept as they came, for `values`."""
+        self._also = also
+        self._last = max(also | {_SERIES})
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS) if transfer_syntax in _DEFLATED else None
         self._explicit = transfer_syntax not in _IMPLICIT
         self._order = _BIG if transfer_syntax == _BIG_ENDIAN else _LITTLE
@@ -109,6 +113,10 @@ class HeadParser:
             series=series,
             malformed=self._malformed,
         )
+
+    def values(self) -> dict[int, bytes]:
+        """Of the tags that were asked for, those that were found up to now, with their values as they were sent."""
+        return {tag: value for tag, value in self._values.items() if tag in self._also}
 
     def _uid(self, tag: int) -> str | None:
         return names.uid_from_wire(self._values.get(tag, b""))
@@ -156,14 +164,14 @@ class HeadParser:
                 continue
             if tag <= self._last_tag:
                 self._stop(malformed=True)
-            elif tag > _SERIES:
+            elif tag > self._last:
                 self._stop()
-            elif tag in _WANTED and length <= _LONGEST:
+            elif (tag in _WANTED and length <= _LONGEST) or (tag in self._also and length <= limits.FACT.default):
                 if value_at + length > len(head):
                     return
                 self._values[tag] = bytes(head[value_at : value_at + length])
                 self._at = value_at + length
-                if tag == _SERIES:
+                if tag == self._last:
                     self._stop()
             else:
                 self._pass(length, value_at, is_unknown)

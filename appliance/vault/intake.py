@@ -110,6 +110,7 @@ class Instance:
                 intake.envelopes.take(),
                 place.workspace,
                 place.lane,
+                with_facts=True,
             )
             self._sealing.write(part10_head)
             self._sealing.begin_data_set()
@@ -123,14 +124,15 @@ class Instance:
             raise LocalError("an instance was written to after its end")
         self._sealing.write(data)
 
-    def commit(self, facts: RecordFacts) -> str:
+    def commit(self, facts: RecordFacts, study: bytes = b"") -> str:
         """Finish the object and return its id when it would survive a power cut, not before.
 
+        `study` are the facts that only an identity shows, up to `seal.facts.CAPACITY` bytes.
         Raises `DiskRefused` or `SealError`; then nothing is left of it.
         """
         try:
             self._ending = True
-            header = self._sealing.finish(facts)
+            header = self._sealing.finish(facts, study)
             if self._small is not None:
                 self._intake.incoming.keep(header, self._small, facts.object_id)
             else:

@@ -109,12 +109,18 @@ def _holds(db: Database) -> None:
     db.execute("CREATE INDEX object_hold ON object(hold) WHERE hold IS NOT NULL")
 
 
+def _studies(db: Database) -> None:
+    # Objects that came together are neighbours here, however random tags are: they are of one study.
+    db.execute("CREATE INDEX object_study ON object(study_tag, series_tag) WHERE state = 'present'")
+
+
 migrations = Migrations("ledger")
 VERSIONS = {
     "0001-objects-and-deliveries": _objects_and_deliveries,
     "0002-commitments": _commitments,
     "0003-kept-commitments": _kept_commitments,
     "0004-holds": _holds,
+    "0005-studies": _studies,
 }
 for _name, _migration in VERSIONS.items():
     migrations(name=_name)(_migration)

@@ -74,6 +74,8 @@ class State:
         pixels: int = 3000,
         calling_ae: str = "CT1",
         modality: str = "CT",
+        study: str = "",
+        facts: bytes = b"",
     ) -> str:
         """Seal one instance into `incoming/`; its object id."""
         uid = uid or f"{ROOT}.2.{len(self.sent) + 1}"
@@ -99,8 +101,9 @@ class State:
                 sop_class=sop_class,
                 transfer_syntax=syntax,
                 modality=modality,
-                study_tag=b"",
+                study_tag=self.index_key.tag("study", study),
                 series_tag=b"",
                 instance_tag=self.index_key.tag("instance", uid),
-            )
+            ),
+            facts,
         )

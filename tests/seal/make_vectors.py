@@ -20,7 +20,7 @@ from appliance.seal import record as records
 from appliance.seal.header import Stanza, decode_base64, encode_base64, encode_header
 from appliance.seal.index_key import IndexKey
 from appliance.seal.stream import chunk_nonce, payload_cipher
-from tests.seal import age_cases, example
+from tests.seal import age_cases, example, facts_cases
 from tests.seal.case import CLASSIC, DATA_SET, HEAD, OK, OTHER, PAYLOAD, RECORD, X25519, Case, parts, rebuilt
 from tests.seal.objects import CHUNK, CLASSICAL, FACTS, HYBRID, INDEX_KEY, drawn, sealed, secret
 from tests.seal.vector import FOLDER, Vector
@@ -191,7 +191,7 @@ def bad_records() -> Iterator[Case]:
 
 def vectors() -> Iterator[Vector]:
     """All vectors of objects and of other age files."""
-    for cases in (successes, bad_headers, bad_payloads, bad_records, *age_cases.ALL):
+    for cases in (successes, bad_headers, bad_payloads, bad_records, facts_cases.cases, *age_cases.ALL):
         for case in cases():
             yield case.vector()
 

@@ -158,3 +158,13 @@ def record(data: bytes, index_key: bytes) -> dict[str, str]:
     assert hmac.digest(whole[596:], parsed.covered, "sha256") == parsed.mac
     assert digest(index_key, "payload", parsed.nonce + parsed.payload) == whole[564:596]
     return fields
+
+
+def facts(data: bytes, secret_text: str) -> bytes:
+    """Section 4.1."""
+    parsed = Parsed.of(data)
+    ((_, body),) = [stanza for stanza in parsed.stanzas if stanza[0] == ["pacs-appliance.facts"]]
+    key = hkdf(file_key(parsed, secret_text), b"", b"pacs-appliance/v1/facts")
+    whole = ChaCha20Poly1305(key).decrypt(ZERO, body, None)
+    assert len(whole) == 600 and not any(whole[2 + int.from_bytes(whole[:2], "big") :])
+    return whole[2 : 2 + int.from_bytes(whole[:2], "big")]

@@ -31,5 +31,10 @@ def test_a_stranger_reads_every_sound_record(vector: Vector) -> None:
         assert value == vector.one(f"record-{name}")
 
 
+@pytest.mark.parametrize("vector", [each for each in VECTORS if each.all("expect-facts") == ["success"]], ids=named)
+def test_a_stranger_reads_sound_facts(vector: Vector) -> None:
+    assert stranger.facts(vector.object, vector.one("identity")) == bytes.fromhex(vector.one("facts"))
+
+
 def test_the_worked_example_is_the_vector() -> None:
     assert FORMAT.read_text(encoding="utf-8").endswith("\n" + example(BY_NAME["classical"]))

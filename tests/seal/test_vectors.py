@@ -13,6 +13,7 @@ import appliance.seal
 from appliance.seal import errors
 from appliance.seal.armor import armor, unarmored
 from appliance.seal.errors import SealError
+from appliance.seal.facts import open_facts
 from appliance.seal.index_key import IndexKey
 from appliance.seal.key_export import read_keys
 from appliance.seal.keys import Opener, parse_identity
@@ -38,7 +39,7 @@ NOT_OF_OBJECTS = {
     "request-tampered",
     "request-field-refused",
 }
-EXPECTATIONS = ("expect", "expect-record", "expect-verify", "expect-seek", "expect-keys")
+EXPECTATIONS = ("expect", "expect-record", "expect-verify", "expect-seek", "expect-facts", "expect-keys")
 
 
 def outcome(act: Callable[[], object]) -> str:
@@ -111,6 +112,14 @@ def test_record_and_payload_without_an_identity(vector: Vector) -> None:
         for name in record.__dataclass_fields__:
             value = getattr(record, name)
             assert (value.hex() if isinstance(value, bytes) else str(value)) == vector.one(f"record-{name}")
+
+
+@asking("expect-facts")
+def test_facts(vector: Vector) -> None:
+    header = read_header(BytesIO(vector.object))
+    assert outcome(lambda: open_facts(header, openers(vector))) == vector.one("expect-facts")
+    if vector.one("expect-facts") == "success":
+        assert open_facts(header, openers(vector)) == bytes.fromhex(vector.one("facts"))
 
 
 @asking("expect-keys")

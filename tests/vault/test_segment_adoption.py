@@ -254,7 +254,7 @@ def test_free_ones_do_not_pile_up(vault: Vault) -> None:
 
 def test_a_damaged_segment_goes_to_quarantine_when_the_rest_was_adopted(vault: Vault) -> None:
     assert vault.incoming.segments
-    first, damaged, third = vault.store(), vault.store(), vault.store()
+    first, damaged, third = (vault.store(os.urandom(500)) for _ in range(3))  # a block each
     (path,) = vault.layout.incoming.iterdir()
     vault.incoming.segments.close()
     content = bytearray(path.read_bytes())

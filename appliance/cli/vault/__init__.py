@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import click
 
-from appliance.cli.vault import export, hold, listing, opening, rebuild, rewrap, verify
+from appliance.cli.vault import export, hold, listing, opening, rebuild, rewrap, studies, verify
 
 
 @click.group(name="vault")
 def command() -> None:
     """Show, check, open and keep what is stored.
 
-    What reads or changes the ledger asks forward, which alone has it: `list`, `show`, `hold`, `release`, `rewrap`. What
-    reads objects needs the right to read the state directory; nothing shows patient data but `open` and `export`.
+    What reads or changes the ledger asks forward, which alone has it: `list`, `show`, `hold`, `release`, `rewrap`,
+    `studies`. What reads objects needs the right to read the state directory; nothing shows patient data but `studies`,
+    `open` and `export`.
     """
 
 
 for each in (
     listing.command,
     listing.show,
+    studies.command,
     verify.command,
     opening.command,
     export.command,

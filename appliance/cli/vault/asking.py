@@ -80,8 +80,14 @@ def listed(config: Config, **selection: Any) -> Iterator[dict[str, Any]]:
         yield from answer["objects"]
 
 
-def chosen(config: Config, objects: tuple[str, ...], peer: str | None, since: float | None) -> list[str]:
-    """The ids of the objects that are named, or described."""
+def chosen(
+    config: Config, objects: tuple[str, ...], peer: str | None, since: float | None, study: str | None = None
+) -> list[str]:
+    """The ids of the objects that are named, or described; `study` is an object of the study that is meant."""
+    if study:
+        if objects or peer or since is not None:
+            raise click.UsageError("--study says it all: leave the others out.")
+        return [each for answer in pages(config, "study", object=study) for each in answer["objects"]]
     if objects and (peer or since is not None):
         raise click.UsageError("Name objects, or describe them by --peer and --since; not both.")
     if objects:

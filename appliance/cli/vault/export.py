@@ -9,7 +9,7 @@ import click
 from appliance.base.errors import ApplianceError, DiskError
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
-from appliance.cli.vault.asking import chosen, objects_argument, peer_option, since_option
+from appliance.cli.vault.asking import ObjectId, chosen, objects_argument, peer_option, since_option
 from appliance.cli.vault.reading import identities_for, identity_option, progress_bar, write_plain
 from appliance.config.load import load_config
 
@@ -19,6 +19,7 @@ from appliance.config.load import load_config
 @objects_argument
 @peer_option
 @since_option
+@click.option("--study", type=ObjectId(), help="All objects of the study that this object is of: see `vault studies`.")
 @identity_option
 @config_option
 @json_option
@@ -27,6 +28,7 @@ def command(
     objects: tuple[str, ...],
     peer: str | None,
     since: float | None,
+    study: str | None,
     identity: Path | None,
     path: Path,
     as_json: bool,
@@ -45,7 +47,7 @@ def command(
     config = load_config(path)
     identities = identities_for(config, identity)
     layout = StateLayout(config.appliance.state_dir)
-    object_ids = chosen(config, objects, peer, since)
+    object_ids = chosen(config, objects, peer, since, study)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -161,8 +161,8 @@ def _new_header(
 def _is_theirs(header: Header, identities: list[Identity], recipients: list[Recipient]) -> bool:
     """Whether an object seems to be sealed to these already. A stanza does not say whose it is: it is counted, and
     tried with the identities of recipients that are at hand; where none is, it does not seem so."""
-    from appliance.seal import record
+    from appliance.seal import facts, record
 
-    stanzas = [stanza for stanza in header.stanzas if stanza.type != record.TYPE]
+    stanzas = [stanza for stanza in header.stanzas if stanza.type not in (facts.TYPE, record.TYPE)]
     ours = [each for each in identities if str(each.recipient) in {str(recipient) for recipient in recipients}]
     return len(stanzas) == len(recipients) and bool(ours) and all(each.unwrap(header.stanzas) for each in ours)
