@@ -87,6 +87,10 @@ STORE_REQUEST = Limit("object store request", "s", 300, 10, 3600, "one part sent
 STORE_TRIES = Limit("object store tries", "requests", 5, 1, 10, "of one request, before the delivery counts as failed")
 RETRY_BASE = Limit("retry_base", "s", 1, 1, 600, "bound of the wait after the first failure; it doubles from there")
 RETRY_CAP = Limit("retry_cap", "s", 60, 1, 86400, "bound of the wait after any failure")
+BANDWIDTH = Limit("bandwidth", "bit/s", 10**7, 64_000, 10**11, "below it one piece of an instance takes many seconds")
+SCHEDULE_LOOK = Limit(
+    "schedule", "s", 60, 1, 600, "a closed destination is looked at anew so often: the clock may have been set"
+)
 EVICTION = Limit("eviction", "s", 60, 1, 3600, "between two looks for objects that may go")
 
 # Storage commitment.
@@ -112,6 +116,7 @@ COMMITMENT_TRIES = Limit(
 
 # Counts.
 DELIVERY_BATCH = Limit("batch", "rows", 16, 1, 1000, "leased at a time by one association")
+DELIVERY_FRESH = Limit("fresh", "rows", 4, 0, 16, "of a batch, which became due last: new instances pass a backlog")
 HTTP_ANSWER = Limit("HTTP answer", "bytes", 1 << 20, 4096, 1 << 24, "the answer to one instance is a few kilobytes")
 STORE_PART = Limit("part", "bytes", 5 << 20, 5 << 20, 1 << 26, "of a multipart upload; longer objects go in parts")
 STORE_PARTS = Limit("parts", "parts", 2, 1, 8, "of one object on their way at a time; each is held in memory")

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictInt
 
 from appliance.base import limits
+from appliance.config.bandwidth import BandwidthOfWeek
 from appliance.config.section import Section
 from appliance.config.urls import ServiceUrl, StoreUrl, WebUrl
 from appliance.config.values import (
@@ -24,6 +25,7 @@ from appliance.config.values import (
     Word,
     within,
 )
+from appliance.config.week import TimesOfWeek
 
 
 class Destination(Section):
@@ -33,6 +35,10 @@ class Destination(Section):
     ca: AbsolutePath | None = None
     associations: Annotated[StrictInt, within(limits.DELIVERY_ASSOCIATIONS)] = limits.DELIVERY_ASSOCIATIONS.default
     transfer_syntaxes: tuple[Uid, ...] = ()
+    schedule: TimesOfWeek | None = None
+    """When it may be used. None: always."""
+    bandwidth: BandwidthOfWeek | None = None
+    """How fast, all associations together. None: as fast as it goes."""
 
     @property
     def where(self) -> str:

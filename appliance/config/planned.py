@@ -9,8 +9,6 @@ from __future__ import annotations
 KEYS: dict[tuple[str, ...], str] = {
     ("vault", "evidence_recipients"): "sealed evidence captures",
     ("destination", "proof"): "storage commitment as proof; a status of success is the proof until then",
-    ("destination", "schedule"): "hours of delivery",
-    ("destination", "bandwidth"): "a bandwidth limit",
     ("sensor", "respond"): "blocking by nftables; nothing is blocked until then",
     ("sensor", "evidence_recipients"): "sealed evidence captures",
     ("respond",): "blocking by nftables; nothing is blocked until then",

@@ -13,6 +13,7 @@ from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError, ConfigError, CryptoError, DiskError, UpstreamError
 from appliance.delivery.keyring import Keyring, Locked
 from appliance.delivery.outcome import Outcome, Verdict
+from appliance.delivery.pacing import Pass, unlimited
 from appliance.delivery.queue import DestinationQueue
 from appliance.delivery.session import Connect, Kind, Session
 from appliance.delivery.sessions import Crowded
@@ -36,14 +37,17 @@ class Courier(threading.Thread):
         objects: Objects,
         keyring: Keyring,
         own_ae: str | None,
+        spend: Pass = unlimited,
     ) -> None:
-        """`own_ae` is as whom we call; None to call as the peer that an instance came from."""
+        """`own_ae` is as whom we call; None to call as the peer that an instance came from. `spend` holds back what is
+        sent, to the bandwidth of the destination."""
         super().__init__(name=f"courier {queue.name}", daemon=True)
         self._queue = queue
         self._connect = connect
         self._objects = objects
         self._keyring = keyring
         self._own_ae = own_ae
+        self._spend = spend
         self._session: Session | None = None
         self._kinds: deque[Kind] = deque(maxlen=_MOST_KINDS)  # most lately seen first
 
@@ -108,7 +112,8 @@ class Courier(threading.Thread):
                 return _refused(kind, asked=True)
         try:
             with self._objects.open(lease.object_id) as file:
-                return session.store(Source(file, lambda: self._keyring.identities, kind, lease.object_id))
+                source = Source(file, lambda: self._keyring.identities, kind, lease.object_id, self._spend)
+                return session.store(source)
         except UpstreamError as error:
             self._end_session()
             return Outcome(Verdict.BUSY, error.message, error.fix)

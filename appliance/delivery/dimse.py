@@ -55,7 +55,7 @@ class Dimse:
 
     def __init__(self, destination: DimseDestination, deadlines: Deadlines | None = None) -> None:
         self._destination = destination
-        self._deadlines = deadlines or Deadlines()
+        self._deadlines = deadlines or Deadlines.within(destination.bandwidth)
 
     def __call__(self, kinds: Collection[Kind], calling_ae: str) -> DimseSession:
         """Associate as `calling_ae`, proposing `kinds`, of which 128 fit."""

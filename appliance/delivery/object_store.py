@@ -64,7 +64,7 @@ class ObjectStoreSession:
             found = self._compare(name, file, size) if there is not None else Found.PART
             if found is not Found.PART:
                 return _THERE if found is Found.SAME else _ANOTHER
-            self._store.put(name, file)
+            self._store.put(name, source.outgoing())
             stored = self._store.size(name)
             if stored == size and (not self._read_back or self._compare(name, file, size) is Found.SAME):
                 return _STORED

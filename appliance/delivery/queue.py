@@ -18,6 +18,8 @@ from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError, DiskError
 from appliance.base.events import Event
 from appliance.base.throttle import Throttle, not_shown
+from appliance.delivery.figures import Figures
+from appliance.delivery.gate import Gate
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.session import Kind, Session
 from appliance.delivery.sessions import Sessions
@@ -41,23 +43,28 @@ class DestinationQueue:
         on_change: Callable[[], None] = lambda: None,
         on_learned: Callable[[], None] = lambda: None,
         backoff: Backoff | None = None,
+        gate: Gate | None = None,
         now: Callable[[], float] = time.time,
+        wall: Callable[[], float] = time.time,
         draw: Callable[[], float] = _random.random,
     ) -> None:
         """`on_change` is called after every outcome, `on_learned` when a session said what the destination accepts;
-        both from the couriers' threads. `now` gives Unix seconds."""
+        both from the couriers' threads. `now` and `wall` give Unix seconds: waits and leases are measured by the first,
+        which no step of the clock should reach; the second dates what a person reads."""
         self.name = name
         self._ledger = ledger
         self._on_change = on_change
         self._on_learned = on_learned
         self._backoff = backoff or Backoff(limits.RETRY_BASE.default, limits.RETRY_CAP.default)
         self._now = now
+        self._wall = wall
         self._draw = draw
+        self._gate = gate or Gate()
+        self._figures = Figures(wall)
         self._condition = threading.Condition()
         self._breaker: Breaker = CLOSED
         self._stopping = False
         self._error = ""
-        self._blocked = ""
         self._refusals: dict[Kind, float] = {}
         self._throttle = Throttle()
         self._unwritten: deque[Callable[[], object]] = deque()
@@ -79,17 +86,30 @@ class DestinationQueue:
     def block(self, reason: str) -> None:
         """Hand out nothing from now on, and say why; "" ends that. What was handed out is not taken back."""
         with self._condition:
-            self._blocked = reason
+            self._gate.blocked = reason
+            self._condition.notify_all()
+        self._on_change()
+
+    def pause(self, since: float | None) -> None:
+        """A person holds the destination back, since this Unix time, or no longer: None. What is under way ends."""
+        with self._condition:
+            self._gate.paused = since
             self._condition.notify_all()
         self._on_change()
 
     def retry_held(self) -> int:
-        """Send on what is held, and try what was refused anew; the number of rows."""
+        """Send on what is held, try what was refused anew, and wait no longer; the number of rows that were held."""
         with self._condition:
-            self._refusals.clear()
             rows = self._ledger.retry_held(self.name, self._now())
-            self._condition.notify_all()
+            self._hurry()
         return rows
+
+    def retry_one(self, object_id: str) -> bool:
+        """Send on one delivery that is held, whoever holds it; False if it is not held."""
+        with self._condition:
+            if found := self._ledger.release(object_id, self.name, self._now()):
+                self._hurry()
+        return found
 
     def snapshot(self, counts: Queue) -> dict[str, Any]:
         """The state as JSON values, for the panel and the command line."""
@@ -102,19 +122,20 @@ class DestinationQueue:
                 "held": counts.held,
                 "delivered": counts.delivered,
                 "oldest": counts.oldest,
-                "error": self._blocked or self._error,
-                "blocked": bool(self._blocked),
+                "error": self._gate.blocked or self._error,
                 "circuit": breaker.circuit.value,
                 "failures": breaker.failures,
                 "next_try_in": round(wait, 1),
+                **self._gate.snapshot(),
+                **self._figures.snapshot(counts),
             }
 
     # For the couriers
 
     @property
     def flowing(self) -> bool:
-        """Whether the next instance may be sent: neither the breaker nor a block nor a stop speaks against it."""
-        return self._breaker.circuit is Circuit.CLOSED and not self._blocked and not self._stopping
+        """Whether the next instance may be sent: neither the breaker nor the gate nor a stop speaks against it."""
+        return self._breaker.circuit is Circuit.CLOSED and self._gate.open and not self._stopping
 
     def take(self, linger: float | None = None) -> list[Lease] | None:
         """Wait for rows and lease them: one where the destination is being tried, else a batch.
@@ -148,7 +169,7 @@ class DestinationQueue:
         accepted, proposed = set(session.accepted), set(session.proposed)
         if not proposed:
             return  # nothing was negotiated
-        now = self._now()
+        now = self._wall()
         self._write(lambda: self._ledger.note_accepted(self.name, accepted, proposed - accepted, now))
         self._on_learned()
 
@@ -156,7 +177,7 @@ class DestinationQueue:
         """These were proven, with these statuses; one commit for all of them."""
         if not proofs:
             return
-        now = self._now()
+        now = self._wall()
 
         def write() -> None:
             with self._ledger.transaction():
@@ -164,6 +185,8 @@ class DestinationQueue:
                     self._ledger.delivered(lease.object_id, self.name, status, now)
 
         self._write(write)
+        with self._condition:
+            self._figures.delivered([lease for lease, _ in proofs])
         for lease, status in proofs:
             log(catalogue.DELIVERED, object_id=lease.object_id, destination=self.name, status=f"0x{status:04X}")
         self._on_change()
@@ -183,6 +206,8 @@ class DestinationQueue:
     def not_delivered(self, lease: Lease, outcome: Outcome) -> None:
         """This one was not stored; later, or held for a person."""
         reason, advice = outcome.reason, outcome.advice
+        with self._condition:
+            self._figures.failed(reason)
         if outcome.verdict is Verdict.PERMANENT:
             self._write(lambda: self._ledger.hold(lease.object_id, self.name, reason))
             self._say(catalogue.DELIVERY_HELD, reason, advice, object_id=lease.object_id)
@@ -199,6 +224,8 @@ class DestinationQueue:
 
     def failed(self, error: ApplianceError) -> None:
         """The destination itself failed us."""
+        with self._condition:
+            self._figures.failed(error.message)
         self._break(error.message, error.fix, stumbled=False)
         self._on_change()
 
@@ -212,12 +239,12 @@ class DestinationQueue:
         """These were not tried."""
         if not leases:
             return
-        untried = tuple(leases)
+        untried, now = tuple(leases), self._now()
 
         def write() -> None:
             with self._ledger.transaction():
                 for lease in untried:
-                    self._ledger.give_back(lease.object_id, self.name)
+                    self._ledger.give_back(lease.object_id, self.name, now)
 
         self._write(write)
         self.wake()
@@ -235,8 +262,8 @@ class DestinationQueue:
     def _lease(self) -> tuple[list[Lease], float | None]:
         """Leases, or the seconds to wait for some (None: until woken)."""
         self._settle()
-        if self._blocked:
-            return [], None
+        if not self._gate.open:
+            return [], self._gate.look_again()
         mono = time.monotonic()
         at = self._breaker.try_at(mono)
         if at is None:
@@ -244,13 +271,21 @@ class DestinationQueue:
         if at > mono:
             return [], at - mono
         now = self._now()
-        limit = limits.DELIVERY_BATCH.default if self._breaker.circuit is Circuit.CLOSED else 1
-        leases = self._ledger.lease(self.name, now, limits.DELIVERY_LEASE.default, limit)
+        limit, fresh = 1, 0
+        if self._breaker.circuit is Circuit.CLOSED:
+            limit, fresh = limits.DELIVERY_BATCH.default, limits.DELIVERY_FRESH.default
+        leases = self._ledger.lease(self.name, now, limits.DELIVERY_LEASE.default, limit, fresh)
         if leases:
             self._breaker = self._breaker.attempt(mono)
             return leases, None
         due = self._ledger.next_due(self.name, now)
         return [], None if due is None else max(due - now, 0.001)
+
+    def _hurry(self) -> None:
+        """A person says that it is worth a try now."""
+        self._refusals.clear()
+        self._breaker = self._breaker.hurried(time.monotonic())
+        self._condition.notify_all()
 
     def _break(self, reason: str, advice: str, *, stumbled: bool, at_least: float = 0.0) -> None:
         with self._condition:

@@ -8,11 +8,13 @@ from functools import cached_property
 from io import BufferedReader
 
 from appliance.delivery.file_meta import FileMeta, NotPart10, parse_file_meta
+from appliance.delivery.pacing import Paced, Pass, unlimited
 from appliance.seal.errors import PayloadTruncated
 from appliance.seal.keys import Identity
 from appliance.seal.opening import Opening
 from appliance.seal.stream import AUTHENTICATION, NONCE, SEALED_CHUNK
 
+_PIECE = 1 << 16
 Identities = Sequence[Identity] | Callable[[], Sequence[Identity]]
 
 
@@ -21,14 +23,20 @@ class Source:
     before. Memory: one chunk of 64 KiB. Raises SealError and NotPart10 for damage, and what `identities` raises."""
 
     def __init__(
-        self, sealed: BufferedReader, identities: Identities, kind: tuple[str, str] | None, object_id: str = ""
+        self,
+        sealed: BufferedReader,
+        identities: Identities,
+        kind: tuple[str, str] | None,
+        object_id: str = "",
+        spend: Pass = unlimited,
     ) -> None:
         """`kind` is the SOP class and transfer syntax that the ledger has, where there is one; an object that says
-        otherwise is damage."""
+        otherwise is damage. `spend` is called with the length of each piece, and returns when it may go out."""
         self.sealed = sealed
         self.object_id = object_id
         self._identities = identities
         self._kind = kind
+        self._spend = spend
         self._first = memoryview(b"")
 
     @cached_property
@@ -64,14 +72,23 @@ class Source:
         piece = self._first[offset:]
         while not self._opening.whole:
             if piece:
+                self._spend(len(piece))
                 yield piece, False
             piece = self._opening.read_chunk()
+        self._spend(len(piece))
         yield piece, True
 
     def part10(self) -> Iterator[memoryview]:
         """Pieces of the whole file. A piece is valid until the next is asked for; the last is not told apart, so who
         takes these must know by `size` that he has all of them, and that the iteration ended without an error."""
         assert self.meta
+        self._spend(len(self._first))
         yield self._first
         while not self._opening.whole:
-            yield self._opening.read_chunk()
+            piece = self._opening.read_chunk()
+            self._spend(len(piece))
+            yield piece
+
+    def outgoing(self) -> BufferedReader:
+        """The sealed file, for who sends it as it is: it is read as fast as it may go out."""
+        return self.sealed if self._spend is unlimited else BufferedReader(Paced(self.sealed, self._spend), _PIECE)

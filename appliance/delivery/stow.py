@@ -93,7 +93,7 @@ class Stow:
 
     def __init__(self, destination: StowDestination, deadlines: Deadlines | None = None) -> None:
         self._destination = destination
-        self._deadlines = deadlines or Deadlines()
+        self._deadlines = deadlines or Deadlines.within(destination.bandwidth)
         self._authorization = self._who()
 
     def __call__(self, kinds: Collection[Kind], calling_ae: str) -> StowSession:

@@ -21,15 +21,18 @@ from appliance.delivery.commitment_report import ReportSession
 from appliance.delivery.control import Control, Request, control_socket
 from appliance.delivery.courier import Courier
 from appliance.delivery.eviction import Evictor
+from appliance.delivery.gate import Gate
 from appliance.delivery.keyring import Keyring
 from appliance.delivery.kinds import connector, own_title
 from appliance.delivery.learned import Learned
 from appliance.delivery.open_associations import OpenAssociations
+from appliance.delivery.pacing import Pace, unlimited
 from appliance.delivery.queue import DestinationQueue
 from appliance.delivery.report_ways import Ways
 from appliance.delivery.unlocking import Unlocking
 from appliance.delivery.vault_desk import VaultDesk
 from appliance.host import notify
+from appliance.host.clock import SteadyClock
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.dumps import forbid_dumps
 from appliance.host.log import log
@@ -105,14 +108,20 @@ class Forward:
         rebuild = Rebuild(self._ledger, self._journal)
         rebuild.resume_marks()
         adoption = Adoption(objects, self._ledger, index_key, route(config.route))
+        steady = SteadyClock()
         self._learned = Learned(self._ledger, [each.name for each in config.destination], config.appliance.runtime_dir)
         self._queues = {
             destination.name: DestinationQueue(
-                destination.name, self._ledger, on_change=self._ring, on_learned=self._learned.tell
+                destination.name,
+                self._ledger,
+                on_change=self._ring,
+                on_learned=self._learned.tell,
+                gate=Gate(destination.schedule),
+                now=steady,
             )
             for destination in config.destination
         }
-        self._adopter = Adopter(adoption, self._adopted, looked=lambda: self._committer.wake())
+        self._adopter = Adopter(adoption, self._adopted, now=steady, looked=lambda: self._committer.wake())
         commitments = Commitments(self._ledger, index_key)
         self._committer = Committer(
             WaitingRequests(layout, index_key),
@@ -224,11 +233,12 @@ class Forward:
     def _hire(self, objects: Objects, keyring: Keyring, index_key: IndexKey) -> list[Courier]:
         """The couriers of each destination; nobody for one that could never be served."""
         return [
-            Courier(self._queues[destination.name], connect, objects, keyring, own_ae)
+            Courier(self._queues[destination.name], connect, objects, keyring, own_ae, spend)
             for destination in self._config.destination
             if keyring.state != "absent" or not needs_plaintext(destination)
             for connect in (connector(destination, index_key),)
             for own_ae in (own_title(destination, self._config.appliance.ae_title),)
+            for spend in (Pace(destination.bandwidth).spend if destination.bandwidth else unlimited,)
             for _ in range(destination.associations)
         ]
 

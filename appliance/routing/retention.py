@@ -5,6 +5,7 @@ Nothing unproven ever goes to make room, and an object that no route sends anywh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -27,5 +28,6 @@ def may_go(proofs: Collection[Proof], keep: float, now: float) -> bool:
 
 
 def keep_time(keep: float, *, pressed_for_space: bool) -> float:
-    """The keep time in force: none while space is short, for then proof alone is enough."""
-    return 0.0 if pressed_for_space else keep
+    """The keep time in force. While space is short proof alone is enough, also where it is dated later than now: the
+    clock was ahead then, and a box that waits until it is right again would turn modalities away."""
+    return -math.inf if pressed_for_space else keep

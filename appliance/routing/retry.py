@@ -75,6 +75,10 @@ class Breaker:
             return replace(self, circuit=Circuit.HALF_OPEN)
         return self
 
+    def hurried(self, now: float) -> Breaker:
+        """A person says that it is worth a try now."""
+        return replace(self, until=min(now, self.until)) if self.circuit is Circuit.OPEN else self
+
     def abandoned(self, now: float) -> Breaker:
         """The attempt of HALF_OPEN ended without an outcome; the next may start at once."""
         return replace(self, circuit=Circuit.OPEN, until=now) if self.circuit is Circuit.HALF_OPEN else self

@@ -17,6 +17,8 @@ from appliance.vault.connection import Connection
 
 _IDENTIFYING = re.compile(r"\d+(?:\.\d+){4,}|\d{6,}")  # UIDs, and digits long enough for an id or a date
 _REASON_LENGTH = 200
+BY_A_PERSON = "a person holds it back"
+"""The reason of a row that is held by a person's word alone; see `delivery_holds.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +61,38 @@ class Held:
     attempts: int
 
 
+_DUE = """SELECT d.object, d.attempts + 1, o.object_id, o.received, o.peer, o.calling_ae, o.called_ae,
+                 o.sop_class, o.transfer_syntax, o.modality, o.size
+          FROM delivery AS d INDEXED BY delivery_due CROSS JOIN object AS o ON o.id = d.object
+          WHERE d.destination = ? AND d.state IN ('waiting', 'leased') AND d.due <= ? ORDER BY d.due"""
+LONGEST_DUE = f"{_DUE} LIMIT ?"
+LATELY_DUE = f"{_DUE} DESC LIMIT ?"
+NEXT_DUE = """SELECT min(due) FROM delivery INDEXED BY delivery_due
+              WHERE destination = ? AND state IN ('waiting', 'leased')"""
+OLDEST = """SELECT min(since) FROM delivery INDEXED BY delivery_since
+            WHERE destination = ? AND state <> 'delivered'"""
+
+
 class Deliveries(Connection):
     """The queues of the ledger. Every change is durable when its call returns."""
 
-    def lease(self, destination: str, now: float, lease_seconds: float, limit: int) -> list[Lease]:
-        """Take up to `limit` deliveries that are due, the longest-due first; nobody else gets them until the lease
-        ends. The cost depends on `limit` alone."""
+    def lease(self, destination: str, now: float, lease_seconds: float, limit: int, fresh: int = 0) -> list[Lease]:
+        """Take up to `limit` deliveries that are due; nobody else gets them until the lease ends. The longest-due come
+        first, but the last `fresh` of them are those that became due last: behind a backlog of days, what a modality
+        sends now need not wait for days. The cost depends on `limit` alone."""
+        leases: list[Lease] = []
+        expires = now + lease_seconds
         with self.transaction() as sqlite:
-            rows = sqlite.execute(
-                """SELECT d.object, d.attempts + 1, o.object_id, o.received, o.peer, o.calling_ae, o.called_ae,
-                          o.sop_class, o.transfer_syntax, o.modality, o.size
-                   FROM delivery AS d INDEXED BY delivery_due CROSS JOIN object AS o ON o.id = d.object
-                   WHERE d.destination = ? AND d.state IN ('waiting', 'leased') AND d.due <= ?
-                   ORDER BY d.due LIMIT ?""",
-                (destination, now, limit),
-            ).fetchall()
-            expires = now + lease_seconds
-            sqlite.executemany(
-                "UPDATE delivery SET state = 'leased', due = ?, attempts = ? WHERE object = ? AND destination = ?",
-                [(expires, attempts, key, destination) for key, attempts, *_ in rows],
-            )
-        return [Lease(object_id, destination, attempts, expires, *rest) for _, attempts, object_id, *rest in rows]
+            for select, count in ((LONGEST_DUE, limit - fresh), (LATELY_DUE, fresh)):
+                rows = sqlite.execute(select, (destination, now, count)).fetchall()
+                sqlite.executemany(
+                    "UPDATE delivery SET state = 'leased', due = ?, attempts = ? WHERE object = ? AND destination = ?",
+                    [(expires, attempts, key, destination) for key, attempts, *_ in rows],
+                )
+                leases += [
+                    Lease(object_id, destination, attempts, expires, *rest) for _, attempts, object_id, *rest in rows
+                ]
+        return leases
 
     def delivered(self, object_id: str, destination: str, status: int, now: float) -> bool:
         """The destination proved that it holds the object. True when it was the last one that owed a proof."""
@@ -115,12 +128,12 @@ class Deliveries(Connection):
             (_reason(error), object_id, destination),
         )
 
-    def give_back(self, object_id: str, destination: str) -> None:
+    def give_back(self, object_id: str, destination: str, now: float) -> None:
         """A lease was not used: the row waits as if it had not been taken, in its old place."""
         self._end_lease(
-            """UPDATE delivery SET state = 'waiting', due = since, attempts = attempts - 1
+            """UPDATE delivery SET state = 'waiting', due = min(since, ?), attempts = attempts - 1
                WHERE object = (SELECT id FROM object WHERE object_id = ?) AND destination = ? AND state = 'leased'""",
-            (object_id, destination),
+            (now, object_id, destination),
         )
 
     def release(self, object_id: str, destination: str, now: float) -> bool:
@@ -135,13 +148,14 @@ class Deliveries(Connection):
             return changed.rowcount == 1
 
     def retry_held(self, destination: str | None, now: float) -> int:
-        """Send on all that is held for a destination, or for all of them; the number of rows."""
+        """Send on all that is held for a destination, or for all of them, but what a person holds back; the number of
+        rows."""
         with self.transaction() as sqlite:
             return sqlite.execute(
                 """UPDATE delivery INDEXED BY delivery_held SET state = 'waiting', due = ?1, attempts = 0
-                   WHERE state = 'held' AND (destination = ?2 OR ?2 IS NULL)
+                   WHERE state = 'held' AND (destination = ?2 OR ?2 IS NULL) AND error <> ?3
                    AND object IN (SELECT id FROM object WHERE id = delivery.object AND state = 'present')""",
-                (now, destination),
+                (now, destination, BY_A_PERSON),
             ).rowcount
 
     def held(self, destination: str | None = None, limit: int = 1000) -> list[Held]:
@@ -160,11 +174,7 @@ class Deliveries(Connection):
     def next_due(self, destination: str, now: float) -> float | None:
         """When `lease` next has something: `now` or later, None if nothing is owed."""
         with self.reading() as sqlite:
-            (due,) = sqlite.execute(
-                "SELECT min(due) FROM delivery INDEXED BY delivery_due "
-                "WHERE destination = ? AND state IN ('waiting', 'leased')",
-                (destination,),
-            ).fetchone()
+            (due,) = sqlite.execute(NEXT_DUE, (destination,)).fetchone()
             return None if due is None else max(now, due)
 
     def counts(self) -> dict[str, Queue]:
@@ -173,24 +183,32 @@ class Deliveries(Connection):
         with self.reading() as sqlite:
             for destination, state, rows in sqlite.execute("SELECT destination, state, rows FROM delivery_tally"):
                 found.setdefault(destination, {})[state] = rows
-            oldest = {
-                destination: sqlite.execute(
-                    "SELECT min(since) FROM delivery INDEXED BY delivery_since "
-                    "WHERE destination = ? AND state <> 'delivered'",
-                    (destination,),
-                ).fetchone()[0]
-                for destination in found
-            }
+            oldest = {name: sqlite.execute(OLDEST, (name,)).fetchone()[0] for name in found}
         return {name: Queue(**states, oldest=oldest[name]) for name, states in sorted(found.items())}
 
-    def take_back_leases(self) -> int:
+    def take_back_leases(self, now: float) -> int:
         """At start-up: all leases are of the dead, for the ledger has one owner. The number of rows."""
         with self.transaction() as sqlite:
             return sqlite.execute(
-                "UPDATE delivery SET state = 'waiting', due = since WHERE (object, destination) IN "
+                "UPDATE delivery SET state = 'waiting', due = min(since, ?) WHERE (object, destination) IN "
                 "(SELECT object, destination FROM delivery INDEXED BY delivery_due "
-                "WHERE state IN ('waiting', 'leased') AND state = 'leased')"
+                "WHERE state IN ('waiting', 'leased') AND state = 'leased')",
+                (now,),
             ).rowcount
+
+    def mend_waits(self, now: float, longest: float, apart: float) -> int:
+        """At start-up: what waits for longer than anything may, since the clock was ahead when that was written, is due
+        now. The number of rows. `longest` is in seconds, and `apart` more for each row that waits."""
+        changed = 0
+        for destination, queue in self.counts().items():
+            latest = now + longest + apart * queue.waiting
+            with self.transaction() as sqlite:
+                changed += sqlite.execute(
+                    "UPDATE delivery INDEXED BY delivery_due SET due = min(since, ?) "
+                    "WHERE destination = ? AND state IN ('waiting', 'leased') AND due > ?",
+                    (now, destination, latest),
+                ).rowcount
+        return changed
 
     def _end_lease(self, update: str, values: tuple[float | str, ...]) -> None:
         """Only a leased row changes: one that was delivered meanwhile, after its lease had run out, stays so."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.base import limits
 from appliance.seal.errors import SealError
 from appliance.vault import departure
 from appliance.vault.adoption import BATCH, Adopted, Adoption, Fate
@@ -65,7 +66,8 @@ def recover(adoption: Adoption, now: float, *, compare: bool = False, rebuild: R
     ledger, objects = adoption.ledger, adoption.objects
     objects.prepare()
     remove_parts(objects)
-    ledger.take_back_leases()
+    ledger.take_back_leases(now)
+    ledger.mend_waits(now, limits.RETRY_AFTER.default, 60 / limits.REDELIVERY.default)
     departure.finish(ledger, objects)
     waiting = objects.waiting()
     for start in range(0, len(waiting), BATCH):

@@ -66,6 +66,8 @@ key = "/etc/appliance/tls/client.key"
 server_name = "pacs.rad.example"
 associations = 2
 transfer_syntaxes = ["1.2.840.10008.1.2.1"]
+schedule = "Mon-Fri 18:00-07:00, Sat-Sun"
+bandwidth = "20Mbit/s Mon-Fri 07:00-19:00, 200Mbit/s"
 
 [[route]]
 to = ["pacs"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from appliance.base.errors import UpstreamError
+from appliance.config.week import parse_week
+from appliance.delivery.gate import Gate
 from appliance.delivery.outcome import Outcome, Verdict, judge
 from appliance.delivery.queue import DestinationQueue
 from appliance.routing.retry import TOLERATED, Backoff
@@ -36,14 +40,14 @@ def ledger(state: State) -> Iterator[Ledger]:
 class Bench:
     """A queue whose wall clock stands still, and which draws 1.0 from its dice: the longest delay."""
 
-    def __init__(self, state: State, ledger: Ledger, base: float = 0.2) -> None:
+    def __init__(self, state: State, ledger: Ledger, base: float = 0.2, gate: Gate | None = None) -> None:
         self.state = state
         self.ledger = ledger
         self.now = NOW
         self.changes = 0
         backoff = Backoff(base, base)
         self.queue = DestinationQueue(
-            "pacs", ledger, backoff=backoff, now=lambda: self.now, draw=lambda: 1.0, on_change=self.changed
+            "pacs", ledger, backoff=backoff, gate=gate, now=lambda: self.now, draw=lambda: 1.0, on_change=self.changed
         )
 
     def changed(self) -> None:
@@ -231,3 +235,99 @@ def test_what_a_session_accepted_is_noted(bench: Bench) -> None:
 def test_a_queue_that_nobody_serves_says_why(bench: Bench) -> None:
     bench.queue.block("no identity")
     assert bench.queue.snapshot(Queue())["error"] == "no identity"
+
+
+def test_what_a_person_holds_back_waits_and_goes_on_where_it_was(bench: Bench) -> None:
+    bench.put(3)
+    bench.queue.pause(1000.0)
+    assert bench.queue.take(0) == []
+    assert not bench.queue.flowing
+    assert bench.queue.snapshot(bench.counts())["paused"] == 1000.0
+    bench.queue.pause(None)
+    leases = bench.queue.take(0)
+    assert leases
+    assert [lease.attempts for lease in leases] == [1, 1, 1]
+
+
+def test_a_closed_schedule_ends_the_flow_and_wakes_nobody_before_its_time(state: State, ledger: Ledger) -> None:
+    moment = datetime.fromisoformat("2026-11-23 12:00")
+    bench = Bench(state, ledger, gate=Gate(parse_week("22:00-06:00"), lambda: moment))
+    bench.put(2)
+    assert bench.queue.take(0) == []
+    moment = datetime.fromisoformat("2026-11-23 22:00")
+    leases = bench.queue.take(0)
+    assert leases
+    assert bench.queue.flowing
+    moment = datetime.fromisoformat("2026-11-24 06:00")  # in the middle of a batch
+    assert not bench.queue.flowing
+
+
+def test_new_instances_pass_a_backlog(bench: Bench) -> None:
+    old = bench.put(40)
+    first = bench.queue.take(0)
+    assert first
+    (new,) = bench.put(1)
+    second = bench.queue.take(0)
+    assert second
+    taken = [lease.object_id for lease in second]
+    assert new in taken
+    assert len(set(taken) & set(old)) == len(taken) - 1
+    assert len(set(taken[:12]) & set(old[:28])) == 12  # the longest-due go on all the same
+
+
+def test_a_retry_does_not_wait_for_the_breaker(bench: Bench) -> None:
+    slow = Bench(bench.state, bench.ledger, base=3600)
+    slow.put(1)
+    leases = slow.queue.take(0)
+    assert leases
+    slow.queue.failed(UpstreamError("down"))
+    slow.queue.give_back(leases)
+    assert slow.queue.take(0) == []
+    slow.queue.retry_held()
+    assert slow.queue.take(0)
+
+
+def test_one_delivery_is_sent_on_alone(bench: Bench) -> None:
+    bench.put(2)
+    leases = bench.queue.take(0)
+    assert leases
+    for lease in leases:
+        bench.queue.not_delivered(lease, judge(0xC000))
+    assert bench.queue.retry_one(leases[0].object_id)
+    assert not bench.queue.retry_one(leases[0].object_id)
+    assert bench.counts().held == 1
+    assert bench.queue.snapshot(bench.counts())["last_error"]["reason"] == "status 0xC000, cannot understand"
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0, 30 * 86400.0])
+def test_a_step_of_the_clock_on_the_wall_moves_no_wait_and_no_lease(state: State, ledger: Ledger, step: float) -> None:
+    """The queue's clock is not the one on the wall: that one dates what was delivered, and nothing else."""
+    wall, now = 1e9, NOW
+    queue = DestinationQueue(
+        "pacs", ledger, backoff=Backoff(60, 60), now=lambda: now, wall=lambda: wall, draw=lambda: 1.0
+    )
+    Adoption(Objects(state.layout), ledger, state.index_key, lambda _: ("pacs",)).adopt([state.put(), state.put()], now)
+    leases = queue.take(0)
+    assert leases
+    queue.not_delivered(leases[0], judge(0x0110))
+    wall += step
+    assert queue.take(0) == []  # neither the backoff nor the lease is over
+    now += 59
+    assert queue.take(0) == []
+    now += 1
+    again = queue.take(0)
+    assert again
+    assert [lease.object_id for lease in again] == [leases[0].object_id]
+    queue.delivered([(leases[1], 0)])
+    with ledger.reading() as sqlite:
+        assert sqlite.execute("SELECT done FROM delivery WHERE state = 'delivered'").fetchone() == (1e9 + step,)
+
+
+def test_what_was_adopted_while_the_clock_was_ahead_goes_at_once(state: State, ledger: Ledger) -> None:
+    now = time.time() - 3600  # the queue's; what comes is dated an hour later
+    queue = DestinationQueue("pacs", ledger, now=lambda: now)
+    Adoption(Objects(state.layout), ledger, state.index_key, lambda _: ("pacs",)).adopt([state.put()], now)
+    leases = queue.take(0)
+    assert leases
+    queue.give_back(leases)
+    assert queue.take(0)

@@ -27,5 +27,6 @@ def test_only_what_all_proved_goes_and_only_after_its_keep_time(
 
 def test_space_pressure_shortens_the_keep_time_and_nothing_else() -> None:
     assert keep_time(50.0, pressed_for_space=False) == 50.0
-    assert keep_time(50.0, pressed_for_space=True) == 0.0
+    assert may_go([Proof("a", 100.0)], keep_time(50.0, pressed_for_space=True), 100.0)
+    assert may_go([Proof("a", 1e12)], keep_time(50.0, pressed_for_space=True), 100.0)  # the clock was ahead
     assert not may_go([Proof("a", None)], keep_time(50.0, pressed_for_space=True), 1e12)

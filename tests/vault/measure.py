@@ -256,7 +256,7 @@ def ledger(parent: Path, rows: int) -> None:
         start = time.perf_counter()
         made.close()
         again = Ledger(Path(directory) / "ledger.sqlite")
-        again.take_back_leases()
+        again.take_back_leases(NOW)
         print(f"{rows} rows: close, open, take back leases {time.perf_counter() - start:.2f} s")
         again.close()
 

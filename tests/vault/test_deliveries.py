@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from appliance.vault.deliveries import Queue
+from appliance.vault.deliveries import LATELY_DUE, LONGEST_DUE, NEXT_DUE, OLDEST, Queue
 from appliance.vault.ledger import Ledger
 from tests.vault.samples import CT, EXPLICIT, NOW, record
 
@@ -89,7 +89,7 @@ def test_a_hold_waits_for_a_person(ledger: Ledger) -> None:
 def test_giving_back_keeps_the_place_in_the_queue(ledger: Ledger) -> None:
     _fill(ledger, range(1, 4))
     ledger.lease("pacs", LATER, 60, 1)
-    ledger.give_back(f"{1:032x}", "pacs")
+    ledger.give_back(f"{1:032x}", "pacs", LATER)
     (lease,) = ledger.lease("pacs", LATER, 60, 1)
     assert (lease.object_id, lease.attempts) == (f"{1:032x}", 1)
 
@@ -101,7 +101,7 @@ def test_what_is_delivered_stays_delivered(ledger: Ledger, late: str) -> None:
     ledger.lease("pacs", LATER, 60, 1)
     ledger.lease("pacs", LATER + 60, 60, 1)
     assert ledger.delivered(f"{1:032x}", "pacs", 0xB000, LATER + 61)
-    arguments = {"retry": (LATER, "x"), "hold": ("x",), "give_back": ()}[late]
+    arguments = {"retry": (LATER, "x"), "hold": ("x",), "give_back": (LATER,)}[late]
     getattr(ledger, late)(f"{1:032x}", "pacs", *arguments)
     assert ledger.counts()["pacs"] == Queue(delivered=1)
 
@@ -133,7 +133,7 @@ def test_counts_follow_every_change(ledger: Ledger) -> None:
 def test_leases_of_the_dead_are_taken_back(ledger: Ledger) -> None:
     _fill(ledger, range(1, 6))
     ledger.lease("pacs", LATER, 3600, 3)
-    assert ledger.take_back_leases() == 3
+    assert ledger.take_back_leases(LATER) == 3
     assert ledger.counts()["pacs"].waiting == 5
     assert [lease.object_id for lease in ledger.lease("pacs", LATER, 60, 10)] == _ids([1, 2, 3, 4, 5])
 
@@ -187,15 +187,59 @@ def test_the_cost_of_a_lease_does_not_grow(ledger: Ledger) -> None:
         for number in range(15_000):
             ledger.delivered(f"{number:032x}", "pacs", 0, LATER)
     assert cost() < 3 * small + 0.001
-    for sql in (
-        "SELECT min(due) FROM delivery INDEXED BY delivery_due WHERE destination = 'pacs' "
-        "AND state IN ('waiting', 'leased')",
-        "SELECT min(since) FROM delivery INDEXED BY delivery_since WHERE destination = 'pacs' AND state <> 'delivered'",
-    ):
-        with ledger.reading() as sqlite:
-            plan = " ".join(row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {sql}"))
-        assert "SEARCH" in plan
-        assert "(destination=?)" in plan
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "steps"),
+    [
+        (LONGEST_DUE, ("pacs", LATER, 16), ["SEARCH d USING INDEX delivery_due (destination=? AND due<?)"]),
+        (LATELY_DUE, ("pacs", LATER, 16), ["SEARCH d USING INDEX delivery_due (destination=? AND due<?)"]),
+        (NEXT_DUE, ("pacs",), ["SEARCH delivery USING INDEX delivery_due (destination=?)"]),
+        (OLDEST, ("pacs",), ["SEARCH delivery USING INDEX delivery_since (destination=?)"]),
+    ],
+)
+def test_what_a_queue_asks_all_the_time_reads_an_index_and_sorts_nothing(
+    ledger: Ledger, sql: str, values: tuple[object, ...], steps: list[str]
+) -> None:
+    _fill(ledger, range(1, 5))
+    with ledger.reading() as sqlite:
+        plan = [row[3] for row in sqlite.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert plan[: len(steps)] == steps
+    assert not [step for step in plan if "SCAN" in step or "B-TREE" in step]
+    assert [step for step in plan[len(steps) :] if "SEARCH o USING INTEGER PRIMARY KEY" not in step] == []
+
+
+def test_the_last_of_a_batch_are_those_that_became_due_last(ledger: Ledger) -> None:
+    _fill(ledger, range(1, 11))
+    leases = ledger.lease("pacs", LATER, 60, 4, fresh=1)
+    assert [lease.object_id for lease in leases] == _ids([1, 2, 3, 10])
+    assert [lease.object_id for lease in ledger.lease("pacs", LATER, 60, 16, fresh=4)] == _ids([4, 5, 6, 7, 8, 9])
+
+
+def test_waits_from_a_clock_that_was_ahead_end_at_the_next_start(ledger: Ledger) -> None:
+    _fill(ledger, range(1, 4))
+    ledger.lease("pacs", LATER, 60, 2)
+    ledger.retry(f"{1:032x}", "pacs", LATER + 86_400, "connection refused")  # a day ahead
+    ledger.retry(f"{2:032x}", "pacs", LATER + 50, "connection refused")
+    assert ledger.mend_waits(LATER, 60, 0.1) == 1
+    assert [lease.object_id for lease in ledger.lease("pacs", LATER, 60, 10)] == _ids([1, 3])
+    assert ledger.next_due("pacs", LATER) == LATER + 50
+
+
+def test_a_redelivery_that_is_spread_over_time_stays_spread(ledger: Ledger) -> None:
+    _fill(ledger, range(1, 101))
+    with ledger.transaction() as sqlite:
+        sqlite.execute("UPDATE delivery SET due = ? + object * 10", (LATER,))
+    assert ledger.mend_waits(LATER, 60, 10) == 0
+
+
+def test_leases_and_rows_from_the_future_are_taken_back_to_now(ledger: Ledger) -> None:
+    ledger.adopt(record(1, received=LATER + 86_400), ["pacs"], LATER)
+    ledger.lease("pacs", LATER, 3600, 1)
+    ledger.give_back(f"{1:032x}", "pacs", LATER)
+    assert len(ledger.lease("pacs", LATER, 3600, 1)) == 1
+    assert ledger.take_back_leases(LATER) == 1
+    assert len(ledger.lease("pacs", LATER, 3600, 1)) == 1
 
 
 class _RolledBack(Exception):

@@ -16,12 +16,15 @@ def check(facts: Facts) -> Iterator[Finding]:
         waiting = queue.get("waiting", 0) + queue.get("leased", 0)
         oldest = queue.get("oldest")
         age = facts.now - oldest if waiting and isinstance(oldest, int | float) else 0.0
-        if age > limits.BACKLOG_ALARM.default:
+        late = age - queue.get("rests", 0.0)  # what its schedule does not explain
+        if late > limits.BACKLOG_ALARM.default:
             level, lamps = Level.ALARM, ["backlog:waiting", "alarm:alarm"]
-        elif age > limits.BACKLOG_WARN.default:
+        elif late > limits.BACKLOG_WARN.default:
             level, lamps = Level.WARN, ["backlog:waiting"]
         else:
             what = f"{count(waiting, 'instance')} on the way" if waiting else "nothing waits"
+            if waiting and queue.get("opens_in"):
+                what = f"{count(waiting, 'instance')} wait for its schedule, for another {span(queue['opens_in'])}"
             yield Finding("backlog", name, Level.OK, what)
             continue
         what = f"{count(waiting, 'instance')} wait for it, the oldest since {span(age)}"

@@ -29,3 +29,13 @@ def test_age_of_the_oldest(age: float, level: Level, lamps: tuple[str, ...]) -> 
 def test_what_is_only_held_does_not_wait() -> None:
     (found,) = check(facts(programs={"forward": forward(held=2, oldest=NOW - 90000)}))
     assert (found.level, found.what) == (Level.OK, "nothing waits")
+
+
+def test_a_schedule_explains_a_wait_and_no_more() -> None:
+    closed = {"waiting": 3, "opens_in": 3600.0, "rests": 57600.0}
+    (found,) = check(facts(programs={"forward": forward(oldest=NOW - 50000, **closed)}))
+    assert (found.level, found.what) == (Level.OK, "3 instances wait for its schedule, for another 60 min")
+    (found,) = check(facts(programs={"forward": forward(oldest=NOW - 57600 - 901, **closed)}))
+    assert found.level == Level.WARN
+    (found,) = check(facts(programs={"forward": forward(oldest=NOW - 57600 - 14401, waiting=3, rests=57600.0)}))
+    assert found.level == Level.ALARM

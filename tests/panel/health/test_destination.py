@@ -15,3 +15,11 @@ def test_taking_failing_and_blocked() -> None:
     (found,) = check(facts(programs={"forward": forward(error="connection refused", next_try_in=0.2)}))
     assert found.what == "takes nothing now: connection refused"
     assert not list(check(facts(programs={"forward": forward(error="locked", blocked=True)})))
+
+
+def test_held_back_by_a_person_and_closed_by_its_schedule() -> None:
+    (found,) = check(facts(programs={"forward": forward(error="connection refused", paused=5.0)}))
+    assert (found.level, found.lamps, found.since) == (Level.WARN, ("backlog:waiting",), 5.0)
+    assert found.fix == "When it may go on: `appliance queue release pacs`."
+    (found,) = check(facts(programs={"forward": forward(schedule="22:00-06:00", opens_in=7300.0)}))
+    assert (found.level, found.what) == (Level.OK, "is closed by its schedule (22:00-06:00) for another 2 h")
