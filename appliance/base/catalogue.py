@@ -237,6 +237,36 @@ INVENTORY_UNUSABLE = Event(
     "INVENTORY-UNUSABLE", Level.WARNING, "the sensor's inventory cannot be used: {reason}", "{advice}"
 )
 
+# Respond
+BLOCK_SET = Event(
+    "BLOCK-SET",
+    Level.WARNING,
+    "blocked {address} for {seconds} s because of {rule}; {scope}",
+    "If it belongs here: appliance blocks release {address}; then add it to the configuration.",
+    "alarm",
+)
+BLOCK_WOULD = Event(
+    "BLOCK-WOULD",
+    Level.NOTICE,
+    "{address} would be blocked for {seconds} s because of {rule}, were it no dry-run; {scope}",
+)
+BLOCK_MITIGATED = Event("BLOCK-MITIGATED", Level.NOTICE, "the block of {address} stopped {packets} packets so far")
+BLOCK_ENDED = Event("BLOCK-ENDED", Level.NOTICE, "{address} is no longer blocked: {reason}; {packets} packets stopped")
+BLOCK_REFUSED = Event("BLOCK-REFUSED", Level.WARNING, "did not block {address} for {rule}: {reason}")
+BLOCK_FAILED = Event("BLOCK-FAILED", Level.ERROR, "could not block {address}: {reason}", "{advice}", "alarm")
+BLOCKS_FOUND = Event(
+    "BLOCKS-FOUND", Level.NOTICE, "took over {count} blocks from the time before the start; released {removed} of them"
+)
+BLOCKS_RESTORED = Event(
+    "BLOCKS-RESTORED",
+    Level.WARNING,
+    "somebody removed our table from the packet filter; it was made again with {count} blocks",
+    "Load other rules without `flush ruleset`: it ends all blocks for a moment.",
+)
+BLOCK_UNASKED = Event(
+    "BLOCK-UNASKED", Level.ERROR, "{rule} asks to block {address}, and respond does not hear it", "{advice}", "alarm"
+)
+
 # Panel
 HEALTH_RAISED = Event("HEALTH-RAISED", Level.WARNING, "{question}: {subject} {what}", "{advice}", "alarm")
 HEALTH_CLEARED = Event("HEALTH-CLEARED", Level.NOTICE, "{question}: {subject} {what}, after {span}")

@@ -22,6 +22,25 @@ check`: it names every mistake with its line. Save the mended file; it is read a
     "INTERNAL-ERROR": """\
 A fault of ours. It ended one association, object or task, and nothing beside it; a modality sends again what
 was not answered. Please report the line: it holds the kind of error and its place, and no patient data.""",
+    "BLOCK-SET": """\
+`respond` blocks the address for the time in the line, at the request of the sensor: the rule says what was seen
+(docs/rules.md). Peers, destinations, routers, name servers and time servers are never blocked. If the device
+belongs here, let it in again with `appliance blocks release` and add it to the configuration. Where the sensor
+listens at a mirror port, a block protects this box alone.""",
+    "BLOCK-REFUSED": """\
+The sensor asked for a block and `respond` did not set it. The line says why: the address must stay reachable,
+the handshake was not acknowledged both ways (its sender may have forged the address of somebody else), too many
+are blocked already, or it was not the sensor who asked. What the sensor saw is an alert all the same.""",
+    "BLOCK-FAILED": """\
+The packet filter refused. Nobody is blocked by us while that lasts. The line says what nft said; look whether
+the package nftables is installed and the kernel has nf_tables.""",
+    "BLOCKS-RESTORED": """\
+Our table (appliance_respond) was gone from the packet filter, most likely because other rules were loaded with
+`flush ruleset`. It was made again with what was blocked. Load rules table by table instead, as
+firmware-config/appliance.nft does.""",
+    "BLOCK-UNASKED": """\
+The sensor found something that it should have blocked, and `respond` is not there. Start it (systemctl enable
+--now appliance-respond), or set respond = "off" in [sensor].""",
     "ASSOCIATION-REFUSED": """\
 A device asked for an association that no [[peer]] allows: AE title, address, certificate, hours, number or user
 identity do not fit. If it is yours, the line says what to add or change in the configuration. If nobody knows

@@ -138,6 +138,7 @@ WORKERS = Limit("workers", "processes", 0, 0, 16, "0 is one a core; more than co
 DELIVERY_ASSOCIATIONS = Limit("associations", "associations", 2, 1, 16, "open to one destination at a time")
 
 # The configuration and what it may ask for.
+RESPOND_FILE = Limit("respond.toml", "bytes", 65536, 0, 65536, "thousands of addresses fit")
 CONFIG_FILE = Limit("configuration file", "bytes", 1 << 20, 0, 1 << 20, "thousands of peers fit in 1 MiB")
 KEEP = Limit("keep", "s", 72 * 3600, 0, 10 * 365 * 86400, "how long an object stays after it was delivered")
 ACCEPTED_FILE = Limit("accepted.json", "bytes", 1 << 20, 0, 1 << 20, "thousands of syntaxes fit in 1 MiB")
@@ -216,6 +217,9 @@ SENSOR_INVENTORY = Limit("inventory", "entries", 4096, 64, 65536, "of one kind; 
 SENSOR_LEARN = Limit("learning", "s", 86400, 60, 31 << 20, "a device is known that long before its changes are told")
 SENSOR_SURGE = Limit("stored instances", "instances", 1000, 10, 1 << 30, "in an hour, below which no surge is told")
 SENSOR_RING = Limit("capture ring", "bytes", 32 << 20, 1 << 20, 1 << 30, "a quarter second of a full 1 Gbit/s link")
+RESPOND_TIME = Limit("block", "s", 600, 10, 86400, "an address is blocked at the request of the sensor")
+RESPOND_LONGEST = Limit("longest block", "s", 3600, 10, 7 * 86400, "whatever the sensor asks for")
+RESPOND_BLOCKS = Limit("blocks", "addresses", 64, 1, 4096, "blocked at a time")
 ALERT_LOG = Limit("alert log", "bytes", 16 << 20, 65536, 1 << 30, "then it is rotated; four old ones are kept")
 
 # What the panel calls well.

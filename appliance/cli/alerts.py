@@ -20,6 +20,7 @@ from appliance.host.alerts import read_alerts
 
 _LEVELS = {1: ("high", "red"), 2: ("medium", "yellow"), 3: ("low", "cyan")}
 _LONGEST = 300
+DIRECTORIES = ("alerts", "responses")  # of the state directory: what was seen, and what was done about it
 
 
 @click.command(name="alerts")
@@ -39,16 +40,17 @@ def command(follow: bool, since: str | None, rules: tuple[str, ...], as_json: bo
 
     Example: appliance alerts --since 24h --rule D01
     """
-    directory = load_config(path).appliance.state_dir / "alerts"
+    state = load_config(path).appliance.state_dir
+    directories = tuple(state / name for name in DIRECTORIES)
     begin = _begin(since, datetime.now(UTC)) if since else None
     wanted = frozenset(each.upper() for each in rules)
     if follow:
         from appliance.host.alert_follow import follow_alerts
 
-        coming = follow_alerts(directory)  # before what is kept is read, so that nothing falls between
+        coming = follow_alerts(*directories)  # before what is kept is read, so that nothing falls between
     shown = 0
     if not follow or begin:
-        for record in chosen(_kept(directory), begin, wanted):
+        for record in chosen(_kept(directories), begin, wanted):
             shown += 1
             _tell(record, as_json)
     if follow:
@@ -70,14 +72,16 @@ def chosen(
             yield record
 
 
-def _kept(directory: Path) -> Iterator[dict[str, Any]]:
+def _kept(directories: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """All that is kept of all logs, by time."""
-    try:
-        logs = sorted(each for each in directory.iterdir() if each.suffix == ".jsonl")
-    except FileNotFoundError:
-        return iter(())
-    except OSError as error:
-        raise DiskError(f"cannot read {directory}: {error.strerror}", fix="Run this as root.") from None
+    logs: list[Path] = []
+    for directory in directories:
+        try:
+            logs += sorted(each for each in directory.iterdir() if each.suffix == ".jsonl")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DiskError(f"cannot read {directory}: {error.strerror}", fix="Run this as root.") from None
     return heapq.merge(*(read_alerts(each) for each in logs), key=lambda record: str(record.get("timestamp", "")))
 
 

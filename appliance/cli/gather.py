@@ -9,12 +9,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from appliance.base import limits
 from appliance.base.errors import ConfigError, CryptoError
+from appliance.config.errors import ConfigErrors
 from appliance.config.model import Commitment, Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
+from appliance.config.respond_policy import parse_policy
 from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.revocation import read_revocations, without_list
+from appliance.host.root_file import read_root_file
 from appliance.host.web_token import load_token_keys
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity, parse_recipient
@@ -53,6 +57,7 @@ def gather(config: Config, now: datetime) -> Facts:
         broken_secrets=broken_secrets,
         open_files=_open_files(),
         authority_key=_authority_key(config),
+        respond_error=_respond_error(config),
     )
 
 
@@ -233,6 +238,20 @@ def _open_files() -> int | None:
     """The soft limit, which programs that are started from here inherit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _respond_error(config: Config) -> str:
+    """Why root's own file of `respond` cannot be used, in one line."""
+    if config.sensor is None or config.sensor.respond == "off":
+        return ""
+    path = config.sensor.respond_file
+    try:
+        parse_policy(read_root_file(path, limits.RESPOND_FILE.ceiling), str(path))
+    except ConfigErrors as errors:
+        return str(errors.problems[0])
+    except ConfigError as error:
+        return error.message
+    return ""
 
 
 def _authority_key(config: Config) -> Path | None:

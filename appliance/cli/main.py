@@ -48,6 +48,7 @@ COMMANDS = {
     "lamps": Entry("appliance.cli.lamps", "Show what the lamps mean; light them one by one."),
     "queue": Entry("appliance.cli.queue", "Show what waits and what is held; try it again."),
     "alerts": Entry("appliance.cli.alerts", "Show what the sensor raised."),
+    "blocks": Entry("appliance.cli.blocks", "Show whom the box blocks; let them in again."),
     "inventory": Entry("appliance.cli.inventory", "Show who speaks DICOM to whom, and how."),
     "peers": Entry("appliance.cli.peers", "Propose entries for devices that were seen."),
     "sensor": Entry("appliance.cli.sensor", "Watch an interface or read a pcap."),

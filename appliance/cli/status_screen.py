@@ -126,6 +126,10 @@ def _says(name: str, said: dict[str, Any]) -> str:
             f"{count(said.get('packets', 0), 'packet')}, {count(said.get('flows', 0), 'flow')}, "
             f"{count(said.get('alerts', 0), 'alert')}, {said.get('dropped_packets', 0)} packets lost"
         )
+    if name == "respond":
+        blocked = count(len(said.get("blocks", ())), "address", "addresses")
+        words = {"block": f"{blocked} blocked", "dry-run": f"dry-run: {blocked} would be blocked"}
+        return f"{words.get(said.get('mode', ''), 'off')}; {said.get('protects', '')}".rstrip("; ")
     if name == "forward":
         return f"{count(said.get('objects', 0), 'object')} in the vault ({amount(said.get('bytes', 0))})"
     return ""

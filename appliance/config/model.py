@@ -41,6 +41,8 @@ from appliance.config.values import (
 )
 
 Service = Literal["echo", "store", "commit"]
+# Rules that are about what one client did.
+BlockedFor = Literal["D01", "D04", "D05", "D06", "D07", "D08", "D13", "D27", "D28", "D31"]
 Ask = Literal["echo", "store", "commit", "find", "move", "get", "worklist", "mpps", "print", "other"]
 
 
@@ -183,6 +185,12 @@ class Sensor(Section):
     dhcp_servers: tuple[AddressRange, ...] = ()
     """Who may hand out addresses or be a router. Empty: the first that was seen."""
     server: tuple[SensorServer, ...] = ()
+    respond: Literal["off", "dry-run", "block"] = "off"
+    respond_rules: tuple[BlockedFor, ...] = ("D04", "D05", "D13", "D27")
+    """For what an address is blocked. What no honest device does, by default."""
+    respond_for: Annotated[Duration, within(limits.RESPOND_TIME)] = float(limits.RESPOND_TIME.default)
+    respond_file: AbsolutePath = Path("/etc/appliance/respond.toml")
+    """Whom `respond` never blocks, and how much it may: root's, beside this file."""
 
 
 class Config(Section):

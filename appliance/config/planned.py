@@ -9,9 +9,7 @@ from __future__ import annotations
 KEYS: dict[tuple[str, ...], str] = {
     ("vault", "evidence_recipients"): "sealed evidence captures",
     ("destination", "proof"): "storage commitment as proof; a status of success is the proof until then",
-    ("sensor", "respond"): "blocking by nftables; nothing is blocked until then",
     ("sensor", "evidence_recipients"): "sealed evidence captures",
-    ("respond",): "blocking by nftables; nothing is blocked until then",
 }
 
 

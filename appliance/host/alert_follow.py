@@ -88,25 +88,28 @@ class _Wake(FileSystemEventHandler):
         self._event.set()
 
 
-def follow_alerts(directory: Path) -> Iterator[dict[str, Any]]:
-    """The records of all logs in a directory from this call on, for ever. Raises DiskError."""
-    tails = {path: Tail(path, from_start=False) for path in directory.glob("*" + SUFFIX)}
+def follow_alerts(directory: Path, *others: Path) -> Iterator[dict[str, Any]]:
+    """The records of all logs in a directory from this call on, for ever, and in `others` that are there. Raises
+    DiskError."""
+    directories = (directory, *(each for each in others if each.is_dir()))
+    tails = {path: Tail(path, from_start=False) for each in directories for path in each.glob("*" + SUFFIX)}
     changed = threading.Event()
     observer = Observer()
     try:
-        observer.schedule(_Wake(changed), str(directory), event_filter=_EVENTS)
+        for each in directories:
+            observer.schedule(_Wake(changed), str(each), event_filter=_EVENTS)
         observer.start()
     except OSError as error:
         raise DiskError(f"cannot watch {directory}: {error.strerror}", fix="Is it there, may you read it?") from None
-    return _follow(directory, tails, changed, observer)
+    return _follow(directories, tails, changed, observer)
 
 
 def _follow(
-    directory: Path, tails: dict[Path, Tail], changed: threading.Event, observer: BaseObserver
+    directories: tuple[Path, ...], tails: dict[Path, Tail], changed: threading.Event, observer: BaseObserver
 ) -> Iterator[dict[str, Any]]:
     try:
         while True:
-            for path in directory.glob("*" + SUFFIX):
+            for path in (path for each in directories for path in each.glob("*" + SUFFIX)):
                 if path not in tails:
                     tails[path] = Tail(path, from_start=True)
             for tail in tails.values():

@@ -27,12 +27,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
-    """It happened so often in a window. `source` did it; `flow` is the last in which it was seen, None without one."""
+    """It happened so often in a window. `source` did it; `flow` is the last in which it was seen, None without one.
+
+    `proven`: of none of the flows that were counted the source may be forged.
+    """
 
     kind: Kind
     count: int
     source: Address
     flow: Flow | None
+    proven: bool = False
 
 
 class Change(Enum):

@@ -13,6 +13,7 @@ from typing import Any
 
 from appliance.base import limits
 from appliance.config.posture.facts import CertificateFacts
+from appliance.inspection.block_request import BlockRequest
 from appliance.inspection.flow import Carries, Flow, endpoints
 from appliance.inspection.flow_table import FlowTable
 from appliance.inspection.fragments import Fragments
@@ -200,7 +201,7 @@ class Inspection:
         stream = self._table.streams.get(key)
         try:
             if flags & _SYN:
-                self._syn(now, key, seq, flags, frame, link, vlans)
+                self._syn(now, key, seq, ack, flags, frame, link, vlans)
                 if not length:
                     return
                 seq = (seq + 1) & _SEQ  # data in a SYN (RFC 7413)
@@ -208,6 +209,8 @@ class Inspection:
                 stream = None
             if stream is None:
                 if not length:
+                    if flags & _RST:
+                        self._table.refused(key)
                     if impossible(flags):
                         self._observe_probe(key, now)
                     return
@@ -229,10 +232,14 @@ class Inspection:
             self._count_evicted()
 
     def _syn(
-        self, now: float, key: bytes, seq: int, flags: int, frame: Buffer, link: int, vlans: tuple[int, ...]
+        self, now: float, key: bytes, seq: int, ack: int, flags: int, frame: Buffer, link: int, vlans: tuple[int, ...]
     ) -> None:
-        self._table.syn(key, seq, now, answers=bool(flags & _ACK))
-        if flags & _ACK:
+        answers = bool(flags & _ACK)
+        if answers and not link:
+            self._table.syn(key, seq, now, answers, ack)
+        else:  # a tunnel proves nothing: anybody may send what looks like one end of it
+            self._table.syn(key, seq, now, answers)
+        if answers:
             self._probes.answered(key)
             return
         self._observe_probe(key, now)
@@ -327,6 +334,10 @@ class Inspection:
         self._table.settle(self._now + 3600)
         self._fragments.clear()
         self._judgement.finish()
+
+    def take_requests(self) -> list[BlockRequest]:
+        """The blocks to ask for since the last call."""
+        return self._judgement.aiming.take()
 
     def take_alerts(self) -> list[dict[str, Any]]:
         """The records of the alerts since the last call."""

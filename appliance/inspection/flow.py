@@ -59,6 +59,7 @@ class Flow:
         "key",
         "macs",
         "memo",
+        "proven",
         "server",
         "settled",
         "vlans",
@@ -76,6 +77,7 @@ class Flow:
         self.conflicted = False
         self.asked = joined  # a whole request was seen, or nothing of the kind is awaited any more
         self.associated = False  # counted as an open association
+        self.proven = False  # each end acknowledged the other's first sequence number: no forged address can
         self.hello: Hello | None = None  # the client's
         self.memo: tuple[Talk, Device] | None = None  # the inventory's entries for it
         self.client: Stream

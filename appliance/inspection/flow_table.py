@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from appliance.base import limits
 from appliance.inspection.flow import DICOM_PORTS, Flow, reverse
@@ -17,6 +18,16 @@ from appliance.inspection.stream import EVERYTHING, Stream
 _SEQ = 0xFFFFFFFF
 _WINDOW = 1 << 24
 _LOOKS = 256  # flows looked at in one sweep
+_FORGEABLE = -1  # acknowledges nothing
+
+
+class _Opening(NamedTuple):
+    """A SYN or SYN-ACK: the number of the byte behind it, and what it acknowledges."""
+
+    seq: int
+    when: float
+    answers: bool
+    ack: int
 
 
 class FlowTable:
@@ -30,7 +41,7 @@ class FlowTable:
         self._memory = memory
         self._ended = ended  # told of each flow that counted as an open association
         self._flows: OrderedDict[bytes, Flow] = OrderedDict()
-        self._openings: OrderedDict[bytes, tuple[int, float, bool]] = OrderedDict()
+        self._openings: OrderedDict[bytes, _Opening] = OrderedDict()
         self.evicted: list[Flow] = []  # for the engine to take
         self.slow: list[Flow] = []  # likewise: connections on which no whole request came in time
         self.silent: list[bytes] = []  # likewise: keys of SYN-ACKs behind which nothing came
@@ -43,18 +54,27 @@ class FlowTable:
         """Handshakes that have not led to data."""
         return len(self._openings)
 
-    def syn(self, key: bytes, seq: int, now: float, answers: bool) -> None:
-        """A SYN, or with `answers` a SYN-ACK. A flow that used the key before stays until the new one has data."""
-        self._openings.pop(key, None)
-        self._openings[key] = ((seq + 1) & _SEQ, now, answers)
+    def syn(self, key: bytes, seq: int, now: float, answers: bool, ack: int = _FORGEABLE) -> None:
+        """A SYN, or with `answers` a SYN-ACK. A flow that used the key before stays until the new one has data.
+
+        `ack` is what a SYN-ACK acknowledges; _FORGEABLE where it came in a way that proves nothing.
+        """
+        before = self._openings.pop(key, None)
+        if before and answers and before.answers and before.seq != (seq + 1) & _SEQ:
+            ack = _FORGEABLE  # two answers to one SYN: one of them is forged
+        self._openings[key] = _Opening((seq + 1) & _SEQ, now, answers, ack)
         if len(self._openings) > limits.SENSOR_OPENINGS.default:
             self._openings.popitem(last=False)
+
+    def refused(self, key: bytes) -> None:
+        """The sender of a SYN or SYN-ACK said that it knows nothing of the connection."""
+        self._openings.pop(key, None)
 
     def reopened(self, key: bytes, stream: Stream, seq: int) -> bool:
         """Whether a segment belongs to a new connection with the ports of `stream`'s. If so, the old flow is gone."""
         ahead = (seq - stream.initial - stream.position) & _SEQ
         opening = self._openings.get(key)
-        opened = opening is not None and opening[0] == seq and ahead != 0
+        opened = opening is not None and opening.seq == seq and ahead != 0
         # Where nothing is looked at any more, numbers far off are enough: its SYN may have been lost.
         far = stream.shunt == EVERYTHING and _WINDOW < ahead < _SEQ - _WINDOW
         if opened or far:
@@ -67,11 +87,13 @@ class FlowTable:
         mine, theirs = self._openings.pop(key, None), self._openings.pop(back, None)
         called = _seems_server(key)
         if mine or theirs:
-            called = bool(mine and mine[2]) or bool(theirs and not theirs[2])
-        joined = mine is None or (seq - mine[0]) & _SEQ >= 1 << 31
+            called = bool(mine and mine.answers) or bool(theirs and not theirs.answers)
+        joined = mine is None or (seq - mine.seq) & _SEQ >= 1 << 31
         flow = Flow(back if called else key, now, joined, macs[6:12] + macs[0:6] if called else macs, vlans)
-        sender = Stream(flow, seq if mine is None or joined else mine[0], not called, self._memory, now)
-        initial = theirs[0] if theirs else (ack if ack is not None else 0)
+        if mine and theirs and theirs.answers and not called:
+            flow.proven = theirs.ack == mine.seq and ack == theirs.seq
+        sender = Stream(flow, seq if mine is None or joined else mine.seq, not called, self._memory, now)
+        initial = theirs.seq if theirs else (ack if ack is not None else 0)
         other = Stream(flow, initial, called, self._memory, now)
         sender.other, other.other = other, sender
         flow.client, flow.server = (other, sender) if called else (sender, other)
@@ -117,9 +139,9 @@ class FlowTable:
     def sweep(self, now: float) -> None:
         """Forget what is over. Called about once a second; looks at a bounded number of flows each time."""
         old = now - limits.SENSOR_OPENING_WAIT.default
-        while self._openings and next(iter(self._openings.values()))[1] < old:
-            key, (_, _, answers) = self._openings.popitem(last=False)
-            if answers:
+        while self._openings and next(iter(self._openings.values())).when < old:
+            key, opening = self._openings.popitem(last=False)
+            if opening.answers:
                 self.silent.append(key)
         for _ in range(min(_LOOKS + len(self._flows) // 16, len(self._flows))):
             key, flow = next(iter(self._flows.items()))

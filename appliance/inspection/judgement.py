@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from appliance.inspection.aggregation import Aggregation
+from appliance.inspection.aiming import Aiming
 from appliance.inspection.flow import Flow
 from appliance.inspection.inventory import Inventory
 from appliance.inspection.observations import Blind, Observation
@@ -24,6 +25,7 @@ class Judgement:
         self.registry = registry
         self.inventory = inventory
         self.recurrences = Recurrences()
+        self.aiming = Aiming()
         self._interface = interface
         self._aggregation = Aggregation()
         self._alerts: list[dict[str, Any]] = []
@@ -51,6 +53,8 @@ class Judgement:
         for judge in BY_OBSERVATION.get(type(observation), ()):
             finding = judge(observation, self.registry)
             if finding is not None:
+                if finding.rule.id in self.registry.respond_rules:
+                    self.aiming.consider(finding, observation, self.registry, now)
                 alert = self._aggregation.offer(finding, now, always)
                 if alert is not None:
                     self._alerts.append(alert.record(self._interface))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
@@ -117,6 +117,7 @@ class Recurrences:
             counts = Counts(pattern.window, pattern.limit.default)
             self._by_type.setdefault(pattern.seen, []).append((pattern, counts))
         self.sees = frozenset(self._by_type)
+        self._doubtful: OrderedDict[Hashable, float] = OrderedDict()  # when a flow counted that may be forged
         self._silent = Counts(60.0, limits.SENSOR_STALLED.default)
         self._open: Counter[bytes] = Counter()  # bounded by the flow table: each counts a flow in it
 
@@ -124,11 +125,23 @@ class Recurrences:
         """Count an observation."""
         for pattern, counts in self._by_type.get(type(seen), ()):
             item = pattern.of(seen, registry)
-            if item is not None and (count := counts.add(item[0], now, item[1])):
-                flow: Flow = seen.flow  # type: ignore[attr-defined]
-                yield Recurring(pattern.kind, count, endpoints(flow.key)[0], flow)
+            if item is None:
+                continue
+            flow: Flow = seen.flow  # type: ignore[attr-defined]
+            proven = self._proven(pattern, item[0], flow, now)
+            if count := counts.add(item[0], now, item[1]):
+                yield Recurring(pattern.kind, count, endpoints(flow.key)[0], flow, proven)
         if isinstance(seen, AssociationAnswered) and seen.accept is not None and not seen.flow.associated:
             yield from self._opened(seen.flow)
+
+    def _proven(self, pattern: _Pattern, key: Hashable, flow: Flow, now: float) -> bool:
+        """Whether no flow was counted lately whose source may be forged."""
+        if not flow.proven or flow.conflicted:
+            self._doubtful[pattern.kind, key] = now
+            self._doubtful.move_to_end((pattern.kind, key))
+            if len(self._doubtful) > limits.SENSOR_SOURCES.default:
+                self._doubtful.popitem(last=False)
+        return now - self._doubtful.get((pattern.kind, key), float("-inf")) > pattern.window
 
     def _opened(self, flow: Flow) -> Iterator[Recurring]:
         flow.associated = True

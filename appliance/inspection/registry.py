@@ -91,6 +91,8 @@ class Registry:
     dhcp_servers: tuple[Network, ...] = ()
     mirrors: bool = False  # traffic of others is expected to be seen
     zone: tzinfo | None = None  # of `hours`; None: they are not looked at
+    respond_rules: frozenset[str] = frozenset()  # for which blocks are asked for
+    respond_for: int = 0  # seconds
     _found: dict[object, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )  # what was asked for lately
@@ -145,6 +147,8 @@ class Registry:
             dhcp_servers=sensor.dhcp_servers if sensor else (),
             mirrors=sensor is not None and sensor.mode == "mirror",
             zone=surroundings.zone,
+            respond_rules=frozenset(sensor.respond_rules if sensor and sensor.respond != "off" else ()),
+            respond_for=int(sensor.respond_for) if sensor else 0,
         )
 
     # Servers.

@@ -34,6 +34,7 @@ from appliance.panel.senders import may_speak
 from appliance.panel.syslog.collector import connect
 from appliance.panel.syslog.export import Exporter
 from appliance.panel.syslog.records import of_alert, of_finding
+from appliance.programs.names import wanted
 
 _LOOK_EVERY = 10.0  # seconds between two looks at the box, however quiet the programs are
 # What other programs say in the log, or the alert itself says to the collector, is not said again.
@@ -43,7 +44,7 @@ _METRICS_SOCKET = "metrics"
 
 def expected(config: Config) -> tuple[str, ...]:
     """The programs that this configuration wants."""
-    return ("receive", "forward", *(("sensor",) if config.sensor else ()))
+    return ("receive", "forward", *(name for name in ("sensor", "respond") if name in wanted(config)))
 
 
 def main(config: Config, path: Path) -> int:

@@ -11,6 +11,8 @@ from typing import Any
 
 from appliance.base import catalogue
 from appliance.base.errors import ApplianceError, ConfigError, DiskError
+from appliance.base.throttle import Throttle
+from appliance.capture.block_channel import Asker
 from appliance.capture.certificate import read_certificate
 from appliance.capture.interface import open_interface
 from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
@@ -64,6 +66,8 @@ class Sensor:
         self._inspection = Inspection(registry, self._interface, known, read_certificate)
         self._alerts = AlertLog(layout.alerts / "sensor.jsonl")
         self._reporter = Reporter(config.appliance.runtime_dir, "sensor")
+        self._asker = Asker(config.appliance.runtime_dir)
+        self._unheard = Throttle(burst=1)
         self._looked = time.monotonic()
         self._rounded = 0.0
         self._reported = 0.0
@@ -106,6 +110,10 @@ class Sensor:
                 log(catalogue.SENSOR_BLIND, reason=error.message, advice=error.fix)
             self._reporter.send({"alert": record})
             _say(record)
+        for request in self._inspection.take_requests():
+            if not self._asker.send(request) and self._unheard.passes("", time.monotonic())[0]:
+                advice = "Is it running (systemctl status appliance-respond)?"
+                log(catalogue.BLOCK_UNASKED, rule=request.rule, address=request.source, advice=advice)
 
     def _round(self) -> None:
         """What is done about once a second, however busy or quiet the link is."""

@@ -22,7 +22,7 @@ from appliance.config.model import Config
 from appliance.host import notify
 from appliance.host.log import log
 from appliance.host.signals import Signals
-from appliance.programs.names import PROGRAMS, command
+from appliance.programs.names import command, wanted
 
 NO_PERMISSION = 77  # EX_NOPERM
 _UCRED = struct.Struct("=iII")
@@ -50,7 +50,7 @@ class Supervisor:
         self._path = path
         runtime = config.appliance.runtime_dir
         runtime.mkdir(parents=True, exist_ok=True, mode=0o750)
-        self._programs = [_Program(name) for name in PROGRAMS if name != "sensor" or config.sensor]
+        self._programs = [_Program(name) for name in wanted(config)]
         self._signals = Signals()
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake the loop
         self._notify_path = runtime / "notify.sock"

@@ -65,6 +65,21 @@ def test_how_many_files_may_be_open(config: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_the_file_that_bounds_blocking(config: Path) -> None:
+    assert facts(config).respond_error == ""  # nobody asks for it
+    policy = config.parent / "respond.toml"
+    with config.open("a") as file:
+        file.write(f'\n[sensor]\ninterface = "eth1"\nrespond = "block"\nrespond_file = "{policy}"\n')
+    assert facts(config).respond_error == f"cannot read {policy}: No such file or directory"
+    policy.write_text("most_blocks = 0\n")
+    if os.geteuid() == 0:
+        assert facts(config).respond_error.startswith(f"{policy}:1: most_blocks: that will not do")
+        policy.write_text("")
+        assert facts(config).respond_error == ""
+    else:
+        assert "can be changed by others than root" in facts(config).respond_error
+
+
 def test_what_is_right(config: Path) -> None:
     found = facts(config)
     tls = config.parent / "tls"

@@ -59,7 +59,8 @@ BROKEN = {
         "[sensor]\nzzz = 1\n",
         "zzz",
         "sensor.zzz: unknown key; "
-        "known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, server",
+        "known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, server, "
+        "respond, respond_rules, respond_for, respond_file",
     ),
     "unknown section": ("[sensor]", "[senser]", "[senser]", 'senser: unknown key; did you mean "sensor"?'),
     "unknown key in braces": (
@@ -171,11 +172,11 @@ BROKEN = {
         '"legcy"',
         'peer "CT suite 2".tls_profile: "legcy" is none of "bcp195" or "legacy"; did you mean "legacy"?',
     ),
-    "section that is planned": (
+    "section that is a key": (
         "[sensor]",
         "[respond]\n[sensor]",
         "[respond]",
-        "respond: planned, not in this version (blocking by nftables; nothing is blocked until then); leave it out",
+        'respond: unknown key here; it belongs to [sensor]',
     ),
     "quoted number": (
         "workers = 0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ import pytest
 
 from appliance.base.errors import CryptoError
 from appliance.config.load import load_config
+from appliance.config.respond_policy import RespondPolicy, parse_policy
 from appliance.seal.keys import parse_recipient
 from tests.units.machine import REPOSITORY, UNITS, run, tool
 
@@ -43,6 +45,14 @@ def test_every_choice_in_a_comment_may_be_taken(tmp_path: Path) -> None:
     config = load_config(path)
     assert config.sensor is not None
     assert config.peer[1].tls == "never"
+
+
+def test_the_example_of_respond_is_a_policy_with_every_choice_taken() -> None:
+    text = (REPOSITORY / "firmware-config/respond.toml").read_text()
+    assert parse_policy(text.encode(), "respond.toml") == RespondPolicy()  # what it says of defaults is true
+    taken = re.sub(r"""^( *)# (?=[\["'])""", r"\1", text, flags=re.MULTILINE)
+    policy = parse_policy(taken.encode(), "respond.toml")
+    assert (len(policy.never), list(policy.hosts)) == (2, ["pacs.rad.example"])
 
 
 def test_nobody_can_seal_to_the_example_recipients() -> None:

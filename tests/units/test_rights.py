@@ -24,6 +24,7 @@ OBJECT = "00112233445566778899aabbccddeeff"
 PREAMBLE = """
 import os, sys
 from pathlib import Path
+from appliance.capture import block_channel
 from appliance.host import report_channel
 from appliance.vault.incoming import Incoming
 from appliance.vault.layout import StateLayout
@@ -208,6 +209,34 @@ def test_receive_alone_meets_forward_about_reports(machine: Machine) -> None:
         assert "PermissionError" in machine.act(program, MEET + "report_channel.connect(run)").stderr
     for program in ("receive", "sensor", "panel"):
         assert "PermissionError" in machine.act(program, MEET + "report_channel.socket_path(run).unlink()").stderr
+
+
+def test_the_sensor_alone_asks_respond(machine: Machine) -> None:
+    assert machine.owner("run/appliance/respond") == ("2750", "appliance-respond", "appliance-sensor")
+    (machine.root / "run").chmod(0o755)
+    listening = machine.act("respond", MEET + "block_channel.Requests(run)")
+    assert listening.returncode == 0, listening.stderr
+    assert machine.owner("run/appliance/respond/requests") == ("660", "appliance-respond", "appliance-sensor")
+    send = MEET + "import socket; socket.socket(1, 2).sendto(b'x', str(block_channel.channel_path(run)))"
+    assert "ConnectionRefusedError" in machine.act("sensor", send).stderr  # nobody listens any more
+    for program in ("receive", "forward", "panel"):
+        assert "PermissionError" in machine.act(program, send).stderr
+    for program in ("receive", "forward", "panel", "sensor"):
+        assert "PermissionError" in machine.act(program, MEET + "block_channel.channel_path(run).unlink()").stderr
+
+
+def test_respond_writes_what_it_did_and_its_policy_is_roots(machine: Machine) -> None:
+    responses = "(layout.root / 'responses/respond.jsonl')"
+    assert machine.act("respond", f"{responses}.write_text('x')").returncode == 0
+    assert "PermissionError" in machine.act("sensor", f"{responses}.write_text('x')").stderr
+    policy = machine.root / "etc/appliance/respond.toml"
+    policy.write_text("")
+    run(tool("systemd-tmpfiles"), f"--root={machine.root}", "--create", "appliance.conf")
+    assert machine.owner("etc/appliance/respond.toml") == ("640", "root", "appliance")
+    policy_of = "(layout.root.parents[2] / 'etc/appliance/respond.toml')"
+    assert machine.act("respond", f"{policy_of}.read_text()").returncode == 0
+    for change in ("write_text('x')", "unlink()"):
+        assert "PermissionError" in machine.act("respond", f"{policy_of}.{change}").stderr
 
 
 @pytest.mark.parametrize(

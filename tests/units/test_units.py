@@ -93,9 +93,10 @@ def test_only_forward_is_handed_an_identity() -> None:
     assert handed == {"appliance-forward.service"}
 
 
-def test_only_the_sensor_has_a_capability() -> None:
+def test_sensor_and_respond_have_one_capability_each_and_nobody_else_has_any() -> None:
     capable = {name: service(name)["CapabilityBoundingSet"] for name in SERVICES}
     assert capable.pop("appliance-sensor.service") == "CAP_NET_RAW"
+    assert capable.pop("appliance-respond.service") == "CAP_NET_ADMIN"
     assert set(capable.values()) == {""}
 
 

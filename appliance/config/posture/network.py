@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from appliance.base import limits
 from appliance.config.destinations import DimseDestination, ObjectStoreDestination, StowDestination
-from appliance.config.model import Config, Peer
+from appliance.config.model import Config, Peer, Sensor
 from appliance.config.posture import rules
 from appliance.config.posture.facts import Facts
 from appliance.config.posture.finding import Finding
@@ -29,6 +29,8 @@ def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
         yield from _peer(peer)
     if config.sensor is None:
         yield rules.NO_SENSOR.found("sensor", "there is no sensor")
+    else:
+        yield from _respond(config.sensor, facts)
     for each in config.destination:
         subject = f'destination "{each.name}"'
         if isinstance(each, ObjectStoreDestination):
@@ -73,6 +75,18 @@ def _peer(peer: Peer) -> Iterator[Finding]:
     wide = [each for each in peer.addresses if _is_wide(each)]
     if wide:
         yield rules.PEER_WIDE.found(f"{subject}.addresses", f"it may come from all of {', '.join(map(str, wide))}")
+
+
+def _respond(sensor: Sensor, facts: Facts) -> Iterator[Finding]:
+    if sensor.respond == "off":
+        return
+    if facts.respond_error:
+        missing = rules.RESPOND_FILE if sensor.respond == "block" else rules.RESPOND_FILE_DRY
+        yield missing.found("sensor.respond_file", facts.respond_error, path=sensor.respond_file)
+    if sensor.mode == "mirror":
+        yield rules.RESPOND_ALONE.found("sensor.respond", "a block protects this box alone")
+    if sensor.respond == "dry-run":
+        yield rules.RESPOND_DRY.found("sensor.respond", "it is said who would be blocked, and nobody is")
 
 
 def _is_wide(network: Network) -> bool:

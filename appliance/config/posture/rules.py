@@ -175,6 +175,30 @@ FEW_OPEN_FILES = Rule(
     "When they run out, devices cannot connect, and instances are refused with 0xA700.",
     "Lower max_associations, or allow {needed}: LimitNOFILE= of the unit, `ulimit -n` before `appliance run`.",
 )
+RESPOND_FILE = Rule(
+    "respond-file",
+    "error",
+    "It bounds what may be blocked, and root alone may write it. Without it respond does not start.",
+    "Copy firmware-config/respond.toml to {path} and mend what it says; then: chown root {path} && chmod 0640 {path}.",
+)
+RESPOND_FILE_DRY = Rule(
+    "respond-file-dry-run",
+    "note",
+    "A dry-run does without it. What is said would be blocked may differ from what will be.",
+    "Copy firmware-config/respond.toml to {path} before you set respond to block.",
+)
+RESPOND_ALONE = Rule(
+    "respond-self-only",
+    "note",
+    "Frames of a mirror port are copies: what is blocked still reaches every other machine of the VLAN.",
+    'Put the box in between (a bridge, mode = "inline") where others are to be protected, or use the switch.',
+)
+RESPOND_DRY = Rule(
+    "respond-dry-run",
+    "note",
+    "Until respond is block an alert is all that happens.",
+    "Read `appliance alerts --rule D46` for a while. Where it names strangers only, set respond to block.",
+)
 NO_SENSOR = Rule(
     "no-sensor",
     "note",

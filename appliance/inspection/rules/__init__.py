@@ -15,6 +15,7 @@ from appliance.inspection.rules import (
     link,
     protocol,
     queries,
+    response,
     roles,
     scanners,
     sensor,
@@ -39,6 +40,7 @@ _FAMILIES: tuple[ModuleType, ...] = (
     changes,
     link,
     sensor,
+    response,
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from appliance.panel.health import (
     alerts,
     backlog,
+    blocks,
     certificates,
     clock,
     commitments,
@@ -41,6 +42,7 @@ QUESTIONS: dict[str, Callable[[Facts], Iterator[Finding]]] = {
     "clock": clock.check,
     "sensor": sensor.check,
     "alerts": alerts.check,
+    "blocks": blocks.check,
     "syslog": syslog.check,
     "reports": reports.check,
 }

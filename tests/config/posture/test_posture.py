@@ -504,6 +504,27 @@ def test_each_way_of_the_identity_says_what_it_protects_against(
     assert [(each.id, each.what) for each in said] == [finding]
 
 
+RESPOND = {
+    "armed at a mirror": ("block", "mirror", "", {"respond-self-only"}),
+    "armed for this box": ("block", "host", "", set()),
+    "armed as a bridge": ("block", "inline", "", set()),
+    "armed without bounds": ("block", "inline", "cannot read it", {"respond-file"}),
+    "a dry-run": ("dry-run", "inline", "", {"respond-dry-run"}),
+    "a dry-run without bounds": ("dry-run", "inline", "cannot read it", {"respond-dry-run", "respond-file-dry-run"}),
+    "off": ("off", "mirror", "", set()),
+}
+
+
+@pytest.mark.parametrize(("respond", "mode", "error", "found"), RESPOND.values(), ids=RESPOND)
+def test_what_blocking_protects(respond: str, mode: str, error: str, found: set[str]) -> None:
+    text = GOOD.replace('interface = "eth1"', f'interface = "eth1"\nmode = "{mode}"\nrespond = "{respond}"')
+    findings = posture(parse_config(text.encode()), replace(FACTS, respond_error=error))
+    assert {each.id for each in findings if each.id.startswith("respond")} == found
+    assert [each.what for each in findings if each.severity == "error"] == (
+        [error] if respond == "block" and error else []
+    )
+
+
 def test_without_an_identity_no_destination_may_need_plaintext() -> None:
     assert found(SEALED_ONLY, FACTS) == []
     both = SEALED_ONLY + GOOD[GOOD.index("[[dest") : GOOD.index("[[route]]")].replace('"pacs"', '"clear"')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from appliance.inspection.engine import Inspection
@@ -11,15 +13,19 @@ from tests.inspection.test_tls_hello import client_hello, server_hello
 from tests.inspection.wire import ACK, CT_STORAGE, FIN, PSH, SYN, VERIFICATION, Wire, associate, reject, store
 
 URG = 32
+SECURITY_ALERTS = {str(code) for code in range(110126, 110143)}  # DICOM CID 403
 
 
 def test_rules_are_complete_and_their_ids_unique() -> None:
     ids = [rule.id for rule in CATALOGUE]
     assert ids == sorted(set(ids))
-    assert set(ids) == {f"D{number:02}" for number in range(1, 49)} - {"D46"}
+    assert set(ids) == {f"D{number:02}" for number in range(1, 49)}
     for rule in CATALOGUE:
-        assert rule.title
+        assert rule.title and rule.category
         assert rule.advice.endswith(".")
+        assert rule.atna in SECURITY_ALERTS, rule.id
+        assert all(re.fullmatch(r"T1\d{3}(\.\d{3})?", each) for each in rule.attack), rule.id
+        assert rule.attack or rule.id == "D46"  # what we do ourselves is no technique of an attacker
 
 
 def ask(

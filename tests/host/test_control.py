@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance.base.errors import ConfigError, LocalError
-from appliance.delivery.control import Control, Request, ask, control_socket
+from appliance.delivery.control import control_socket
+from appliance.host.control import Control, Request, ask
 
 
 def refuse(_: Request) -> dict[str, str]:
