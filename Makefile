@@ -35,7 +35,7 @@ bench-hostile: ## what a modality notices of 1400 stallers, a flood and 64 that 
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.hostile $(ARGS)
 
-fuzz: ## every parser of strangers' bytes, FUZZ_SECONDS in all (600); coverage-guided with `pip install -e .[fuzz]`
+fuzz: ## every parser of strangers' bytes, FUZZ_SECONDS in all (600); coverage-guided where atheris has a wheel
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.fuzz.run
 

@@ -4,7 +4,7 @@
     python -m tests.fuzz.run data_head 60    one target, seconds
     python -m tests.fuzz.run data_head FILE  what a finding does
 
-atheris (`pip install -e .[fuzz]`) has wheels for some CPythons on x86-64 Linux, 3.11 among them; elsewhere seeds are
+atheris (set-up brings it) has wheels for some CPythons on x86-64 Linux, 3.11 among them; elsewhere seeds are
 mutated at random by ourselves, which is told. Inputs that broke something, and the corpus, are kept below build/fuzz.
 """
 
