@@ -17,6 +17,7 @@ from tests.bench.verdict import Section, Verdict, extrapolate, median, spread
 
 OURS, OURS_MEMORY = "appliance, TLS 1.3, sealed, durable", "appliance on tmpfs"
 DURABLE, MEMORY_ONLY = "storescp, cleartext, durable", "storescp on tmpfs, cleartext"
+DURABLE_TLS, MEMORY_TLS = "storescp, TLS, durable", "storescp on tmpfs, TLS"
 PYNETDICOM, ORTHANC = "pynetdicom, TLS", "Orthanc, TLS, as installed"
 PROOF = 5  # instances that show whether the durable storescp is
 REST = 1.5  # seconds without traffic before a series, as between two patients: what can be done in advance is done
@@ -27,6 +28,8 @@ RATIOS = (
     (OURS, DURABLE, 1.0, 1.0),
     (OURS_MEMORY, MEMORY_ONLY, 1.25, 1.5),
 )
+# What of a ratio above is TLS alone, and what is sealing: no targets, but they say what a target asks for.
+LIKE_FOR_LIKE = ((DURABLE_TLS, DURABLE), (OURS, DURABLE_TLS), (MEMORY_TLS, MEMORY_ONLY), (OURS_MEMORY, MEMORY_TLS))
 LEADS = ((PYNETDICOM, OURS, 3.0), (ORTHANC, OURS, 10.0))  # at least
 
 Times = dict[str, list[float]]
@@ -44,8 +47,8 @@ def all_receivers() -> list[Receiver]:
         found += [
             Receiver(DURABLE, receivers.storescp(durable=True)),
             Receiver(MEMORY_ONLY, receivers.storescp(), MEMORY),
-            Receiver("storescp, TLS, durable", receivers.storescp(durable=True, tls=True)),
-            Receiver("storescp on tmpfs, TLS", receivers.storescp(tls=True), MEMORY),
+            Receiver(DURABLE_TLS, receivers.storescp(durable=True, tls=True)),
+            Receiver(MEMORY_TLS, receivers.storescp(tls=True), MEMORY),
         ]
     found.append(Receiver(PYNETDICOM, receivers.pynetdicom_tls))
     if orthanc.find():
@@ -101,7 +104,17 @@ def run(runs: int, only: str = "", names: list[str] | None = None) -> Section:
             section.lines.append(f"  (extrapolated from a part of the files: {'; '.join(in_part)})")
         for verdict in verdicts(each.name, times):
             section.judge(verdict)
+        section.lines += [f"     of which {what}: {ratio:.2f} x" for what, ratio in shares(times)]
     return section
+
+
+def shares(times: Times) -> list[tuple[str, float]]:
+    """The ratios of LIKE_FOR_LIKE, as far as both were measured."""
+    return [
+        (f"{which} / {of}", median(times[which]) / median(times[of]))
+        for which, of in LIKE_FOR_LIKE
+        if times.get(which) and times.get(of)
+    ]
 
 
 def table(section: Section, name: str, size: int, times: Times) -> None:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from tests.bench import inputs
-from tests.bench.compare import DURABLE, MEMORY_ONLY, ORTHANC, OURS, OURS_MEMORY, PYNETDICOM, table, verdicts
+from tests.bench.compare import (
+    DURABLE,
+    DURABLE_TLS,
+    MEMORY_ONLY,
+    ORTHANC,
+    OURS,
+    OURS_MEMORY,
+    PYNETDICOM,
+    shares,
+    table,
+    verdicts,
+)
 from tests.bench.verdict import Section
 
 TIMES = {
@@ -39,3 +50,9 @@ def test_the_table_compares_with_the_first_receiver() -> None:
     table(section, inputs.CT, 100_000_000, {OURS: [2.0], DURABLE: [1.0]})
     assert "x   1.00        50 MB/s" in section.lines[1]
     assert "x   0.50       100 MB/s" in section.lines[2]
+
+
+def test_what_is_tls_and_what_is_sealing_is_told_apart() -> None:
+    times = {OURS: [3.0], DURABLE: [1.0], DURABLE_TLS: [2.0]}
+    assert [ratio for _, ratio in shares(times)] == [2.0, 1.5]
+    assert shares({OURS: [3.0], DURABLE: [1.0]}) == []
