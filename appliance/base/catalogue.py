@@ -151,6 +151,10 @@ DELIVERY_HELD = Event(
 DESTINATION_RECOVERED = Event(
     "DESTINATION-RECOVERED", Level.NOTICE, "{destination} takes deliveries again; {waiting} waiting"
 )
+DELIVERIES_STOPPED = Event(
+    "DELIVERIES-STOPPED", Level.NOTICE, "a person holds {what} for {destination} back", "`appliance queue release`."
+)
+DELIVERIES_RELEASED = Event("DELIVERIES-RELEASED", Level.NOTICE, "a person lets {what} for {destination} go on")
 DESTINATION_CROWDED = Event(
     "DESTINATION-CROWDED",
     Level.NOTICE,

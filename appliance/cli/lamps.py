@@ -48,7 +48,7 @@ def command(context: click.Context, path: Path, as_json: bool) -> None:
         return
     from rich.table import Table
 
-    from appliance.cli.status_screen import terminal
+    from appliance.cli.output import terminal
 
     table = Table()
     for heading in ("", "lamp", "shows", "that means", "what to do"):

@@ -46,7 +46,7 @@ COMMANDS = {
     "run": Entry("appliance.cli.run", "Run all programs here, until Ctrl-C."),
     "status": Entry("appliance.cli.status", "Show what works, what does not, and what to do."),
     "lamps": Entry("appliance.cli.lamps", "Show what the lamps mean; light them one by one."),
-    "queue": Entry("appliance.cli.queue", "Show what waits and what is held; try it again."),
+    "queue": Entry("appliance.cli.queue", "Show and steer what waits for the destinations."),
     "alerts": Entry("appliance.cli.alerts", "Show what the sensor raised."),
     "blocks": Entry("appliance.cli.blocks", "Show whom the box blocks; let them in again."),
     "inventory": Entry("appliance.cli.inventory", "Show who speaks DICOM to whom, and how."),

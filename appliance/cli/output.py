@@ -14,12 +14,21 @@ from appliance.config.errors import ConfigErrors
 if TYPE_CHECKING:
     from rich.console import Console
 
+_PLAIN_WIDTH = 140  # of a screen that goes to a file or a pipe
+
 
 def console(stderr: bool = False) -> Console:
     """A rich console: colours and widths of the terminal, plain text where there is none."""
     from rich.console import Console  # 60 ms that most commands need not spend
 
     return Console(file=sys.stderr if stderr else sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def terminal() -> Console:
+    """For tables: colours and the width of a terminal; plain text, and wide, elsewhere."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 
 
 def write_json(value: Any) -> None:

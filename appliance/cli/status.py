@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from appliance.cli.options import config_option, json_option
-from appliance.cli.output import write_json
+from appliance.cli.output import terminal, write_json
 from appliance.config.load import load_config
 from appliance.panel.desk import ask
 from appliance.panel.health.words import span
@@ -36,7 +36,7 @@ def command(path: Path, as_json: bool, watch: bool) -> None:
     if as_json:
         write_json(status)
     else:
-        from appliance.cli.status_screen import screen, terminal
+        from appliance.cli.status_screen import screen
 
         console = terminal()
         for part in screen(status, time.time()):
@@ -57,7 +57,7 @@ def age(seconds: float) -> str:
 
 def _watch(runtime: Path, as_json: bool) -> None:
     """For ever; for machines one document a line."""
-    from appliance.cli.status_screen import screen, terminal
+    from appliance.cli.status_screen import screen
 
     console = terminal()
     while True:

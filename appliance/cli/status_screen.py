@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from appliance.cli.delivery_words import forecast, pace, state_of
 from appliance.panel.health.words import amount, count, span
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 _COLOURS = {"ok": "green", "warn": "yellow", "alarm": "bold red"}
 _WORDS = {"ok": "well", "warn": "look soon", "alarm": "look now"}
-_PLAIN_WIDTH = 140  # of a screen that goes to a file or a pipe
 _LATEST = 5
-
-
-def terminal() -> Console:
-    """Colours and the width of a terminal; plain text elsewhere."""
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
-    return Console(file=sys.stdout, highlight=False, width=width)
 
 
 def screen(status: dict[str, Any], now: float) -> Iterator[RenderableType]:
@@ -88,13 +79,14 @@ def _deliveries(status: dict[str, Any], now: float) -> Iterator[RenderableType]:
     if not destinations:
         return
     table = Table(title="Deliveries", title_justify="left")
-    for heading in ("destination", "state", "waiting", "on their way", "held", "delivered", "oldest"):
+    for heading in ("destination", "state", "waiting", "on their way", "held", "delivered", "oldest", "pace", "empty"):
         table.add_column(heading, justify="left" if heading in ("destination", "state") else "right")
     for name, queue in destinations.items():
-        state = "[yellow]waits for a key[/]" if queue.get("blocked") else "[red]failing[/]" if queue.get("error") else "[green]ok[/]"  # fmt: skip  # noqa: E501
+        words, colour = state_of(queue)
         numbers = (str(queue.get(key, 0)) for key in ("waiting", "leased", "held", "delivered"))
         oldest = queue.get("oldest")
-        table.add_row(escape(name), state, *numbers, span(now - oldest) if oldest else "")
+        since = span(now - oldest) if oldest else ""
+        table.add_row(escape(name), f"[{colour}]{words}[/]", *numbers, since, pace(queue), forecast(queue))
     yield table
 
 

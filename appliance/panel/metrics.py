@@ -108,6 +108,27 @@ def _failing(view: View) -> Iterator[Sample]:
         yield (name,), float(bool(queue.get("error")))
 
 
+def _breaker(view: View) -> Iterator[Sample]:
+    for name, queue in view.facts.destinations().items():
+        yield (name,), float(queue.get("circuit", "closed") != "closed")
+
+
+def _paused(view: View) -> Iterator[Sample]:
+    for name, queue in view.facts.destinations().items():
+        yield (name,), float(queue.get("paused") is not None)
+
+
+def _closed(view: View) -> Iterator[Sample]:
+    for name, queue in view.facts.destinations().items():
+        yield (name,), float(bool(queue.get("opens_in")))
+
+
+def _last_failure(view: View) -> Iterator[Sample]:
+    for name, queue in view.facts.destinations().items():
+        if last := queue.get("last_error"):
+            yield (name,), last["at"]
+
+
 def _commitments(view: View) -> Iterator[Sample]:
     requests = view.facts.said("forward").get("commitments")
     for state, number in requests.items() if isinstance(requests, dict) else ():
@@ -188,6 +209,21 @@ METRICS: tuple[Metric, ...] = (
         _queue("oldest"),
         "destination",
     ),
+    _counter(
+        "appliance_delivery_instances_total",
+        "Since forward started.",
+        _queue("instances_sent"),
+        "destination",
+    ),
+    _counter("appliance_delivery_bytes_total", "Bytes of those.", _queue("bytes_sent"), "destination"),
+    _counter("appliance_delivery_failed_attempts_total", "Since then.", _queue("failed"), "destination"),
+    _gauge("appliance_delivery_instances_per_second", "The pace of now.", _queue("rate"), "destination"),
+    _gauge("appliance_delivery_bytes_per_second", "The pace of now.", _queue("byte_rate"), "destination"),
+    _gauge("appliance_delivery_drain_seconds", "Until nothing waits.", _queue("drained_in"), "destination"),
+    _gauge("appliance_delivery_breaker_open", "Whether the breaker lets nothing through.", _breaker, "destination"),
+    _gauge("appliance_delivery_held_back", "Whether a person holds it back.", _paused, "destination"),
+    _gauge("appliance_delivery_closed", "Whether its schedule lets nothing through.", _closed, "destination"),
+    _gauge("appliance_delivery_last_failure_timestamp_seconds", "When it failed last.", _last_failure, "destination"),
     _gauge("appliance_commitment_requests", "Storage commitment requests that are open.", _commitments, "state"),
     # The sensor, and alerts of all programs
     _counter("appliance_sensor_packets_total", "Frames that were seen.", _of("sensor", "packets")),

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from appliance.base import catalogue, limits
-from appliance.base.errors import ConfigError, DiskError
+from appliance.base.errors import DiskError
 from appliance.config.model import Commitment, Config, Vault
 from appliance.config.plaintext import needs_plaintext
 from appliance.delivery.adoption import Adopter, route
 from appliance.delivery.commitment import Committer
 from appliance.delivery.commitment_decision import Decision
 from appliance.delivery.commitment_report import ReportSession
-from appliance.delivery.control import Control, Request, control_socket
+from appliance.delivery.control import Control, control_socket
 from appliance.delivery.courier import Courier
 from appliance.delivery.eviction import Evictor
 from appliance.delivery.gate import Gate
@@ -28,6 +28,7 @@ from appliance.delivery.learned import Learned
 from appliance.delivery.open_associations import OpenAssociations
 from appliance.delivery.pacing import Pace, unlimited
 from appliance.delivery.queue import DestinationQueue
+from appliance.delivery.queue_desk import QueueDesk
 from appliance.delivery.report_ways import Ways
 from appliance.delivery.unlocking import Unlocking
 from appliance.delivery.vault_desk import VaultDesk
@@ -43,7 +44,7 @@ from appliance.seal.keys import parse_identity
 from appliance.vault.adoption import Adoption
 from appliance.vault.commitment_requests import WaitingRequests
 from appliance.vault.commitments import Commitments
-from appliance.vault.deliveries import Held, Queue
+from appliance.vault.deliveries import Queue
 from appliance.vault.journal import Journal
 from appliance.vault.layout import StateLayout
 from appliance.vault.objects import Objects
@@ -144,7 +145,7 @@ class Forward:
         self._evictor = Evictor(
             self._ledger, objects, space, config.vault.keep, on_change=self._ring, housekeeping=self._keep_journal
         )
-        operations = {"queue": self._on_queue, "held": self._on_held, "retry": self._on_retry}
+        operations = QueueDesk(self._ledger, self._queues, self._state, now=steady).operations
         operations |= self._unlocking.operations
         operations |= VaultDesk(self._ledger, objects, index_key).operations
         self._control = Control(control_socket(config.appliance.runtime_dir), operations)
@@ -268,38 +269,6 @@ class Forward:
             "identity": self._unlocking.snapshot(),
             "destinations": {name: queue.snapshot(counts.get(name, Queue())) for name, queue in self._queues.items()},
         }
-
-    # What the command line asks
-
-    def _on_queue(self, _: Request) -> dict[str, Any]:
-        return self._state()
-
-    def _on_held(self, request: Request) -> dict[str, Any]:
-        return {"held": [self._held(each) for each in self._ledger.held(self._named(request))]}
-
-    def _held(self, held: Held) -> dict[str, Any]:
-        record = self._ledger.record(held.object_id)
-        return {
-            "object": held.object_id,
-            "destination": held.destination,
-            "reason": held.error,
-            "received": held.received,
-            "attempts": held.attempts,
-            "peer": record.peer if record else "",
-            "sop_class": record.sop_class if record else "",
-            "transfer_syntax": record.transfer_syntax if record else "",
-        }
-
-    def _on_retry(self, request: Request) -> dict[str, Any]:
-        name = self._named(request)
-        queues = [self._queues[name]] if name else list(self._queues.values())
-        return {"released": sum(queue.retry_held() for queue in queues)}
-
-    def _named(self, request: Request) -> str | None:
-        name = request.get("destination")
-        if name is not None and name not in self._queues:
-            raise ConfigError("there is no destination of that name", fix=f"Known: {', '.join(self._queues)}.")
-        return name
 
 
 def _keyring(vault: Vault) -> Keyring:

@@ -16,6 +16,10 @@ PROOF = "proof"
 OWED = "owed"
 HOLD = "hold"
 RELEASE = "release"
+STOP = "stop"
+GO = "go"
+KEEP_BACK = "keep-back"
+LET_GO = "let-go"
 MARKS = "marks"
 COMMITMENT = "commitment"
 DECIDED = "decided"
@@ -40,6 +44,26 @@ def hold(object_id: str, at: float) -> Entry:
 def release(object_id: str) -> Entry:
     """A person ended a hold."""
     return [RELEASE, object_id]
+
+
+def stop(destination: str, at: float) -> Entry:
+    """A person holds back all deliveries to a destination."""
+    return [STOP, destination, at]
+
+
+def go(destination: str) -> Entry:
+    """A person lets deliveries to a destination go on."""
+    return [GO, destination]
+
+
+def keep_back(object_id: str, destination: str, at: float) -> Entry:
+    """A person holds back one delivery."""
+    return [KEEP_BACK, object_id, destination, at]
+
+
+def let_go(object_id: str, destination: str) -> Entry:
+    """A person lets one delivery go on."""
+    return [LET_GO, object_id, destination]
 
 
 def marks(taken: Mapping[str, bytes]) -> Entry:

@@ -23,6 +23,8 @@ _INSERT = (
 )
 SEGMENT_MARK = "segment "
 """Begins the name of the fact that says up to where a segment was taken over; the segment's id follows."""
+HELD_BACK = "held back "
+"""Begins the name of the fact that a person holds a destination back; its name follows."""
 
 MISSING = "the object's file is missing"
 ASIDE = "the object is in quarantine"

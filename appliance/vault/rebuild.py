@@ -14,9 +14,10 @@ from typing import Any
 
 from appliance.base import limits
 from appliance.vault import entries
+from appliance.vault.delivery_holds import DeliveryHolds
 from appliance.vault.entries import Entry
 from appliance.vault.journal import Journal
-from appliance.vault.ledger import SEGMENT_MARK, Ledger
+from appliance.vault.ledger import HELD_BACK, SEGMENT_MARK, Ledger
 
 COMPARED = "compared"
 """The fact that says that the ledger has all objects."""
@@ -109,6 +110,14 @@ class Rebuild:
                 sqlite.execute("UPDATE object SET hold = ? WHERE object_id = ?", (at, object_id))
             case [entries.RELEASE, object_id]:
                 sqlite.execute("UPDATE object SET hold = NULL WHERE object_id = ?", (object_id,))
+            case [entries.STOP, destination, at]:
+                self._ledger.note_fact(HELD_BACK + destination, repr(float(at)).encode())
+            case [entries.GO, destination]:
+                self._ledger.drop_fact(HELD_BACK + destination)
+            case [entries.KEEP_BACK, object_id, destination, at]:
+                DeliveryHolds(self._ledger).hold([object_id], destination, at)
+            case [entries.LET_GO, object_id, destination]:
+                DeliveryHolds(self._ledger).release([object_id], destination, now)
             case [entries.COMMITMENT, *row]:
                 _restore(sqlite, row, now)
             case [entries.DECIDED, request_id, reasons, _]:

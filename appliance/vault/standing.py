@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.vault import entries
+from appliance.vault.deliveries import BY_A_PERSON
 from appliance.vault.entries import COMMITMENT_COLUMNS, Entry
-from appliance.vault.ledger import SEGMENT_MARK, Ledger
+from appliance.vault.ledger import HELD_BACK, SEGMENT_MARK, Ledger
 
 _WINDOW = 1000  # objects, or requests, at a time
 
@@ -18,6 +19,8 @@ def standing(ledger: Ledger) -> Iterator[list[Entry]]:
     """The entries, in batches. What changes meanwhile may be among them or not: it is in the journal anyway."""
     if marks := ledger.facts(SEGMENT_MARK):
         yield [entries.marks(marks)]
+    if held_back := ledger.facts(HELD_BACK):
+        yield [entries.stop(name, float(value)) for name, value in held_back.items()]
     after = 0
     while True:
         with ledger.reading() as sqlite:
@@ -40,9 +43,15 @@ def standing(ledger: Ledger) -> Iterator[list[Entry]]:
             holds = sqlite.execute(
                 "SELECT object_id, hold FROM object WHERE id > ? AND id <= ? AND hold IS NOT NULL", (after, last)
             ).fetchall()
+            kept_back = sqlite.execute(
+                "SELECT object_id, destination, since FROM delivery JOIN object ON object.id = delivery.object "
+                "WHERE delivery.object > ? AND delivery.object <= ? AND delivery.state = 'held' AND error = ?",
+                (after, last, BY_A_PERSON),
+            ).fetchall()
         found = [entries.owed(object_id, [destination], since) for object_id, destination, since in owing]
         found += [entries.proof(*row) for row in proofs]
         found += [entries.hold(*row) for row in holds]
+        found += [entries.keep_back(*row) for row in kept_back]
         if found:
             yield found
         after = last

@@ -188,7 +188,7 @@ def test_a_held_delivery_is_shown_and_sent_on_by_a_person(box: Box, tmp_path: Pa
         upstream.stop()
         upstream.options = ("+xa",)
         upstream.start()
-        assert box.ask("retry", destination="pacs") == {"released": 1}
+        assert (box.ask("retry", destination="pacs") or {})["released"] == 1
         until(lambda: box.delivered() == 1)
         with pytest.raises(LocalError, match="no destination"):
             ask(control_socket(box.runtime), {"op": "retry", "destination": "nowhere"})

@@ -1,0 +1,19 @@
+"""How the commands of the queues ask `forward`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance.cli.vault.asking import ask_forward
+from appliance.config.load import load_config
+
+destination_argument = click.argument("destination", required=False)
+one_destination_argument = click.argument("destination")
+
+
+def ask(path: Path, operation: str, **more: Any) -> dict[str, Any]:
+    """One request. Raises LocalError when forward does not answer, or says no."""
+    return ask_forward(load_config(path), operation, **more)

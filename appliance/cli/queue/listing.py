@@ -1,0 +1,76 @@
+"""`appliance queue list` and `held`: the queue of each destination, and what waits for a person."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance.cli.delivery_words import forecast, last_error, pace, state_of
+from appliance.cli.options import config_option, json_option
+from appliance.cli.output import terminal, write_json
+from appliance.cli.queue.asking import ask, destination_argument
+from appliance.panel.health.words import span
+
+
+@click.command(name="list")
+@config_option
+@json_option
+def list_queues(path: Path, as_json: bool) -> None:
+    """Show how much waits for each destination, since when, how fast it goes, and what stops it.
+
+    Example: appliance queue list
+    """
+    state = ask(path, "queue")
+    if as_json:
+        write_json(state)
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("destination", "state", "waiting", "sending", "held", "oldest", "pace", "empty"):
+        table.add_column(heading, justify="left" if heading in ("destination", "state") else "right")
+    for name, queue in state["destinations"].items():
+        words, colour = state_of(queue)
+        oldest = span(time.time() - queue["oldest"]) if queue["oldest"] else ""
+        counts = (str(queue[key]) for key in ("waiting", "leased", "held"))
+        table.add_row(escape(name), f"[{colour}]{words}[/]", *counts, oldest, pace(queue), forecast(queue))
+    screen = terminal()
+    screen.print(table if state["destinations"] else "There is no destination.")
+    for name, queue in state["destinations"].items():
+        if error := last_error(queue):
+            screen.print(f"{escape(name)}: last error: {escape(error)}")
+
+
+@click.command(name="held")
+@destination_argument
+@config_option
+@json_option
+def list_held(destination: str | None, path: Path, as_json: bool) -> None:
+    """Show what is held for a person, and why; for one DESTINATION or for all.
+
+    Example: appliance queue held pacs
+    """
+    held = ask(path, "held", destination=destination)["held"]
+    if as_json:
+        write_json(held)
+    else:
+        terminal().print(held_table(held) if held else "Nothing is held.")
+
+
+def held_table(held: list[dict[str, Any]]) -> Any:
+    """Deliveries that wait for a person."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("object", "destination", "received", "attempts", "reason"):
+        table.add_column(heading, overflow="fold")
+    for each in held:
+        received = f"{span(time.time() - each['received'])} ago"
+        words = escape(each["reason"])
+        table.add_row(each["object"], escape(each["destination"]), received, str(each["attempts"]), words)
+    return table
