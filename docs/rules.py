@@ -44,7 +44,7 @@ LIMITS = {
     "D39": "Without `dhcp_servers` the first that was seen is taken for the right one.",
     "D40": "",
     "D41": "DTP, another root bridge, tags that are not in `vlans`. LLDP is not read.",
-    "D42": "Addresses that open connections or announce themselves. A flap between ports shows at the switch only.",
+    "D42": "A flap between ports shows at the switch only.",
     "D45": "Reload and clock. Start and stop are lines in the log, and will be audit messages.",
     "D46": "Raised by `respond`, not by the sensor. A block counts as mitigation when the filter counted a packet.",
     "D47": "Control PDUs and command sets in one piece; both readings are judged. Bulk data is not compared.",

@@ -12,7 +12,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Rooms whose tests use loopback, listen to it, or measure time and memory: one at a time, or they hear each other.
-NEIGHBOURS = frozenset({"capture", "cli", "delivery", "e2e", "host", "panel", "programs", "scp"})
+NEIGHBOURS = frozenset({"capture", "cli", "delivery", "e2e", "host", "panel", "programs", "scp", "sensor_lab"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,3 +20,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).parts[0] in NEIGHBOURS:
             item.add_marker(pytest.mark.xdist_group("neighbours"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The sensor lab's table of rules, scenes and outcomes, whichever worker played them."""
+    reports = [each for several in terminalreporter.stats.values() for each in several]
+    said = [getattr(each, "user_properties", ()) for each in reports if getattr(each, "when", "") == "call"]
+    rows = sorted(str(value) for properties in said for name, value in properties if name == "sensor-lab")
+    if rows:
+        terminalreporter.write_sep("=", "sensor lab: rule, what it must do, tool, scene, what was heard")
+        for row in rows:
+            terminalreporter.write_line(row)

@@ -88,6 +88,7 @@ class Inspection:
         streams = self._table.streams
         find = streams.get
         unpack4, unpack6 = _IPV4.unpack_from, _IPV6.unpack_from
+        macs = self._link.macs
         count = octets = others = 0
         for now, frame, wire_length, vlan in packets:
             count += 1
@@ -100,14 +101,20 @@ class Inspection:
                 elif kind == 0x86DD:
                     kind, version, total, protocol, key, seq, ack, offset, flags = unpack6(frame)
                     if protocol != 6 or not total or version >> 4 != 6:
-                        if protocol == 17 and key[34:] not in _HEARD:
+                        if protocol == 17 and key[34:] not in _HEARD and bytes(frame[6:12]) in macs:
                             others += 1
                         else:
                             self._uncommon(now, frame, wire_length, vlan)
                         continue
                     start = 54 + (offset >> 4 << 2)
                     length = total + 54 - start
-                elif kind == 0x0800 and version == 0x45 and protocol == 17 and key[10:] not in _HEARD:
+                elif (
+                    kind == 0x0800
+                    and version == 0x45
+                    and protocol == 17
+                    and key[10:] not in _HEARD
+                    and bytes(frame[6:12]) in macs
+                ):
                     others += 1
                     continue
                 else:
@@ -157,11 +164,11 @@ class Inspection:
         self._now = now
         self.statistics.others += 1
         try:
+            self._judgement.see_all(self._link.source(bytes(frame[6:12]), now), now)
             self._judgement.see_all(self._link.frame(frame, now), now)
             announced, self._link.announced = self._link.announced, []
             for mac, address, when in announced:
                 self._judgement.see_all(self.inventory.announced(mac, address, when), now)
-                self._judgement.see_all(self._link.source(bytes(frame[6:12]), now), now)
                 self._judgement.see_all(self._link.tags(mac, () if vlan is None else (vlan,), self.registry), now)
         except Exception as error:  # noqa: BLE001 - a fault of ours on one frame must not reach another
             self._failed(error, None)
@@ -215,6 +222,7 @@ class Inspection:
                         self._observe_probe(key, now)
                     return
                 macs = bytes(frame[link : link + 12])
+                self._judgement.see_all(self._link.source(macs[6:], now), now)
                 stream = self._table.open(key, seq, ack if flags & _ACK else None, now, macs, vlans)
             if flags & _ACK:
                 stream.ack = ack

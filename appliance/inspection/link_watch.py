@@ -46,7 +46,7 @@ class LinkWatch:
         self._given: OrderedDict[tuple[Address, str], float] = OrderedDict()
         self._servers: dict[str, Address] = {}  # by how they hand out; who was seen first
         self._root = ""
-        self._macs: set[bytes] = set()
+        self.macs: set[bytes] = set()  # that sent something lately; the engine's fast path reads it
         self._since = 0.0
         self._began: float | None = None
         self._second = 0.0
@@ -71,14 +71,14 @@ class LinkWatch:
             yield from self._said(said, now)
 
     def source(self, mac: bytes, now: float) -> Iterator[object]:
-        """An Ethernet address opened a connection, or announced itself."""
+        """An Ethernet address sent something other than a segment of a flow that is known."""
         if not 0 <= now - self._since < _WINDOW:
             self._since = now
-            self._macs.clear()
-        if len(self._macs) <= limits.SENSOR_MACS.default and mac not in self._macs:
-            self._macs.add(mac)
-            if len(self._macs) == limits.SENSOR_MACS.default:
-                yield MacFlood(len(self._macs))
+            self.macs.clear()
+        if len(self.macs) <= limits.SENSOR_MACS.default and mac not in self.macs:
+            self.macs.add(mac)
+            if len(self.macs) == limits.SENSOR_MACS.default:
+                yield MacFlood(len(self.macs))
 
     def tags(self, mac: str, vlans: tuple[int, ...], registry: Registry) -> Iterator[object]:
         """The VLAN tags of a new flow, or of an announcement."""

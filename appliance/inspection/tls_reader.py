@@ -12,7 +12,7 @@ from appliance.inspection.tls_records import AlertRecord, Handshake, Message, Ov
 from appliance.inspection.witness import Witness
 
 _TLS_ALERT = 21
-_CERTIFICATE, _SERVER_DONE, _CLIENT_KEY = 11, 14, 16
+_CERTIFICATE = 11
 _TLS_1_3 = 0x0304
 
 
@@ -73,8 +73,7 @@ class TlsReader:
             certificate = _first_certificate(message.body)
             if certificate:
                 self._witness.certificate(flow, stream.from_client, certificate)
-            return True
-        return message.kind in (_SERVER_DONE, _CLIENT_KEY)
+        return False  # an alert about a certificate comes behind it, in clear up to the change of the cipher
 
     def _hello(self, hello: Hello) -> bool:
         flow = self._stream.flow

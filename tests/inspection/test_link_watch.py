@@ -201,6 +201,18 @@ def test_d42_a_flood_of_ethernet_addresses(count: int, spoke: list[str]) -> None
     assert rules(watching) == spoke
 
 
+@pytest.mark.parametrize("protocol", [17, 6, 50])
+def test_d42_whatever_the_frames_carry(protocol: int) -> None:
+    """macof's have an IP header and nothing behind it on some machines; a switch takes any frame."""
+    watching = engine()
+    for number in range(limits.SENSOR_MACS.default):
+        data = bytearray(frame("10.21.0.1", 40000, OWN, 40001, 1, 0, SYN)[:34])
+        data[6:12] = b"\x02\0" + number.to_bytes(4, "big")
+        data[16:18], data[23] = (20).to_bytes(2, "big"), protocol
+        watching.inspect([(1.0, bytes(data), len(data), None)])
+    assert rules(watching) == ["D42"]
+
+
 def test_decoders_are_guarded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> None:
         raise RecursionError("a decoder's own mistake")

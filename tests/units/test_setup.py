@@ -45,6 +45,7 @@ TOOLS = (
     "dtc",
     "node",
     "npm",
+    *("hping3", "arpspoof", "dnsmasq", "curl"),
 )
 
 # Says yes to everything; `.venv` gets a Python of the same kind.
@@ -364,5 +365,5 @@ def test_the_makefile_lists_what_it_can_do() -> None:
     listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
     targets = [line.split()[1] for line in listed.stdout.splitlines()]
     daily = ["help", "setup", "demo", "test", "check"]
-    benches = ["bench-receive", "bench-deliver", "bench-hostile", "fuzz", "crash-states"]
+    benches = ["bench-receive", "bench-deliver", "bench-hostile", "sensor-lab", "fuzz", "crash-states"]
     assert targets == [*daily, "conformance", *benches, "clean", "fresh-test"]

@@ -47,6 +47,16 @@ def test_good_tls_is_quiet(maximum: ssl.TLSVersion, mss: int) -> None:
     assert watching.snapshot()["tls"] == 1
 
 
+def test_d18_the_refusal_of_a_certificate_that_was_shown_behind_the_servers() -> None:
+    """Up to TLS 1.2 the client's certificate comes behind all that the server says of itself."""
+    watching = watch()
+    hello, answer = talk(GOOD)[:2]
+    certificates = (True, b"\x16\3\3\0\7\x0b\0\0\3\0\0\0"), (False, b"\x15\3\3\0\2\2\x30")
+    for number in range(limits.SENSOR_TLS_ALERTS.default):
+        play(watching, [hello, answer, *certificates], client_port=50000 + number)
+    assert rules(watching) == ["D18"]
+
+
 @pytest.mark.parametrize(
     ("pem", "what"),
     [

@@ -1,0 +1,160 @@
+"""Names, who guesses them, and tools that give themselves away: D01 to D05, D09, D13, D35."""
+
+from __future__ import annotations
+
+from tests.sensor_lab.scene import quiet, shows
+from tests.sensor_lab.site import Lab
+from tests.sensor_lab.tools import dcmtk, echo, pynetdicom_echo, within
+
+
+@shows("D01", "echoscu", evidence='"ROGUE"')
+def unknown_title(lab: Lab) -> None:
+    """echoscu under a title that nobody registered."""
+    echo(lab, host="attacker", calling="ROGUE")
+
+
+@shows("D01", "pynetdicom", evidence="toolkit's default")
+def default_title(lab: Lab) -> None:
+    """pynetdicom under its default title."""
+    pynetdicom_echo(lab.attacker, "PYNETDICOM", "EDGE01", lab.edge)
+
+
+@shows("D01", "echoscu", evidence="upper and lower case")
+def title_in_lower_case(lab: Lab) -> None:
+    """A registered title in lower case."""
+    echo(lab, calling="ct1")
+
+
+@shows("D01", "pynetdicom", evidence='"ROGUE"')
+def unknown_title_over_ipv6(lab: Lab) -> None:
+    """pynetdicom over IPv6, under a title that nobody registered."""
+    pynetdicom_echo(lab.attacker, "ROGUE", "EDGE01", lab.edge, six=True)
+
+
+@quiet("D01", "echoscu")
+def known_title(lab: Lab) -> None:
+    """echoscu as the CT."""
+    assert echo(lab) == 0
+
+
+@quiet("D01", "pynetdicom")
+def known_title_over_ipv6(lab: Lab) -> None:
+    """pynetdicom as the CT, over IPv6."""
+    assert pynetdicom_echo(lab.ct, "CT1", "EDGE01", lab.edge, six=True)
+
+
+@shows("D02", "echoscu", evidence='"GUESS"')
+def unknown_called(lab: Lab) -> None:
+    """The CT calls a title that the appliance does not answer to."""
+    echo(lab, called="GUESS")
+
+
+@quiet("D02", "echoscu")
+def second_called(lab: Lab) -> None:
+    """The CT calls the appliance by another of its titles."""
+    assert echo(lab, called="EDGE02") == 0
+
+
+@shows("D03", "storescu", evidence='"CT1"')
+def borrowed_title(lab: Lab) -> None:
+    """The attacker calls itself CT1."""
+    from tests.sensor_lab.scenes.content import CT_FILE
+
+    dcmtk(lab.attacker, "storescu", "CT1", "EDGE01", lab.edge, files=(CT_FILE,))
+
+
+@quiet("D03", "storescu")
+def own_title(lab: Lab) -> None:
+    """CT1 stores from where it lives."""
+    from tests.sensor_lab.scenes.content import CT_FILE
+
+    assert dcmtk(lab.ct, "storescu", "CT1", "EDGE01", lab.edge, files=(CT_FILE,)).returncode == 0
+
+
+@shows("D04", "nmap", "D01", "D02", "D05")
+def brute_force(lab: Lab) -> None:
+    """nmap's dicom-brute with 15 titles."""
+    titles = lab.room("brute") / "titles"
+    titles.write_text("".join(f"GUESS{number}\n" for number in range(15)))
+    script = ("--script", "+dicom-brute", "--script-args", f"passdb={titles}")
+    lab.attacker.run("nmap", "-Pn", "-n", *script, "-p", "104", lab.edge.address)
+
+
+@quiet("D04", "echoscu")
+def many_titles_of_ours(lab: Lab) -> None:
+    """The CT tries 14 titles of the appliance, one after the other."""
+    for number in range(2, 16):
+        assert echo(lab, called=f"EDGE{number:02}") == 0
+
+
+@shows("D05", "nmap", "D01", "D02", evidence="nmap")
+def nmap_ping(lab: Lab) -> None:
+    """nmap's dicom-ping."""
+    lab.attacker.run("nmap", "-Pn", "-n", "--script", "+dicom-ping", "-p", "104", lab.edge.address)
+
+
+@shows("D05", "scapy", evidence="scapy")
+def scapy_client(lab: Lab) -> None:
+    """scapy's DICOM client under the name of the CT."""
+    from scapy.contrib.dicom import DICOMSocket
+
+    def call() -> None:
+        client = DICOMSocket(dst_ip=lab.edge.address, dst_port=104, dst_ae="EDGE01", src_ae="CT1", read_timeout=3)
+        client.connect()
+        client.associate({"1.2.840.10008.5.1.4.1.1.2": ["1.2.840.10008.1.2"]})
+        client.release()
+        client.close()
+
+    within(lab.ct.namespace, call)
+
+
+@quiet("D05", "pynetdicom")
+def pynetdicom_client(lab: Lab) -> None:
+    """pynetdicom under the name of the CT."""
+    assert pynetdicom_echo(lab.ct, "CT1", "EDGE01", lab.edge)
+
+
+@shows("D09", "storescu", evidence="a user name and its passcode")
+def passcode_in_clear(lab: Lab) -> None:
+    """storescu shows a user name and a passcode."""
+    from tests.sensor_lab.scenes.content import CT_FILE
+
+    dcmtk(lab.ct, "storescu", "CT1", "EDGE01", lab.edge, 104, "-usr", "reader", "-pwd", "lab-word", files=(CT_FILE,))
+
+
+@quiet("D09", "storescu")
+def no_user(lab: Lab) -> None:
+    """storescu without a user."""
+    own_title(lab)
+
+
+@shows("D13", "echoscu", evidence='"ARCHIVE"')
+def decoy_title(lab: Lab) -> None:
+    """The CT calls the decoy's title."""
+    echo(lab, called="ARCHIVE")
+
+
+@shows("D13", "nmap", evidence="port 11112")
+def decoy_port(lab: Lab) -> None:
+    """nmap tries the decoy's port."""
+    lab.attacker.run("nmap", "-Pn", "-n", "-sS", "-p", "11112", lab.edge.address)
+
+
+@quiet("D13", "nmap")
+def other_ports(lab: Lab) -> None:
+    """nmap tries two ports, of which one is open."""
+    lab.attacker.run("nmap", "-Pn", "-n", "-sS", "-p", "104,11113", lab.edge.address)
+
+
+@shows("D35", "echoscu", evidence="its hours are 06:00-22:00")
+def at_night(lab: Lab) -> None:
+    """The ultrasound calls at three in the morning."""
+    lab.mirror.pass_time(15 * 3600)
+    echo(lab, host="mr", calling="US1")
+    lab.mirror.pass_time(9 * 3600)
+
+
+@quiet("D35", "echoscu")
+def at_noon(lab: Lab) -> None:
+    """The ultrasound calls in the middle of the day."""
+    echo(lab, host="mr", calling="US1")

@@ -1,0 +1,142 @@
+"""Below IP, and scans: D38 to D42."""
+
+from __future__ import annotations
+
+import time
+
+from tests.inspection import wire
+from tests.sensor_lab.ground import Host
+from tests.sensor_lab.scene import quiet, shows
+from tests.sensor_lab.site import Lab
+from tests.sensor_lab.tools import echo
+
+
+def _neighbours_meet(lab: Lab) -> None:
+    for host in (lab.ct, lab.edge):
+        host.run("ip", "neigh", "flush", "all")
+    assert echo(lab) == 0
+
+
+@shows("D38", "arpspoof", evidence="10.20.0.2 was at 02:00:00:20:00:02, now 02:00:00:20:00:42")
+def arp_spoofing(lab: Lab) -> None:
+    """arpspoof tells the CT that the appliance is the attacker."""
+    _neighbours_meet(lab)
+    spoofer = lab.attacker.start("arpspoof", "-i", "eth0", "-t", lab.ct.address, lab.edge.address)
+    until = time.monotonic() + 8
+    while not lab.mirror.alerts and time.monotonic() < until:
+        time.sleep(0.1)
+    spoofer.kill()  # else it spends seconds on telling the truth again
+    for host in (lab.ct, lab.edge):
+        host.run("ip", "neigh", "flush", "all")
+
+
+@quiet("D38", "echoscu")
+def arp(lab: Lab) -> None:
+    """The CT and the appliance ask for each other, twice."""
+    _neighbours_meet(lab)
+    _neighbours_meet(lab)
+
+
+def _hand_out(lab: Lab, host: Host) -> None:
+    room = lab.room(f"dhcp-{host.name}")
+    options = ("--dhcp-range=10.20.0.100,10.20.0.110,1h", "--no-ping", f"--dhcp-leasefile={room / 'leases'}")
+    common = ("--no-daemon", "--port=0", "--conf-file=/dev/null", "--user=root", f"--pid-file={room / 'pid'}")
+    host.start("dnsmasq", *common, "--interface=eth0", *options)
+    until = time.monotonic() + 10
+    while not host.run("ss", "-Hlun", "sport = :67").stdout.strip() and time.monotonic() < until:
+        time.sleep(0.05)
+    lab.mr.run("nmap", "-e", "eth0", "--script", "broadcast-dhcp-discover", "--script-args", "timeout=2")
+
+
+@shows("D39", "dnsmasq, nmap", evidence="DHCP; it is not named in dhcp_servers")
+def rogue_dhcp(lab: Lab) -> None:
+    """dnsmasq at the attacker hands out addresses."""
+    _hand_out(lab, lab.attacker)
+
+
+@quiet("D39", "dnsmasq, nmap")
+def registered_dhcp(lab: Lab) -> None:
+    """dnsmasq at the registered server hands out addresses."""
+    _hand_out(lab, lab.pacs)
+
+
+@shows("D39", "scapy", evidence="router advertisement")
+def rogue_router(lab: Lab) -> None:
+    """The attacker says that it is an IPv6 router."""
+    from scapy.layers.inet6 import ICMPv6ND_RA, ICMPv6NDOptSrcLLAddr, IPv6
+    from scapy.layers.l2 import Ether
+
+    said = ICMPv6ND_RA(routerlifetime=1800) / ICMPv6NDOptSrcLLAddr(lladdr=lab.attacker.mac)
+    packet = Ether(src=lab.attacker.mac, dst="33:33:00:00:00:01") / IPv6(src="fe80::66", dst="ff02::1", hlim=255) / said
+    with lab.attacker.raw_socket() as out:
+        out.send(bytes(packet))
+
+
+@shows("D40", "nmap")
+def syn_scan(lab: Lab) -> None:
+    """nmap's SYN scan of 200 ports."""
+    lab.attacker.run("nmap", "-Pn", "-n", "-sS", "-T5", "-p", "1-200", lab.edge.address)
+
+
+@shows("D40", "nmap")
+def xmas_scan(lab: Lab) -> None:
+    """nmap's Xmas scan of 100 ports."""
+    lab.attacker.run("nmap", "-Pn", "-n", "-sX", "-T5", "-p", "1-100", lab.edge.address)
+
+
+@shows("D40", "hping3")
+def hping_scan(lab: Lab) -> None:
+    """hping3 tries 60 ports."""
+    command = ("hping3", "-q", "-S", "-i", "u2000", "-c", "60", "-p", "++20", lab.edge.address)
+    lab.attacker.run(*command)
+
+
+@quiet("D40", "hping3")
+def open_ports(lab: Lab) -> None:
+    """hping3 tries one open port 60 times."""
+    lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", "60", "-p", "104", lab.edge.address)
+
+
+def _tagged(lab: Lab, *vlans: int) -> None:
+    syn = wire.frame(lab.ct.address, 40000, lab.edge.address, 104, 1, 0, wire.SYN, b"", vlans)
+    with lab.ct.raw_socket() as out:
+        out.send(bytes.fromhex((lab.edge.mac + lab.ct.mac).replace(":", "")) + syn[12:])
+
+
+@shows("D41", "forged frames", evidence="VLAN 30")
+def foreign_tag(lab: Lab) -> None:
+    """A frame has the tag of another VLAN."""
+    _tagged(lab, 30)
+
+
+@shows("D41", "forged frames", evidence="VLAN 30")
+def tag_behind_a_tag(lab: Lab) -> None:
+    """A frame has the tag of another VLAN behind that of its own."""
+    _tagged(lab, 20, 30)
+
+
+@quiet("D41", "forged frames")
+def own_tag(lab: Lab) -> None:
+    """A frame has the tag of its own VLAN."""
+    _tagged(lab, 20)
+
+
+@shows("D41", "scapy", evidence="DTP")
+def trunk_wanted(lab: Lab) -> None:
+    """The attacker asks the switch for a trunk."""
+    body = bytes.fromhex("aaaa0300000c2004") + b"\1" + bytes.fromhex("0001000501000200050300030005a5")
+    with lab.attacker.raw_socket() as out:
+        mac = bytes.fromhex(lab.attacker.mac.replace(":", ""))
+        out.send(bytes.fromhex("01000ccccccc") + mac + len(body).to_bytes(2, "big") + body + bytes(40))
+
+
+@shows("D42", "macof")
+def mac_flood(lab: Lab) -> None:
+    """macof sends 4,000 frames, each from another address."""
+    lab.attacker.run("macof", "-i", "eth0", "-n", "4000")
+
+
+@quiet("D42", "macof")
+def some_macs(lab: Lab) -> None:
+    """macof sends 200."""
+    lab.attacker.run("macof", "-i", "eth0", "-n", "200")

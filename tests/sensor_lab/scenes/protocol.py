@@ -1,0 +1,213 @@
+"""Departures from the protocols, and servers that are kept busy: D21 to D27, D47, D48."""
+
+from __future__ import annotations
+
+import struct
+
+from tests.inspection import wire
+from tests.sensor_lab.scene import quiet, shows
+from tests.sensor_lab.site import Lab
+from tests.sensor_lab.tools import Forger, Line, dcmtk, echo
+
+ASK = {"calling": b"CT1"}
+
+
+@shows("D21", "forged PDUs", evidence="announces 268435456 bytes")
+def huge_pdu(lab: Lab) -> None:
+    """A P-DATA-TF announces 256 MiB."""
+    line = Line(lab.ct, lab.edge).ask(**ASK)
+    line.say(struct.pack("!BxIIBB", 4, 1 << 28, (1 << 28) - 4, 1, 0) + bytes(4000)).hear()
+    line.close()
+
+
+@quiet("D21", "storescu")
+def large_pdus(lab: Lab) -> None:
+    """storescu sends PDUs as long as the appliance takes."""
+    from tests.sensor_lab.scenes.content import CT_FILE
+
+    done = dcmtk(lab.ct, "storescu", "CT1", "EDGE01", lab.edge, 104, "--max-send-pdu", "131072", files=(CT_FILE,))
+    assert done.returncode == 0, done.stderr
+
+
+@shows("D22", "curl", evidence="neither DICOM nor TLS")
+def web_browser(lab: Lab) -> None:
+    """curl asks a DICOM port for a page."""
+    lab.ct.run("curl", "-s", "-m", "2", f"http://{lab.edge.address}:104/")
+
+
+@shows("D22", "forged PDUs", evidence="unknown type")
+def unknown_pdu(lab: Lab) -> None:
+    """A PDU of a type that there is not."""
+    line = Line(lab.ct, lab.edge).ask(**ASK)
+    line.say(wire.pdu(9, bytes(4))).hear()
+    line.close()
+
+
+@quiet("D22", "curl")
+def web_browser_elsewhere(lab: Lab) -> None:
+    """curl asks another port for a page."""
+    lab.viewer.serve(8000, "python3", "-m", "http.server", "8000", "--directory", str(lab.room("web")))
+    assert lab.ct.run("curl", "-s", "-m", "5", f"http://{lab.viewer.address}:8000/").returncode == 0
+
+
+def _ask_and_store(lab: Lab, impatient: bool) -> None:
+    line = Line(lab.ct, lab.edge)
+    request, data = wire.associate(**ASK), wire.p_data(wire.pdv(1, 3, wire.command(0x30, sop_class=wire.VERIFICATION)))
+    if impatient:
+        line.say(request + data).hear()
+    else:
+        line.say(request).hear()
+    line.close()
+
+
+@shows("D23", "forged PDUs", evidence="before A-ASSOCIATE-AC")
+def impatient(lab: Lab) -> None:
+    """P-DATA-TF without waiting for the answer to the request."""
+    _ask_and_store(lab, impatient=True)
+
+
+@quiet("D23", "forged PDUs")
+def patient(lab: Lab) -> None:
+    """The answer is waited for."""
+    _ask_and_store(lab, impatient=False)
+
+
+def _ask_slowly(lab: Lab, seconds: float) -> None:
+    request = wire.associate(**ASK)
+    line = Line(lab.ct, lab.edge).say(request[:40])
+    lab.mirror.pass_time(seconds)
+    line.say(request[40:]).hear()
+    line.release()
+
+
+@shows("D24", "forged PDUs", evidence="no whole request")
+def slow_request(lab: Lab) -> None:
+    """A request that takes 40 seconds."""
+    _ask_slowly(lab, 40)
+
+
+@shows("D24", "nmap")
+def silent_connections(lab: Lab) -> None:
+    """Twelve connections on which nothing is said."""
+    for _ in range(12):
+        lab.ct.run("nmap", "-Pn", "-n", "-sT", "-p", "104", lab.edge.address)
+    lab.mirror.pass_time(70)
+
+
+@quiet("D24", "forged PDUs")
+def slow_but_in_time(lab: Lab) -> None:
+    """A request that takes ten seconds."""
+    _ask_slowly(lab, 10)
+
+
+def _hold(lab: Lab, count: int) -> None:
+    ask = {"calling": b"READ1", "called": b"ARCH", "contexts": ((1, wire.VERIFICATION),)}
+    lines = [Line(lab.viewer, lab.pacs).ask(**ask) for _ in range(count)]
+    for line in lines:
+        line.release()
+
+
+@shows("D25", "forged PDUs", evidence="64")
+def seventy_associations(lab: Lab) -> None:
+    """The viewer holds 70 associations."""
+    _hold(lab, 70)
+
+
+@quiet("D25", "forged PDUs")
+def twenty_associations(lab: Lab) -> None:
+    """The viewer holds 20 associations."""
+    _hold(lab, 20)
+
+
+@shows("D26", "forged PDUs", "D22")
+def aborted_by_the_provider(lab: Lab) -> None:
+    """The appliance aborts twelve associations, for what it is sent."""
+    for _ in range(12):
+        unknown_pdu(lab)
+
+
+@quiet("D26", "echoscu")
+def aborted_by_the_user(lab: Lab) -> None:
+    """echoscu aborts twelve associations, as its user wanted."""
+    for _ in range(12):
+        echo(lab, "--abort")
+
+
+@shows("D27", "forged PDUs", "D22", evidence="kinds")
+def fuzzer(lab: Lab) -> None:
+    """Six requests, each malformed in another way."""
+    for bad in (
+        wire.associate(contexts=((2, wire.VERIFICATION),), **ASK),
+        wire.associate(contexts=((1, b"1.2.x"),), **ASK),
+        wire.associate(extra=b"\x10\0\xff\xff", **ASK),
+        wire.associate(contexts=((1, wire.VERIFICATION), (1, wire.VERIFICATION)), **ASK),
+        wire.pdu(5, bytes(9)),
+        wire.pdu(9, bytes(4)),
+    ):
+        line = Line(lab.ct, lab.edge).say(bad)
+        line.hear()
+        line.close()
+
+
+@quiet("D27", "forged PDUs", "D22")
+def broken_device(lab: Lab) -> None:
+    """Six requests, malformed in one way."""
+    for _ in range(6):
+        line = Line(lab.ct, lab.edge).say(wire.associate(contexts=((2, wire.VERIFICATION),), **ASK))
+        line.hear()
+        line.close()
+
+
+def _two_versions(lab: Lab, second: bytes) -> None:
+    """The middle of a request is sent before its beginning, in two versions: the server chooses which one counts."""
+    request = wire.associate(**ASK)
+    with Forger(lab, lab.edge) as forger:
+        forger.send(request[20:], at=20)
+        forger.send(second[20:], at=20)
+        forger.send(request[:20], at=0)
+        forger.seq += len(request)
+        forger.hear()
+
+
+@shows("D47", "scapy", "D01")
+def contradicting_segments(lab: Lab) -> None:
+    """A request comes in two versions, of which one has another calling AE title."""
+    _two_versions(lab, wire.associate(calling=b"XX9"))
+
+
+@quiet("D47", "scapy")
+def repeated_segments(lab: Lab) -> None:
+    """A request comes twice, out of order, and is the same."""
+    _two_versions(lab, wire.associate(**ASK))
+
+
+@shows("D48", "nmap", evidence="too small")
+def tiny_fragments(lab: Lab) -> None:
+    """nmap hides the header of TCP in tiny fragments."""
+    lab.attacker.run("nmap", "-Pn", "-n", "-sS", "-f", "-p", "104", lab.edge.address)
+
+
+@shows("D48", "scapy", "D47", evidence="overlap")
+def overlapping_fragments(lab: Lab) -> None:
+    """Fragments of one packet overlap."""
+    from scapy.layers.inet import IP, fragment
+
+    with Forger(lab, lab.edge) as forger:
+        pieces = fragment(forger.packet(wire.associate(**ASK)), fragsize=80)
+        again = pieces[1].copy()
+        again[IP].payload.load = b"\x7f" * len(bytes(pieces[1][IP].payload))
+        for each in (pieces[0], pieces[1], again, *pieces[2:]):
+            forger.send_raw(each)
+
+
+@quiet("D48", "scapy")
+def honest_fragments(lab: Lab) -> None:
+    """A request in fragments that fit."""
+    from scapy.layers.inet import fragment
+
+    with Forger(lab, lab.edge) as forger:
+        request = wire.associate(**ASK)
+        for each in fragment(forger.packet(request), fragsize=96):
+            forger.send_raw(each)
+        forger.seq += len(request)
+        forger.hear()

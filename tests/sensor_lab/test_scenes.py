@@ -1,0 +1,39 @@
+"""Each rule of the catalogue speaks when a real tool gives it a reason to, and its twin leaves it quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import tests.sensor_lab.scenes  # noqa: F401
+from appliance.inspection.rules import CATALOGUE
+from tests.sensor_lab.run import line
+from tests.sensor_lab.scene import SCENES, Outcome, Scene
+
+ELSEWHERE = frozenset({"D46"})  # the responder's: whether it blocked
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_the_scene(scene: Scene, played: dict[str, Outcome], record_property: Callable[[str, object], None]) -> None:
+    outcome = played[scene.name]
+    record_property("sensor-lab", line(outcome))
+    if outcome.skipped:
+        pytest.skip(outcome.skipped)
+    assert outcome.as_expected, outcome.wrong()
+
+
+def test_every_rule_has_a_scene_and_a_quiet_twin() -> None:
+    for rule in CATALOGUE:
+        if rule.id in ELSEWHERE:
+            continue
+        assert any(each.rule == rule.id and not each.quiet for each in SCENES), f"{rule.id} has no scene"
+        assert any(each.rule == rule.id and each.quiet for each in SCENES), f"{rule.id} has no quiet twin"
+
+
+def test_no_alert_has_patient_data(played: dict[str, Outcome]) -> None:
+    """The names, ids and passcodes that the scenes sent are in no alert."""
+    words = ("LAB-7Q", "3680043.4711", "Lab^Made", "LAB-1", "lab-word", "CompressedSamples", "1.3.6.1.4.1.5962")
+    for outcome in played.values():
+        said = str(outcome.alerts)
+        assert not [word for word in words if word in said], outcome.scene.name
