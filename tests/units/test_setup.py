@@ -43,6 +43,8 @@ TOOLS = (
     "tshark",
     "nft",
     "dtc",
+    "debugfs",
+    "qemu-system-x86_64",
     "node",
     "npm",
     *("hping3", "arpspoof", "dnsmasq", "curl"),
@@ -365,5 +367,5 @@ def test_the_makefile_lists_what_it_can_do() -> None:
     listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
     targets = [line.split()[1] for line in listed.stdout.splitlines()]
     daily = ["help", "setup", "demo", "test", "check"]
-    benches = ["bench-receive", "bench-deliver", "bench-hostile", "sensor-lab", "fuzz", "crash-states"]
+    benches = ["bench-receive", "bench-deliver", "bench-hostile", "sensor-lab", "fuzz", "crash-states", "power-cut"]
     assert targets == [*daily, "conformance", *benches, "clean", "fresh-test"]
