@@ -24,6 +24,13 @@ CONFIG_LOADED = Event("CONFIG-LOADED", Level.NOTICE, "configuration {detail} is 
 CONFIG_REJECTED = Event(
     "CONFIG-REJECTED", Level.ERROR, "kept the old configuration: {detail}", "Run `appliance check`.", "alarm"
 )
+CONFIG_RESTART = Event(
+    "CONFIG-RESTART",
+    Level.WARNING,
+    "{keys} changed, which counts after a restart of {program}; until then the old values do",
+    "When no study is on its way: systemctl restart appliance-{program}.",
+    "alarm",
+)
 INTERNAL_ERROR = Event(
     "INTERNAL-ERROR",
     Level.ERROR,

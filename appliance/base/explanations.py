@@ -19,6 +19,10 @@ root, or let systemd start it (systemctl enable --now appliance-sensor).""",
     "CONFIG-REJECTED": """\
 The changed file has a mistake. What was in force stays in force, no association was dropped. Run `appliance
 check`: it names every mistake with its line. Save the mended file; it is read again.""",
+    "CONFIG-RESTART": """\
+The file was taken up but for the keys in the line: a running program holds on to its listeners, its directories
+and its keys. Restart the program when it suits: receive ends the associations that are open, and the modalities
+send what was not answered again; forward goes on where it was.""",
     "INTERNAL-ERROR": """\
 A fault of ours. It ended one association, object or task, and nothing beside it; a modality sends again what
 was not answered. Please report the line: it holds the kind of error and its place, and no patient data.""",

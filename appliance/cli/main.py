@@ -44,6 +44,7 @@ COMMANDS = {
     "init": Entry("appliance.cli.init", "Make keys and a first configuration."),
     "check": Entry("appliance.cli.check", "Check the configuration and how safe it is."),
     "run": Entry("appliance.cli.run", "Run all programs here, until Ctrl-C."),
+    "reload": Entry("appliance.cli.reload", "Have the programs read the configuration again."),
     "status": Entry("appliance.cli.status", "Show what works, what does not, and what to do."),
     "lamps": Entry("appliance.cli.lamps", "Show what the lamps mean; light them one by one."),
     "queue": Entry("appliance.cli.queue", "Show and steer what waits for the destinations."),

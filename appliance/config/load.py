@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,7 +53,7 @@ def parse_config(raw: bytes, name: str = "appliance.toml") -> Config:
     found += check(document)
     if found or config is None:
         raise ConfigErrors(_problems(found, document, Lines(text), name))
-    return config
+    return config.read_from(hashlib.sha256(raw).hexdigest())
 
 
 def _problems(found: Iterable[tuple[Place, str]], document: dict[str, Any], lines: Lines, name: str) -> list[Problem]:

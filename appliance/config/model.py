@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, PrivateAttr, StrictBool, StrictInt
 
 from appliance.base import limits
 from appliance.config.destinations import AnyDestination
@@ -205,6 +205,17 @@ class Config(Section):
     sensor: Sensor | None = None
     alerts: Alerts | None = None
     panel: Panel = Panel()
+    _digest: str = PrivateAttr(default="")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file that it was read from, in hex; "" where it was made otherwise."""
+        return self._digest
+
+    def read_from(self, digest: str) -> Config:
+        """This, as it was read from a file of `digest`."""
+        self._digest = digest
+        return self
 
     @property
     def called_ae_titles(self) -> tuple[str, ...]:

@@ -50,10 +50,16 @@ class Courier(threading.Thread):
         self._spend = spend
         self._session: Session | None = None
         self._kinds: deque[Kind] = deque(maxlen=_MOST_KINDS)  # most lately seen first
+        self._retired = threading.Event()
+
+    def retire(self) -> None:
+        """End after the instance that is under way; the queue goes on with others."""
+        self._retired.set()
+        self._queue.wake()
 
     def run(self) -> None:
         """Take batches until there are to be no more."""
-        while (batch := self._queue.take(limits.DELIVERY_LINGER.default if self._session else None)) is not None:
+        while (batch := self._take()) is not None:
             if not batch:
                 self._end_session()
                 continue
@@ -63,6 +69,10 @@ class Courier(threading.Thread):
                 log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where=self.name)
                 self._queue.failed(UpstreamError("internal error"))
         self._end_session()
+
+    def _take(self) -> list[Lease] | None:
+        linger = limits.DELIVERY_LINGER.default if self._session else None
+        return self._queue.take(linger, self._retired.is_set)
 
     def _deliver(self, batch: deque[Lease]) -> None:
         """Deliver a batch, or as much of it as the destination takes; the rest goes back."""
@@ -77,7 +87,7 @@ class Courier(threading.Thread):
                     self._queue.succeeded()
                 else:
                     self._queue.not_delivered(lease, outcome)
-                if not self._queue.flowing:
+                if not self._queue.flowing or self._retired.is_set():
                     break
                 if time.monotonic() - since > _WRITE_EVERY:
                     self._queue.delivered(proofs)

@@ -43,7 +43,14 @@ class Evictor:
         self._housekeeping = housekeeping
         self._now = now
         self._stopping = threading.Event()
+        self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
+
+    def configure(self, space: Space, keep: float) -> None:
+        """These count from the next look on."""
+        before, self._space, self._keep = self._keep, space, keep
+        if keep != before:
+            self._awake.set()
 
     def start(self) -> None:
         """Begin to look."""
@@ -52,6 +59,7 @@ class Evictor:
     def stop(self) -> None:
         """End after the batch that is under way."""
         self._stopping.set()
+        self._awake.set()
         self._thread.join()
 
     def evict(self) -> int:
@@ -68,8 +76,12 @@ class Evictor:
         return count
 
     def _run(self) -> None:
-        interval = min(max(self._keep, limits.EVICTION.floor), limits.EVICTION.default)
-        while not self._stopping.wait(interval):
+        while True:
+            if self._awake.wait(min(max(self._keep, limits.EVICTION.floor), limits.EVICTION.default)):
+                self._awake.clear()
+                if self._stopping.is_set():
+                    return
+                continue  # another keep, another interval
             try:
                 if self.evict():
                     self._on_change()

@@ -27,6 +27,10 @@ class Gate:
         self.paused: float | None = None
         """Since when a person holds the destination back, in Unix seconds."""
 
+    def follow(self, schedule: Week | None) -> None:
+        """This is the schedule from now on."""
+        self._schedule = schedule
+
     def opens_in(self) -> float:
         """Seconds until the schedule lets deliveries through, 0.0 for now."""
         return 0.0 if self._schedule is None else opens_in(self._schedule, self._moment())

@@ -48,6 +48,10 @@ class Keyring:
         """The public side of the identities that are there now, the one in use first."""
         return tuple(str(identity.recipient) for identity in self._identities)
 
+    def sealed_to(self, recipients: Collection[str]) -> None:
+        """Objects are sealed to these from now on."""
+        self._sealed_to = frozenset(recipients)
+
     def unlock(self, identities: Sequence[Identity]) -> None:
         """Take these in the place of those that are there. Raises `ConfigError` where they are not asked for, or open
         nothing that is sealed from now on; what was there then stays."""

@@ -23,6 +23,11 @@ class Learned:
         self._told: Pairs | None = None
         self._lock = threading.Lock()
 
+    def configure(self, destinations: Sequence[str]) -> None:
+        """These are the destinations from now on."""
+        self._destinations = destinations
+        self.tell()
+
     def tell(self) -> None:
         """Publish what the ledger says now, if it is not what was told. Never raises."""
         try:

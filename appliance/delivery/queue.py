@@ -18,6 +18,7 @@ from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError, DiskError
 from appliance.base.events import Event
 from appliance.base.throttle import Throttle, not_shown
+from appliance.config.week import Week
 from appliance.delivery.figures import Figures
 from appliance.delivery.gate import Gate
 from appliance.delivery.outcome import Outcome, Verdict
@@ -97,6 +98,14 @@ class DestinationQueue:
             self._condition.notify_all()
         self._on_change()
 
+    def renewed(self, schedule: Week | None = None) -> None:
+        """The entry of the destination was changed: what was found out about it counts no more."""
+        with self._condition:
+            self._gate.follow(schedule)
+            self._breaker, self._error = CLOSED, ""
+            self._refusals.clear()
+            self._condition.notify_all()
+
     def retry_held(self) -> int:
         """Send on what is held, try what was refused anew, and wait no longer; the number of rows that were held."""
         with self._condition:
@@ -137,15 +146,16 @@ class DestinationQueue:
         """Whether the next instance may be sent: neither the breaker nor the gate nor a stop speaks against it."""
         return self._breaker.circuit is Circuit.CLOSED and self._gate.open and not self._stopping
 
-    def take(self, linger: float | None = None) -> list[Lease] | None:
+    def take(self, linger: float | None = None, retired: Callable[[], bool] = lambda: False) -> list[Lease] | None:
         """Wait for rows and lease them: one where the destination is being tried, else a batch.
 
         `linger` is for who has an open session: an empty list after so many seconds without work, or at once when
-        another courier waits to associate, so that a destination of few associations serves it. None to stop.
+        another courier waits to associate, so that a destination of few associations serves it. None to stop, or where
+        the courier has `retired`.
         """
         until = None if linger is None else time.monotonic() + linger
         with self._condition:
-            while not self._stopping:
+            while not self._stopping and not retired():
                 try:
                     leases, wait = self._lease() if linger is not None or self.sessions.may_open() else ([], None)
                 except DiskError as error:

@@ -30,23 +30,27 @@ class QueueDesk:
     def __init__(
         self,
         ledger: Ledger,
-        queues: Mapping[str, DestinationQueue],
+        queues: Callable[[], Mapping[str, DestinationQueue]],
         state: Callable[[], dict[str, Any]],
         *,
         now: Callable[[], float] = time.time,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`state` tells of all queues; `now` is their clock, `wall` the one on the wall. What was held back when the
-        program ended is held back from here on."""
+        """`queues` are those of the configuration in force; `state` tells of all of them; `now` is their clock, `wall`
+        the one on the wall. What was held back when the program ended is held back from here on."""
         self._ledger = ledger
-        self._queues = queues
+        self._in_force = queues
         self._state = state
         self._now = now
         self._wall = wall
         self._holds = DeliveryHolds(ledger)
         for name, since in self._holds.destinations().items():
-            if queue := queues.get(name):
+            if queue := self._queues.get(name):
                 queue.pause(since)
+
+    @property
+    def _queues(self) -> Mapping[str, DestinationQueue]:
+        return self._in_force()
 
     @property
     def operations(self) -> dict[str, Operation]:

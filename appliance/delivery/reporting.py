@@ -64,11 +64,16 @@ class Reporting:
     def start(self, wake: Callable[[], None]) -> None:
         """Hear of associations; `wake` is called when `look` has something to do."""
         self._wake = wake
-        self._arrivals.update(filter(self._ways.has_address, self._commitments.kept_peers()))  # they got one meanwhile
+        self.readdress()
         try:
             self._ways.associations.start(self._arrived, self._answered)
         except LocalError as error:  # reports to addresses go on
             log(catalogue.REPORTS_UNREACHABLE, reason=error.message)
+
+    def readdress(self) -> None:
+        """Peers may have got an address meanwhile: what is kept for those is due."""
+        with self._lock:
+            self._arrivals.update(filter(self._ways.has_address, self._commitments.kept_peers()))
 
     def stop(self, seconds: float) -> bool:
         """End; what is under way is taken up at the next start. False where a report did not end in time."""

@@ -30,9 +30,14 @@ class Unlocking:
         """`queues` are those whose destinations take plaintext; `source` is identity of [vault]."""
         self._keyring = keyring
         self._source = source
-        self._queues = list(queues)
+        self._queues: list[DestinationQueue] = []
+        self.serve(queues)
+
+    def serve(self, queues: Iterable[DestinationQueue]) -> None:
+        """These wait behind the lock from now on."""
+        before, self._queues = self._queues, list(queues)
         self._settle()
-        if self._queues and (reason := _REASONS.get(keyring.state)):
+        if self._queues != before and self._queues and (reason := _REASONS.get(self._keyring.state)):
             log(catalogue.DELIVERIES_LOCKED, destinations=self._names, reason=reason)
 
     @property

@@ -43,9 +43,9 @@ class Look:
         self.certificates = tuple(self._end(place, path) for place, path in named(self._config))
 
     def facts(
-        self, status: Mapping[str, Any], now: float, *, configuration_error: str, exporter: Mapping[str, Any] | None
+        self, status: Mapping[str, Any], now: float, *, own: Mapping[str, Any], exporter: Mapping[str, Any] | None
     ) -> Facts:
-        """What was seen last, with what the programs say."""
+        """What was seen last, with what the programs say, and what the panel says of its `own` configuration."""
         return Facts(
             now=now,
             programs=status["programs"],
@@ -54,7 +54,7 @@ class Look:
             room_error=self.room_error,
             clock_set=self.clock_set,
             certificates=self.certificates,
-            configuration_error=configuration_error,
+            own=own,
             exporter=exporter,
         )
 

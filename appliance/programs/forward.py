@@ -13,21 +13,16 @@ from typing import Any
 from appliance.base import catalogue, limits
 from appliance.base.errors import DiskError
 from appliance.config.model import Commitment, Config, Vault
-from appliance.config.plaintext import needs_plaintext
 from appliance.delivery.adoption import Adopter, route
 from appliance.delivery.commitment import Committer
 from appliance.delivery.commitment_decision import Decision
 from appliance.delivery.commitment_report import ReportSession
 from appliance.delivery.control import Control, control_socket
-from appliance.delivery.courier import Courier
+from appliance.delivery.destinations import Destinations
 from appliance.delivery.eviction import Evictor
-from appliance.delivery.gate import Gate
 from appliance.delivery.keyring import Keyring
-from appliance.delivery.kinds import connector, own_title
 from appliance.delivery.learned import Learned
 from appliance.delivery.open_associations import OpenAssociations
-from appliance.delivery.pacing import Pace, unlimited
-from appliance.delivery.queue import DestinationQueue
 from appliance.delivery.queue_desk import QueueDesk
 from appliance.delivery.report_ways import Ways
 from appliance.delivery.unlocking import Unlocking
@@ -37,6 +32,7 @@ from appliance.host.clock import SteadyClock
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.dumps import forbid_dumps
 from appliance.host.log import log
+from appliance.host.reloading import Reloading
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.seal.index_key import IndexKey
@@ -65,17 +61,17 @@ def main(config: Config, path: Path) -> int:
     if config.vault.identity == "unlock":
         forbid_dumps()  # what only a person can give back lies in it
     signals = Signals()
-    forward = Forward(config)
+    forward = Forward(config, path)
     forward.start()
     with selectors.DefaultSelector() as selector:
-        selector.register(signals.socket, selectors.EVENT_READ)
-        selector.register(forward.bell, selectors.EVENT_READ)
+        for each in (signals.socket, forward.bell, forward.reloading):
+            if each.fileno() >= 0:
+                selector.register(each, selectors.EVENT_READ)
         while not signals.stop:
             for key, _ in selector.select(forward.report()):
                 if key.fileobj is signals.socket:
                     signals.drain()
-            if signals.take_reload():
-                log(catalogue.CONFIG_REJECTED, detail=f"forward reads {path.name} when it starts, and only then")
+            forward.attend(told=signals.take_reload())
     notify.stopping()
     forward.stop()
     log(catalogue.STOPPED, program="forward", detail="as told")
@@ -85,9 +81,10 @@ def main(config: Config, path: Path) -> int:
 class Forward:
     """The parts of the program, wired."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, path: Path) -> None:
         """Open the vault and take up what the last run left. Raises ApplianceError when that can't be done."""
         self._config = config
+        self.reloading = Reloading(config, path, "forward", self._put_in_force)
         layout = StateLayout(config.appliance.state_dir)
         layout.create()
         config.appliance.runtime_dir.mkdir(parents=True, exist_ok=True)
@@ -108,20 +105,13 @@ class Forward:
         self._ledger.mirror = self._journal.append
         rebuild = Rebuild(self._ledger, self._journal)
         rebuild.resume_marks()
-        adoption = Adoption(objects, self._ledger, index_key, route(config.route))
-        steady = SteadyClock()
+        self._adoption = adoption = Adoption(objects, self._ledger, index_key, route(config.route))
         self._learned = Learned(self._ledger, [each.name for each in config.destination], config.appliance.runtime_dir)
-        self._queues = {
-            destination.name: DestinationQueue(
-                destination.name,
-                self._ledger,
-                on_change=self._ring,
-                on_learned=self._learned.tell,
-                gate=Gate(destination.schedule),
-                now=steady,
-            )
-            for destination in config.destination
-        }
+        steady = SteadyClock()
+        self._destinations = Destinations(
+            self._ledger, objects, keyring, index_key, now=steady, on_change=self._ring, on_learned=self._learned.tell
+        )
+        self._destinations.configure(self._destinations.plan(config))
         self._adopter = Adopter(adoption, self._adopted, now=steady, looked=lambda: self._committer.wake())
         commitments = Commitments(self._ledger, index_key)
         self._committer = Committer(
@@ -136,30 +126,27 @@ class Forward:
             self._adopter.tell(step.fates)
             notify.beat()
         self._tell(rebuild)
-        served_with_plaintext = [each.name for each in config.destination if needs_plaintext(each)]
-        self._unlocking = Unlocking(
-            keyring, config.vault.identity, [self._queues[name] for name in served_with_plaintext]
-        )
-        self._couriers = self._hire(objects, keyring, index_key)
-        space = Space(layout.objects, config.vault.min_free)
+        self._keyring = keyring
+        self._unlocking = Unlocking(keyring, config.vault.identity, self._destinations.with_plaintext)
+        self._room = layout.objects
+        space = Space(self._room, config.vault.min_free)
         self._evictor = Evictor(
             self._ledger, objects, space, config.vault.keep, on_change=self._ring, housekeeping=self._keep_journal
         )
-        operations = QueueDesk(self._ledger, self._queues, self._state, now=steady).operations
+        operations = QueueDesk(self._ledger, lambda: self._destinations.queues, self._state, now=steady).operations
         operations |= self._unlocking.operations
         operations |= VaultDesk(self._ledger, objects, index_key).operations
         self._control = Control(control_socket(config.appliance.runtime_dir), operations)
 
     def start(self) -> None:
         """Begin."""
-        for courier in self._couriers:
-            courier.start()
+        self._destinations.start()
         self._evictor.start()
         self._control.start()
         self._committer.start()
         self._adopter.start()
         self._learned.tell()
-        to = ", ".join(self._queues) or "nowhere"
+        to = ", ".join(self._destinations.queues) or "nowhere"
         notify.ready(f"delivering to {to}")
         log(catalogue.STARTED, program="forward", detail=f"delivering to {to}")
 
@@ -168,16 +155,36 @@ class Forward:
         deadline = time.monotonic() + _GRACE
         self._control.stop()
         self._adopter.stop()
-        for queue in self._queues.values():
-            queue.stop()
+        self._destinations.stop()
         self._evictor.stop()
         committed = self._committer.stop(max(0.0, deadline - time.monotonic()))
-        for courier in self._couriers:
-            courier.join(max(0.0, deadline - time.monotonic()))
+        delivered = self._destinations.join(deadline)
         self._reporter.send({**self._state(), "stopped": True})
-        if committed and not any(courier.is_alive() for courier in self._couriers):
+        if committed and delivered:
             self._ledger.close()
             self._journal.close()
+
+    def attend(self, *, told: bool) -> None:
+        """See to the configuration: `told` to read it again, or it may have changed."""
+        if told:
+            self.reloading.reload()
+        if told or self.reloading.attend():
+            self._ring()
+
+    def _put_in_force(self, config: Config, _: bool) -> None:
+        """What is under way goes on under what it began with; the rest counts from here on. Certificates are read for
+        each session anew."""
+        plans = self._destinations.plan(config)
+        self._config = config
+        self._keyring.sealed_to(config.vault.recipients)
+        self._destinations.configure(plans)
+        self._unlocking.serve(self._destinations.with_plaintext)
+        self._adoption.destinations_for = route(config.route)
+        self._learned.configure([each.name for each in config.destination])
+        self._evictor.configure(Space(self._room, config.vault.min_free), config.vault.keep)
+        self._committer.reporting.readdress()
+        self._committer.wake()
+        self._destinations.wake(set(self._destinations.queues))
 
     def _tell(self, rebuild: Rebuild) -> None:
         """Say what a rebuild came to, and have the journal hold what stands now."""
@@ -213,10 +220,9 @@ class Forward:
                 self._reporter.send(self._state())
             except DiskError as error:
                 log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
-            threads = all(thread.is_alive() for thread in self._couriers)
-            if threads and self._adopter.is_alive() and self._committer.is_alive():
+            if self._destinations.alive() and self._adopter.is_alive() and self._committer.is_alive():
                 notify.beat()
-        return due - since
+        return min(due - since, self.reloading.wait())
 
     def _target(self, peer: str) -> Commitment | None:
         return next((each.commitment for each in self._config.peer if each.name == peer), None)
@@ -231,22 +237,8 @@ class Forward:
         assert target is not None
         return ReportSession(target, self._config.receive.client_ca, calling_ae)
 
-    def _hire(self, objects: Objects, keyring: Keyring, index_key: IndexKey) -> list[Courier]:
-        """The couriers of each destination; nobody for one that could never be served."""
-        return [
-            Courier(self._queues[destination.name], connect, objects, keyring, own_ae, spend)
-            for destination in self._config.destination
-            if keyring.state != "absent" or not needs_plaintext(destination)
-            for connect in (connector(destination, index_key),)
-            for own_ae in (own_title(destination, self._config.appliance.ae_title),)
-            for spend in (Pace(destination.bandwidth).spend if destination.bandwidth else unlimited,)
-            for _ in range(destination.associations)
-        ]
-
     def _adopted(self, destinations: set[str]) -> None:
-        for name in destinations:
-            if queue := self._queues.get(name):
-                queue.wake()
+        self._destinations.wake(destinations)
         self._ring()
 
     def _ring(self) -> None:
@@ -267,7 +259,10 @@ class Forward:
             "bytes": present.bytes if present else 0,
             "commitments": self._committer.counts(),
             "identity": self._unlocking.snapshot(),
-            "destinations": {name: queue.snapshot(counts.get(name, Queue())) for name, queue in self._queues.items()},
+            "destinations": {
+                name: queue.snapshot(counts.get(name, Queue())) for name, queue in self._destinations.queues.items()
+            },
+            **self.reloading.snapshot(),
         }
 
 

@@ -5,6 +5,7 @@ records for a collector. Holds no key but the client key of that, opens no objec
 from __future__ import annotations
 
 import importlib.util
+import os
 import selectors
 import socket
 import time
@@ -13,10 +14,10 @@ from typing import Any
 
 from appliance.base import catalogue
 from appliance.base.errors import ApplianceError
-from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.host import notify
 from appliance.host.log import log
+from appliance.host.reloading import Reloading
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Collector
 from appliance.panel import lamps, leds
@@ -48,7 +49,7 @@ def expected(config: Config) -> tuple[str, ...]:
 
 
 def main(config: Config, path: Path) -> int:
-    """Run until told to stop. `path` is read again on SIGHUP."""
+    """Run until told to stop. `path` is read again when it changes, and on SIGHUP."""
     config.appliance.runtime_dir.mkdir(parents=True, exist_ok=True)
     signals = Signals()
     panel = Panel(config, path)
@@ -66,7 +67,7 @@ class Panel:
 
     def __init__(self, config: Config, path: Path) -> None:
         self._config = config
-        self._path = path
+        self._reloading = Reloading(config, path, "panel", self._put_in_force, files=_renewed)
         runtime = config.appliance.runtime_dir
         self._board = Board(time.time())
         self._history = History()
@@ -74,7 +75,6 @@ class Panel:
         self._desk = Desk(runtime)
         self._selector = selectors.DefaultSelector()
         self._lifelines = Lifelines(self._selector)
-        self._configuration_error = ""
         self._spool = config.appliance.state_dir / "syslog"
         self._look = Look(config, self._spool)
         self._lamps = leds.Lamps(leds.find(config.panel.leds), runtime / "lamps.lock")
@@ -82,13 +82,15 @@ class Panel:
         self._looked = 0.0
         self._answer: dict[str, Any] = {}
         self._renew_lamps: float | None = None
-        self._view = View(self._look.facts(self._status(), time.time(), configuration_error="", exporter=None))
+        self._view = View(self._look.facts(self._status(), time.time(), own={}, exporter=None))
         self._scrape = self._serve_metrics(config)
 
     def run(self, signals: Signals) -> None:
         """Until `signals` says stop."""
         for source in (self._collector.socket, self._desk.socket, signals.socket):
             self._selector.register(source, selectors.EVENT_READ, source)
+        if self._reloading.fileno() >= 0:
+            self._selector.register(self._reloading.fileno(), selectors.EVENT_READ, self._reloading)
         self._judge()
         while not signals.stop:
             for key, _ in self._selector.select(self._rest()):
@@ -100,10 +102,11 @@ class Panel:
                 elif isinstance(key.data, Lifeline):
                     self._lifelines.release(key.data.program)
                     self._board.ended(key.data.program, key.data.pid, time.time())
-                else:
+                elif key.data is signals.socket:
                     signals.drain()
+            self._reloading.attend()
             if signals.take_reload():
-                self._reload()
+                self._reloading.reload()
             self._judge()
             notify.beat()
 
@@ -119,6 +122,7 @@ class Panel:
     def _rest(self) -> float:
         """Seconds to the next thing that we do by ourselves."""
         due = [self._looked + _LOOK_EVERY - time.monotonic(), self._renew_lamps, notify.watchdog_period()]
+        due.append(self._reloading.wait())
         return max(0.0, min(each for each in due if each is not None))
 
     def _hear(self) -> None:
@@ -144,13 +148,15 @@ class Panel:
             self._look.again()
         now, status = time.time(), self._status()
         exporter = self._exporter.state() if self._exporter else None
-        facts = self._look.facts(status, now, configuration_error=self._configuration_error, exporter=exporter)
+        own = self._reloading.snapshot()
+        facts = self._look.facts(status, now, own=own, exporter=exporter)
         findings, change = self._history.update(examine(facts), now)
         claims = [lamp for finding in findings for lamp in finding.lamps]
         shown = lamps.states(status["programs"], status["moving"], claims)
         self._renew_lamps = self._lamps.show(lamps.patterns(shown), time.monotonic())
         self._view = View(facts, tuple(findings), shown, tuple(map(tuple, status["alerts"]["rules"])))
         self._answer = {**status, "findings": [each.as_dict() for each in findings], "lamps": shown, "syslog": exporter}
+        self._answer["panel"] = {"pid": os.getpid(), **own}
         self._tell(change, now)
 
     def _tell(self, change: Change, now: float) -> None:
@@ -216,21 +222,22 @@ class Panel:
         scrape.start()
         return scrape
 
-    def _reload(self) -> None:
-        """Put the file as it is now in force; keep what is if it cannot be used. Metrics keep their address."""
-        try:
-            config = load_config(self._path)
-        except ApplianceError as error:
-            self._configuration_error = error.message.partition("\n")[0]
-            log(catalogue.CONFIG_REJECTED, detail=error.message)
-            return
-        before, self._config, self._configuration_error, self._looked = self._config, config, "", 0.0
+    def _put_in_force(self, config: Config, renewed: bool) -> None:
+        """Metrics keep their address."""
+        before, self._config, self._looked = self._config, config, 0.0
         self._look = Look(config, self._spool)
         if config.panel.leds != before.panel.leds:
             self._lamps.dark()
             self._lamps = leds.Lamps(leds.find(config.panel.leds), config.appliance.runtime_dir / "lamps.lock")
-        if (config.alerts, config.receive.client_ca) != (before.alerts, before.receive.client_ca):
+        if renewed or (config.alerts, config.receive.client_ca) != (before.alerts, before.receive.client_ca):
             if self._exporter:
                 self._exporter.stop()
             self._exporter = self._export(config)
-        log(catalogue.CONFIG_LOADED, detail=str(self._path))
+
+
+def _renewed(config: Config) -> list[Path]:
+    """The files that the way to the collector uses, which other tools renew."""
+    if config.alerts is None:
+        return []
+    alerts = config.alerts
+    return [path for path in (alerts.ca or config.receive.client_ca, alerts.certificate, alerts.key) if path]

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from appliance.base import catalogue
-from appliance.base.errors import ApplianceError, ConfigError
-from appliance.config.load import load_config
+from appliance.base.errors import ConfigError
 from appliance.config.model import Config
 from appliance.config.values import Network
 from appliance.host import notify
 from appliance.host.credentials import read_secret
 from appliance.host.log import log
-from appliance.host.renewal import Renewal
+from appliance.host.reloading import Reloading
 from appliance.host.snapshot import Reporter
 from appliance.scp import handoff
 from appliance.scp.acceptor import Acceptor, Listener, listen
@@ -46,18 +45,20 @@ _AT_MOST_EVERY = 1.0
 
 
 def main(config: Config, path: Path) -> int:
-    """Serve until told to stop. `path` is read again on SIGHUP."""
+    """Serve until told to stop. `path` is read again when it changes, and on SIGHUP."""
     os.umask(0o007)  # forward, of the same group, links what we create
     places = Places()
-    renewal = Renewal(_renewed(config))
     serve = _serve(config, places)
     report = _Report(config)
     acceptor = Acceptor(_listeners(config), _slots(config), _workers(config), serve, report.tick)
     report.acceptor = acceptor
-    report.in_force = in_force = _InForce(config, path, places, acceptor, renewal)
+    in_force = _InForce(places, acceptor)
+    report.reloading = reloading = Reloading(config, path, "receive", in_force.change, files=_renewed)
+    if reloading.fileno() >= 0:
+        acceptor.heed(reloading.fileno(), report.attend)
     signal.signal(signal.SIGTERM, lambda *_: acceptor.wake(acceptor.stop))
     signal.signal(signal.SIGINT, lambda *_: acceptor.wake(acceptor.stop))
-    signal.signal(signal.SIGHUP, lambda *_: acceptor.wake(in_force.reload))
+    signal.signal(signal.SIGHUP, lambda *_: acceptor.wake(report.reload))
     where = ", ".join(str(each) for each in (*config.receive.listen, *config.receive.listen_plain))
     notify.ready(f"listening on {where}")
     log(catalogue.STARTED, program="receive", detail=f"listening on {where}")
@@ -139,37 +140,27 @@ def _renewed(config: Config) -> list[Path]:
     return [path for path in (*tls, *keys) if path]
 
 
-class _InForce:
-    """The configuration that new associations get. Each change is a new generation of workers."""
+# What new associations do not depend on: a change of these alone needs no new generation of workers.
+_NOT_OURS = ("alerts", "panel", "sensor")
 
-    def __init__(self, config: Config, path: Path, places: Places, acceptor: Acceptor, renewal: Renewal) -> None:
-        self._config = config
-        self._path = path
+
+class _InForce:
+    """What new associations get. Each change is a new generation of workers; those that are open end with the old."""
+
+    def __init__(self, places: Places, acceptor: Acceptor) -> None:
         self._places = places
         self._acceptor = acceptor
-        self._renewal = renewal
+        self._config: Config | None = None
 
-    def reload(self) -> None:
-        """Put the file as it is now in force; keep what is if it cannot be used."""
-        self._change(str(self._path), lambda: load_config(self._path))
-
-    def renew(self) -> None:
-        """Where certificates, lists or keys were replaced, take the new ones up. The configuration stays as it is."""
-        if self._renewal.due():
-            self._change("with renewed certificates, lists or keys", lambda: self._config)
-
-    def _change(self, what: str, read: Callable[[], Config]) -> None:
-        try:
-            config = read()
-            renewal = Renewal(_renewed(config))
-            serve = _serve(config, self._places)
-        except ApplianceError as error:
-            log(catalogue.CONFIG_REJECTED, detail=error.message)
+    def change(self, config: Config, renewed: bool) -> None:
+        """Put a configuration in force, or raise before anything is changed."""
+        ours = config.model_copy(update=dict.fromkeys(_NOT_OURS))
+        if ours == self._config and not renewed:
             return
-        self._config, self._renewal = config, renewal
+        serve = _serve(config, self._places)
+        self._config = ours
         self._acceptor.slots.configure(config.receive.max_associations, _networks(config))
         self._acceptor.renew(serve, _workers(config))
-        log(catalogue.CONFIG_LOADED, detail=what)
 
 
 class _Report:
@@ -180,28 +171,41 @@ class _Report:
         self._listens = [str(each) for each in (*config.receive.listen, *config.receive.listen_plain)]
         self._sent: dict[str, int] = {}
         self._at = 0.0
+        self._changed = False
         self.acceptor: Acceptor | None = None
-        self.in_force: _InForce | None = None
+        self.reloading: Reloading | None = None
 
     def tick(self) -> float:
         """Called by the acceptor's loop before it waits; gives the seconds that it may wait.
 
         While counters move they are looked at every second; when they rest, every ten.
         """
-        assert self.acceptor is not None
+        assert self.acceptor is not None and self.reloading is not None
+        self.attend()
         since = time.monotonic() - self._at
         moved = self.acceptor.counts() != self._sent
-        if since < (_AT_MOST_EVERY if moved else _HEARTBEAT):
-            return (_AT_MOST_EVERY if moved else _HEARTBEAT) - since
+        rest = _AT_MOST_EVERY if moved else _HEARTBEAT
+        if since >= rest or self._changed:
+            self.send()
+            notify.beat()
+            since = 0.0
+        return min(rest - since, self.reloading.wait())
+
+    def attend(self) -> None:
+        """Something may have happened to the files that we read."""
+        assert self.reloading is not None
+        self._changed |= self.reloading.attend()
+
+    def reload(self) -> None:
+        """We were told to read them again."""
+        assert self.reloading is not None
+        self.reloading.reload()
         self.send()
-        notify.beat()
-        if self.in_force:
-            self.in_force.renew()
-        return _AT_MOST_EVERY if moved else _HEARTBEAT
 
     def send(self, **more: bool) -> None:
         """Send a snapshot now."""
-        assert self.acceptor is not None
+        assert self.acceptor is not None and self.reloading is not None
         self._sent = self.acceptor.counts()
         self._at = time.monotonic()
-        self._reporter.send({"listens": self._listens, **self._sent, **more})
+        self._changed = False
+        self._reporter.send({"listens": self._listens, **self._sent, **self.reloading.snapshot(), **more})

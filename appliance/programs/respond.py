@@ -19,13 +19,13 @@ from appliance.capture.block_channel import Requests
 from appliance.capture.block_set import BlockSet
 from appliance.capture.never_block import bounds
 from appliance.capture.responder import Responder
-from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.config.respond_policy import RespondPolicy, parse_policy
 from appliance.host import notify
 from appliance.host.alerts import AlertLog
 from appliance.host.control import Control, Request
 from appliance.host.log import log
+from appliance.host.reloading import Reloading
 from appliance.host.root_file import read_root_file
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
@@ -51,8 +51,13 @@ def read_policy(config: Config) -> RespondPolicy:
     return parse_policy(read_root_file(path, limits.RESPOND_FILE.ceiling, os.geteuid() if dry else 0), str(path))
 
 
+def _read_by_us(config: Config) -> list[Path]:
+    """Root's own file."""
+    return [config.sensor.respond_file] if config.sensor else []
+
+
 def main(config: Config, path: Path) -> int:
-    """Run until told to stop. `path` and root's file are read again on SIGHUP."""
+    """Run until told to stop. `path` and root's file are read again when they change, and on SIGHUP."""
     os.umask(0o027)
     if config.sensor is None:
         raise ConfigError("the configuration has no [sensor]", fix="Without one there is nothing to respond to.")
@@ -76,7 +81,7 @@ class Respond:
 
     def __init__(self, config: Config, path: Path) -> None:
         self._config = config
-        self._path = path
+        self._reloading = Reloading(config, path, "respond", self._put_in_force, files=_read_by_us)
         runtime = config.appliance.runtime_dir
         records = config.appliance.state_dir / "responses"
         records.mkdir(parents=True, exist_ok=True)
@@ -126,13 +131,18 @@ class Respond:
         with selectors.DefaultSelector() as selector:
             selector.register(self._requests.socket, selectors.EVENT_READ)
             selector.register(signals.socket, selectors.EVENT_READ)
+            if self._reloading.fileno() >= 0:
+                selector.register(self._reloading.fileno(), selectors.EVENT_READ)
             while not signals.stop:
                 self._round()
                 selector.select(_BUSY_LOOK)
                 signals.drain()
                 self._hear()
                 if signals.take_reload():
-                    self._reload()
+                    self._reloading.reload()
+                    self._reported = 0.0
+                if self._reloading.attend():
+                    self._reported = 0.0
                 notify.beat()
         notify.stopping()
         self._control.stop()
@@ -166,20 +176,11 @@ class Respond:
     def _look_around(self) -> None:
         self._bounds = bounds(self._config, self._policy)
 
-    def _reload(self) -> None:
-        """Put the files as they are now in force; keep what is if they cannot be used."""
-        try:
-            config = load_config(self._path)
-            if config.sensor is None:
-                raise ConfigError("there is no [sensor] any more; stop respond, or restart it")
-            policy = read_policy(config)
-            self._force = self._begin(config, bounds(config, policy), self._force)
-        except ApplianceError as error:
-            log(catalogue.CONFIG_REJECTED, detail=error.message)
-            return
-        self._config, self._policy, self._reported = config, policy, 0.0
+    def _put_in_force(self, config: Config, _: bool) -> None:
+        policy = read_policy(config)
+        self._force = self._begin(config, bounds(config, policy), self._force)
+        self._config, self._policy = config, policy
         notify.status(self._words())
-        log(catalogue.CONFIG_LOADED, detail=str(self._path))
 
     def _words(self) -> str:
         responder = self._force.responder
@@ -194,7 +195,7 @@ class Respond:
 
     def _report(self, **more: Any) -> None:
         self._reported = time.monotonic()
-        self._reporter.send({**self._state(), **more})
+        self._reporter.send({**self._state(), **self._reloading.snapshot(), **more})
 
     def _tell(self, record: dict[str, Any]) -> None:
         try:

@@ -18,11 +18,11 @@ from appliance.capture.interface import open_interface
 from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
 from appliance.capture.source import Source
 from appliance.capture.surroundings import look_around
-from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.host import notify
 from appliance.host.alerts import AlertLog
 from appliance.host.log import log
+from appliance.host.reloading import Reloading
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.inspection import link_decoders
@@ -41,22 +41,23 @@ _BLIND_RULE = "D43"
 
 
 def main(config: Config, path: Path) -> int:
-    """Watch until told to stop. `path` is read again on SIGHUP."""
+    """Watch until told to stop. `path` is read again when it changes, and on SIGHUP."""
     os.umask(0o027)
     if config.sensor is None:
         raise ConfigError("the configuration has no [sensor]", fix="Add one, with the interface to watch.")
-    sensor = Sensor(config, open_interface(config.sensor.interface))
+    sensor = Sensor(config, path, open_interface(config.sensor.interface))
     signals = Signals()
-    sensor.run(signals, path)
+    sensor.run(signals)
     return 0
 
 
 class Sensor:
     """The parts of the program, wired."""
 
-    def __init__(self, config: Config, source: Source) -> None:
+    def __init__(self, config: Config, path: Path, source: Source) -> None:
         assert config.sensor is not None
         self._config = config
+        self._reloading = Reloading(config, path, "sensor", self._put_in_force, bell=False)
         self._interface = config.sensor.interface
         self._source = source
         layout = StateLayout(config.appliance.state_dir)
@@ -76,7 +77,7 @@ class Sensor:
         self._reloaded = False
         self._told: dict[str, int] = {}
 
-    def run(self, signals: Signals, path: Path) -> None:
+    def run(self, signals: Signals) -> None:
         """Until `signals` says stop."""
         link_decoders.prepare()
         where = f"watching {self._interface} through a {self._source.how}"
@@ -93,7 +94,8 @@ class Sensor:
             if signals.stop:
                 break
             if signals.take_reload():
-                self._reload(path)
+                self._reloading.reload()
+                self._report()
         notify.stopping()
         self._inspection.finish()
         self._tell()
@@ -126,6 +128,8 @@ class Sensor:
             self._inspection.lost(lost, time.time())
         if down:
             self._inspection.lost(1, time.time(), f"the interface {self._interface} went down")
+        if self._reloading.attend():
+            self._report()
         self._notice()
         self._inspection.tick(time.time())
         if now - self._kept > _KEEP:
@@ -159,32 +163,25 @@ class Sensor:
         except DiskError as error:
             log(catalogue.INVENTORY_UNUSABLE, reason=error.message, advice=error.fix)
 
-    def _renew(self, config: Config, path: Path | None = None) -> None:
+    def _renew(self, config: Config, *, reloaded: bool = False) -> None:
         """Look around and put a registry in force, in a thread of its own, for a resolver may take its time."""
 
         def renew() -> None:
             self._inspection.registry = Registry.build(config, look_around(config))
-            if path is not None:
-                self._reloaded = True
-                log(catalogue.CONFIG_LOADED, detail=str(path))
+            self._reloaded |= reloaded
 
         threading.Thread(target=renew, daemon=True).start()
 
     def _report(self, **more: Any) -> None:
         self._reported = time.monotonic()
         self._told = self._inspection.snapshot()
-        self._reporter.send({"interface": self._interface, "how": self._source.how, **self._told, **more})
+        self._reporter.send(
+            {"interface": self._interface, "how": self._source.how, **self._told, **self._reloading.snapshot(), **more}
+        )
 
-    def _reload(self, path: Path) -> None:
-        try:
-            config = load_config(path)
-            if config.sensor is None or config.sensor.interface != self._interface:
-                raise ConfigError("another interface to watch takes a restart of the sensor")
-        except ApplianceError as error:
-            log(catalogue.CONFIG_REJECTED, detail=error.message)
-            return
+    def _put_in_force(self, config: Config, renewed: bool) -> None:
         self._config = config
-        self._renew(config, path)
+        self._renew(config, reloaded=True)
 
 
 def _known(path: Path) -> Inventory:

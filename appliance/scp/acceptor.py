@@ -66,6 +66,7 @@ class Acceptor:
         self._number = 0
         self._past = dict.fromkeys(NAMES, 0)  # what ended workers had counted
         self._stopping = False
+        self._heeded: list[int] = []
         self.requests: list[Callable[[], None]] = []  # what a signal handler wants done; see `wake`
         self._wake_receive, self._wake_send = socket.socketpair()
         self._wake_receive.setblocking(False)
@@ -91,10 +92,17 @@ class Acceptor:
                     self._accept(key.data)
                 elif isinstance(key.data, _Worker):
                     self._hear(key.data)
+                elif callable(key.data):
+                    key.data()
                 else:
                     self._wake_receive.recv(64)
             while self.requests:
                 self.requests.pop(0)()
+
+    def heed(self, descriptor: int, request: Callable[[], None]) -> None:
+        """Have `request` done by the loop whenever `descriptor` is readable."""
+        self._heeded.append(descriptor)
+        self._selector.register(descriptor, selectors.EVENT_READ, request)
 
     def wake(self, request: Callable[[], None]) -> None:
         """Have `request` done by the loop; for signal handlers."""
@@ -164,6 +172,8 @@ class Acceptor:
                 each.close()
             for listener in self._listeners:
                 listener.socket.close()
+            for descriptor in self._heeded:
+                os.close(descriptor)
             self._serve(theirs, tally)
             status = 0
         finally:

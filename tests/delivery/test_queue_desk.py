@@ -34,7 +34,7 @@ class Site:
 
     def open(self) -> None:
         self.queues = {name: DestinationQueue(name, self.ledger, now=lambda: NOW) for name in ("pacs", "cloud")}
-        self.desk = QueueDesk(self.ledger, self.queues, self.said, now=lambda: NOW, wall=lambda: 1000.0)
+        self.desk = QueueDesk(self.ledger, lambda: self.queues, self.said, now=lambda: NOW, wall=lambda: 1000.0)
 
     def said(self) -> dict[str, Any]:
         counts = self.ledger.counts()

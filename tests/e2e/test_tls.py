@@ -139,4 +139,4 @@ def test_a_new_revocation_list_is_taken_up_without_a_word(start: Start) -> None:
     authority, crl = made[0]
     replace(crl, revocation_list(authority, site.ct.certificate))
     assert box.wait(lambda: modality.echo(site.port, "EDGE01") != "", 30)
-    assert "with renewed certificates" in site.log.read_text()
+    assert "certificates, keys or lists replaced" in site.log.read_text()

@@ -33,7 +33,8 @@ class Facts:
     room_error: str = ""
     clock_set: bool = True
     certificates: Sequence[CertificateEnd] = ()
-    configuration_error: str = ""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """What the panel says of its own configuration; see `host/reloading.py`."""
     exporter: Mapping[str, Any] | None = None
     """The state of the export to a collector, None where there is none; see `syslog/export.py`."""
 

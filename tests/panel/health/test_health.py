@@ -23,7 +23,8 @@ SPOILT = [
 SPOILT += [
     facts(room=None, room_error="Input/output error"),
     facts(room=dataclasses.replace(ROOM, free=1, inodes_free=1, writable=False)),
-    facts(clock_set=False, configuration_error="line 3: no"),
+    facts(clock_set=False, own={"config_error": "line 3: no"}),
+    facts(programs={"receive": said(config={"restart": ["receive.listen"]})}),
     facts(certificates=[CertificateEnd("a", "/a", NOW + days * DAY) for days in (-3, 0, 3, 10, 20, 50)]),
     facts(certificates=[CertificateEnd("a", "/a", None, "No such file")]),
     facts(exporter={**EXPORTER, "error": "it does not answer", "connected": False, "waiting": 9, "lost": 4}),

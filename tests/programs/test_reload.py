@@ -1,0 +1,211 @@
+"""The configuration changes under a running appliance: what was begun goes on, what comes is under the new one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery.relay import Relay
+from tests.delivery.upstream import StoreScp, free_port, until
+from tests.e2e.conftest import Start, starting
+from tests.programs.test_forward import Box
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    box = Box(tmp_path)
+    yield box
+    if box.process:
+        box.process.kill()
+        box.process.wait()
+
+
+class Gate(Relay):
+    """A way to a peer that lets 100 kB through, and the rest when `opened`."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target)
+        self.opened = threading.Event()
+
+    def _harm(self, data: bytes) -> bytes:
+        if self.passed > 100_000:
+            assert self.opened.wait(30)
+        return super()._harm(data)
+
+
+def put_in_force(box: Box) -> None:
+    """Save, as an editor does; returns when forward has it."""
+    before = (box.ask("queue") or {})["config"]
+    box.configure()
+    until(lambda: (box.ask("queue") or {"config": before})["config"]["digest"] != before["digest"])
+
+
+def test_destinations_come_change_and_go_while_it_runs(box: Box, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "one") as one, StoreScp(tmp_path / "two") as two:
+        box.destination("pacs", free_port())  # nobody is there
+        box.configure()
+        box.start()
+        box.state.put()
+        until(lambda: "cannot connect" in box.log)
+        box.destination("pacs", one.port)  # the entry is mended: no restart, and no waiting for the next try
+        put_in_force(box)
+        until(lambda: box.delivered() == 1, 5)
+        box.destination("second", two.port)
+        put_in_force(box)
+        box.state.put()
+        until(lambda: (box.delivered(), box.delivered("second")) == (2, 1))
+        del box.destinations["pacs"]
+        put_in_force(box)
+        box.state.put()
+        until(lambda: box.delivered("second") == 2)
+        assert set((box.ask("queue") or {})["destinations"]) == {"second"}
+        box.destination("pacs", one.port)  # it comes back, with what it had
+        put_in_force(box)
+        assert box.delivered() == 2
+        box.state.put()
+        until(lambda: box.delivered() == 3)
+        assert len(one.received()) == 3
+        assert len(two.received()) == 3
+    assert box.stop() == 0
+    assert "INTERNAL-ERROR" not in box.log
+
+
+def test_a_running_transfer_goes_on_under_what_it_began_with(box: Box, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "old") as old, StoreScp(tmp_path / "new") as new, Gate(old.port) as gate:
+        box.destination("pacs", gate.port)
+        box.configure()
+        box.start()
+        box.ready()
+        box.state.put(pixels=2_000_000)
+        until(lambda: gate.passed > 100_000)
+        box.destination("pacs", new.port)
+        put_in_force(box)
+        box.state.put()
+        until(lambda: len(new.received()) == 1)  # what came later need not wait for it
+        assert box.delivered() == 1
+        gate.opened.set()
+        until(lambda: box.delivered() == 2)
+        assert len(old.received()) == 1
+        assert {**old.received(), **new.received()} == box.state.sent
+    assert box.stop() == 0
+    assert "DELIVERY-FAILED" not in box.log
+
+
+def test_a_broken_file_keeps_forward_at_work_and_is_told(box: Box, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "upstream") as upstream:
+        box.destination("pacs", upstream.port)
+        box.configure()
+        box.start()
+        box.ready()
+        good = box.path.read_text()
+        box.path.write_text(good.replace("kind =", "kin ="))
+        until(lambda: (box.ask("queue") or {}).get("config_error"))
+        assert "kind" in (box.ask("queue") or {})["config_error"]
+        box.state.put()
+        until(lambda: box.delivered() == 1)
+        box.path.write_text(good)
+        until(lambda: (box.ask("queue") or {"config_error": "?"})["config_error"] == "")
+    assert box.stop() == 0
+    assert box.log.count("CONFIG-REJECTED") == 1
+
+
+def test_keep_counts_at_once(box: Box, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "upstream") as upstream:
+        box.destination("pacs", upstream.port)
+        box.configure()
+        box.start()
+        box.state.put()
+        until(lambda: box.delivered() == 1)
+        box.keep = "1s"
+        put_in_force(box)
+        until(lambda: (box.ask("queue") or {}).get("objects") == 0)
+    assert box.stop() == 0
+
+
+# The whole appliance, and the command
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with starting(tmp_path) as begin:
+        yield begin
+
+
+def command(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "appliance", "reload", "--config", str(config), *arguments]
+    return subprocess.run(call, capture_output=True, text=True, timeout=60)
+
+
+def programs(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done.stdout)["programs"]
+    return found
+
+
+def test_the_command_says_what_became_of_the_file(start: Start) -> None:
+    site, box, _ = start()
+    pids = {name: box.pids(name)[0] for name in ("receive", "forward", "panel")}
+    done = command(site.config, "--wait")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"receive: in force", "forward: in force", "panel: in force"} <= set(done.stdout.splitlines())
+
+    good = site.config.read_text()
+    site.config.write_text(good.replace("[receive]\n", "[receive]\nidle = '90s'\n"))
+    done = command(site.config, "--wait", "--json", "--only", "receive")
+    assert (done.returncode, programs(done)) == (0, {"receive": {"state": "in force"}})
+
+    other = good.replace(f"127.0.0.1:{site.port}", f"127.0.0.1:{free_port()}")
+    assert other != good
+    site.config.write_text(other)
+    done = command(site.config, "--wait", "--json")
+    assert done.returncode == 1
+    assert programs(done)["receive"] == {"state": "needs a restart", "keys": ["receive.listen"]}
+    assert programs(done)["forward"] == {"state": "in force"}
+
+    site.config.write_text(good.replace(f"{site.root}/tls/appliance.crt", str(site.config)))
+    done = command(site.config, "--wait", "--json")
+    assert done.returncode == 78
+    assert "cannot use certificate" in programs(done)["receive"]["error"]
+
+    site.config.write_text(good + "\n[[peer]]\nnam = 'x'\n")
+    done = command(site.config, "--wait")
+    assert done.returncode == 78
+    assert 'peer #3.nam: unknown key; did you mean "name"' in done.stderr
+    site.config.write_text(good)
+    assert command(site.config, "--wait").returncode == 0
+    assert pids == {name: box.pids(name)[0] for name in pids}
+
+
+def test_a_broken_file_lights_the_lamp_and_status_quotes_it(start: Start) -> None:
+    site, box, _ = start()
+    good = site.config.read_text()
+    # Nobody is told: the programs notice by themselves.
+    fresh = site.config.with_name("fresh")
+    fresh.write_text(good.replace("[vault]\n", "[vault]\nkep = '3h'\n"))
+    fresh.replace(site.config)
+
+    def broken() -> list[dict[str, Any]]:
+        status = box.status()
+        return [each for each in status["findings"] if each["question"] == "configuration" and each["level"] != "ok"]
+
+    assert box.wait(lambda: broken() and "forward" in broken()[0]["subject"], 10)
+    assert box.wait(lambda: set(broken()[0]["subject"].split(", ")) >= {"receive", "forward", "panel"}, 10)
+    assert 'vault.kep: unknown key; did you mean "keep"' in broken()[0]["what"]
+    assert box.status()["lamps"]["alarm"] == "alarm"
+    site.config.write_text(good)
+    assert box.wait(lambda: not broken(), 10)
+
+
+def test_without_a_panel_it_says_that_it_cannot_know(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.destination("pacs", free_port())
+    box.configure()
+    done = command(box.path, "--wait")
+    assert done.returncode == 70
+    assert "the panel does not answer" in done.stderr
