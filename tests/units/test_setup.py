@@ -45,6 +45,7 @@ TOOLS = (
     "dtc",
     "debugfs",
     "qemu-system-x86_64",
+    "vi",
     "node",
     "npm",
     *("hping3", "arpspoof", "dnsmasq", "curl"),
