@@ -226,7 +226,7 @@ class Conversation:
             return False
         self._answer = kind
         if self._request is None:
-            self._incomplete = True
+            self.blind("an association was answered of which the request was not seen")
             self.report(DicomInClear(self.flow, None))
         if kind == ASSOCIATE_RJ:
             self.report(AssociationAnswered(self.flow, None, (pdu[7], pdu[8], pdu[9]), self._request))

@@ -23,7 +23,15 @@ from appliance.inspection.judgement import Judgement
 from appliance.inspection.link_watch import LinkWatch
 from appliance.inspection.memory import Memory
 from appliance.inspection.mirror import Mirror
-from appliance.inspection.observations import Blind, CertificateSeen, FragmentAbuse, Observation, Reconfigured, Slow
+from appliance.inspection.observations import (
+    Blind,
+    CertificateSeen,
+    Conflict,
+    FragmentAbuse,
+    Observation,
+    Reconfigured,
+    Slow,
+)
 from appliance.inspection.probes import Probes, impossible
 from appliance.inspection.recognise import Recognise
 from appliance.inspection.registry import Registry
@@ -38,12 +46,13 @@ _IPV4 = struct.Struct("!12xHBxH2xHxB2x12sIIBB")
 # Ethernet, IPv6, TCP: type, version, length, next header, key, seq, ack, offset, flags
 _IPV6 = struct.Struct("!12xHB3xHBx36sIIBB")
 _SEQ = 0xFFFFFFFF
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+_FIN, _SYN, _RST, _ACK, _URG = 1, 2, 4, 16, 32
 _UNUSUAL = 0x27  # FIN, SYN, RST or URG: not for the fast path
 _SWEEP = 1.0
+_URGENT = "urgent data, which its receiver may take out of the stream"  # RFC 6093 2.1
 # UDP ports to which something is said that is looked at: DHCP, DHCPv6, VXLAN. What else UDP carries costs a comparison.
 _HEARD = frozenset(port.to_bytes(2, "big") for port in (67, 68, 546, 4789))
-
+_NOWHERE = "segments that belong to no connection whose opening was seen"
 
 ReadCertificate = Callable[[bytes], CertificateFacts | None]
 
@@ -212,7 +221,7 @@ class Inspection:
                 if not length:
                     return
                 seq = (seq + 1) & _SEQ  # data in a SYN (RFC 7413)
-            if stream is not None and self._table.reopened(key, stream, seq):
+            if stream is not None and self._table.reopened(key, stream, seq, length):
                 stream = None
             if stream is None:
                 if not length:
@@ -223,9 +232,16 @@ class Inspection:
                     return
                 macs = bytes(frame[link : link + 12])
                 self._judgement.see_all(self._link.source(macs[6:], now), now)
-                stream = self._table.open(key, seq, ack if flags & _ACK else None, now, macs, vlans)
+                stream = self._table.open(key, seq, length, ack if flags & _ACK else None, now, macs, vlans)
+                if stream is None:
+                    return
+                if self._table.doubtful:
+                    self._table.doubtful = False
+                    self._ambiguous(stream, _NOWHERE)
             if flags & _ACK:
                 stream.ack = ack
+            if flags & _URG:
+                self._ambiguous(stream, _URGENT)
             if length:
                 stream.segment(now, seq, memoryview(frame)[start : start + length], length)
             if flags & (_FIN | _RST):
@@ -258,6 +274,11 @@ class Inspection:
         seen = self._probes.tried(key, now)
         if seen is not None:
             self.report(seen)
+
+    def _ambiguous(self, stream: Stream, how: str) -> None:
+        if not stream.flow.conflicted:
+            stream.flow.conflicted = True
+            self.report(Conflict(stream.flow, stream.from_client, how))
 
     def _failed(self, error: Exception, stream: Stream | None) -> None:
         self.statistics.faults += 1

@@ -62,6 +62,7 @@ class Flow:
         "proven",
         "server",
         "settled",
+        "sure",
         "vlans",
     )
 
@@ -75,6 +76,7 @@ class Flow:
         self.closing = False
         self.settled = 0.0  # when the table last looked at it
         self.conflicted = False
+        self.sure = False  # the server acknowledged where the client's stream begins
         self.asked = joined  # a whole request was seen, or nothing of the kind is awaited any more
         self.associated = False  # counted as an open association
         self.proven = False  # each end acknowledged the other's first sequence number: no forged address can

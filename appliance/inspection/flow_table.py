@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from appliance.base import limits
-from appliance.inspection.flow import DICOM_PORTS, Flow, reverse
+from appliance.inspection.flow import DICOM_PORTS, Carries, Flow, reverse
 from appliance.inspection.memory import Memory
-from appliance.inspection.stream import EVERYTHING, Stream
+from appliance.inspection.stream import EVERYTHING, FARTHEST, Stream
 
 _SEQ = 0xFFFFFFFF
 _WINDOW = 1 << 24
+_NOTHING = (Carries.UNKNOWN, Carries.OTHER)
 _LOOKS = 256  # flows looked at in one sweep
 _FORGEABLE = -1  # acknowledges nothing
 
@@ -42,6 +43,7 @@ class FlowTable:
         self._ended = ended  # told of each flow that counted as an open association
         self._flows: OrderedDict[bytes, Flow] = OrderedDict()
         self._openings: OrderedDict[bytes, _Opening] = OrderedDict()
+        self.doubtful = False  # whether the flow that was reopened last may have gone on
         self.evicted: list[Flow] = []  # for the engine to take
         self.slow: list[Flow] = []  # likewise: connections on which no whole request came in time
         self.silent: list[bytes] = []  # likewise: keys of SYN-ACKs behind which nothing came
@@ -70,32 +72,54 @@ class FlowTable:
         """The sender of a SYN or SYN-ACK said that it knows nothing of the connection."""
         self._openings.pop(key, None)
 
-    def reopened(self, key: bytes, stream: Stream, seq: int) -> bool:
+    def reopened(self, key: bytes, stream: Stream, seq: int, length: int) -> bool:
         """Whether a segment belongs to a new connection with the ports of `stream`'s. If so, the old flow is gone."""
         ahead = (seq - stream.initial - stream.position) & _SEQ
         opening = self._openings.get(key)
         opened = opening is not None and opening.seq == seq and ahead != 0
         # Where nothing is looked at any more, numbers far off are enough: its SYN may have been lost.
-        far = stream.shunt == EVERYTHING and _WINDOW < ahead < _SEQ - _WINDOW
-        if opened or far:
+        unsure = stream.flow.carries in _NOTHING and not stream.flow.sure
+        near = _WINDOW if stream.shunt == EVERYTHING else FARTHEST
+        far = (unsure or near == _WINDOW) and near < ahead < _SEQ - near
+        # Bytes from before a beginning that was seen: where that was forged, they are the real ones.
+        before = unsure and length > 1 and stream.precedes(seq, length)
+        if opened or far or before:
+            self.doubtful = unsure and not opened and not stream.flow.joined
             self.remove(stream.flow)
-        return opened or far
+        return opened or far or before
 
-    def open(self, key: bytes, seq: int, ack: int | None, now: float, macs: bytes, vlans: tuple[int, ...]) -> Stream:
-        """Make the flow to which the first data segment, sent with `key`, belongs. Gives the sender's stream."""
+    def open(
+        self, key: bytes, seq: int, length: int, ack: int | None, now: float, macs: bytes, vlans: tuple[int, ...]
+    ) -> Stream | None:
+        """Make the flow to which the first segment with data, sent with `key`, belongs. Gives the sender's stream; None
+        for a segment that the server, as it acknowledged the opening, will not take.
+        """
         back = reverse(key)
-        mine, theirs = self._openings.pop(key, None), self._openings.pop(back, None)
+        mine, theirs = self._openings.get(key), self._openings.get(back)
         called = _seems_server(key)
         if mine or theirs:
             called = bool(mine and mine.answers) or bool(theirs and not theirs.answers)
-        joined = mine is None or (seq - mine.seq) & _SEQ >= 1 << 31
+        begins, sure = mine.seq if mine else seq, False
+        if theirs and theirs.answers and theirs.ack != _FORGEABLE and not called:
+            sure = mine is not None and theirs.ack == mine.seq
+            if _belongs(seq, length, theirs.ack):
+                begins = theirs.ack  # a SYN that came later may be forged
+        belongs = _belongs(seq, length, begins)
+        if sure and not belongs:
+            return None
+        for each in (key, back):
+            self._openings.pop(each, None)
+        joined = mine is None or not belongs
         flow = Flow(back if called else key, now, joined, macs[6:12] + macs[0:6] if called else macs, vlans)
         if mine and theirs and theirs.answers and not called:
             flow.proven = theirs.ack == mine.seq and ack == theirs.seq
-        sender = Stream(flow, seq if mine is None or joined else mine.seq, not called, self._memory, now)
+        flow.sure = sure
+        sender = Stream(flow, seq if joined else begins, not called, self._memory, now)
         initial = theirs.seq if theirs else (ack if ack is not None else 0)
         other = Stream(flow, initial, called, self._memory, now)
         sender.other, other.other = other, sender
+        if theirs and theirs.answers:
+            other.ack = theirs.ack
         flow.client, flow.server = (other, sender) if called else (sender, other)
         for stream in (sender, other):
             self._attach(stream)
@@ -168,6 +192,12 @@ class FlowTable:
     def _give_up(self, flow: Flow) -> None:
         self.remove(flow)
         self.evicted.append(flow)
+
+
+def _belongs(seq: int, length: int, begins: int) -> bool:
+    """Whether a first segment is one of a stream that begins with the number `begins`."""
+    before = (begins - seq) & _SEQ
+    return (seq - begins) & _SEQ < FARTHEST or before < length
 
 
 def _worth(flow: Flow) -> tuple[bool, bool, float]:

@@ -1,6 +1,7 @@
 """Link, network and transport headers: where in a frame the TCP segment lies (IEEE 802.1Q, RFC 791, 2784, 8200, 9293).
 
-A mirror that comes in GRE, ERSPAN or VXLAN (RFC 2784, 2890, 7348; ERSPAN as in draft-foschiano-erspan) is looked into.
+A mirror that comes in GRE, ERSPAN or VXLAN (RFC 2784, 2890, 7348; ERSPAN as in draft-foschiano-erspan) is looked into,
+and so are MPLS, PPPoE and IP in IP (RFC 3032, 2516, 2003, 4213).
 Pure functions over one frame. They never raise on what a frame says, and never copy payload.
 """
 
@@ -19,6 +20,9 @@ _MAX_EXTENSIONS = 8
 _MAX_WRAPS = 2  # encapsulations within each other
 
 TCP, UDP, GRE = 6, 17, 47
+_IP_IN_IP, _IPV6_IN_IP = 4, 41
+_MPLS, _PPPOE = frozenset((0x8847, 0x8848)), 0x8864
+_MAX_LABELS = 8
 _HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION, _DESTINATION = 0, 43, 44, 51, 60
 _ERSPAN_2, _ERSPAN_3, _BRIDGED = 0x88BE, 0x22EB, 0x6558
 _VXLAN_PORT = 4789
@@ -94,6 +98,26 @@ def _network(
         return _ipv4(frame, at, end, vlans, link, wraps)
     if ethertype == ETHERTYPE_IPV6:
         return _ipv6(frame, at, end, vlans, link, wraps)
+    if ethertype in _MPLS:
+        return _mpls(frame, at, end, vlans, link, wraps)
+    if ethertype == _PPPOE:
+        (kind,) = _U16.unpack_from(frame, at + 6)
+        inner = {0x21: ETHERTYPE_IPV4, 0x57: ETHERTYPE_IPV6}.get(kind, 0)
+        return _network(frame, at + 8, end, inner, vlans, link, wraps)
+    return None
+
+
+def _mpls(frame: Buffer, at: int, end: int, vlans: tuple[int, ...], link: int, wraps: int) -> Segment | Fragment | None:
+    """What stands behind the labels is not said; its first four bits tell (RFC 4928)."""
+    for _ in range(_MAX_LABELS):
+        bottom = frame[at + 2 : at + 3]
+        at += 4
+        if bottom and bottom[0] & 1:
+            kind = frame[at : at + 1]
+            if kind and kind[0] >> 4 in (4, 6):
+                inner = ETHERTYPE_IPV4 if kind[0] >> 4 == 4 else ETHERTYPE_IPV6
+                return _network(frame, at, end, inner, vlans, link, wraps)
+            return _ethernet(frame, at + 4, end, wraps + 1) if wraps < _MAX_WRAPS else None  # a pseudowire (RFC 4448)
     return None
 
 
@@ -151,7 +175,7 @@ def _extended(
     return None
 
 
-_CARRIES = frozenset((TCP, GRE))
+_CARRIES = frozenset((TCP, GRE, _IP_IN_IP, _IPV6_IN_IP))
 _MAY_CARRY = _CARRIES | {_HOP_BY_HOP, _ROUTING, _DESTINATION, _AUTHENTICATION}
 
 
@@ -163,6 +187,10 @@ def _transport(
     if wraps < _MAX_WRAPS:
         if protocol == GRE:
             return _gre(frame, at, end, link, wraps + 1)
+        if protocol == _IP_IN_IP:
+            return _ipv4(frame, at, end, vlans, link, wraps + 1)
+        if protocol == _IPV6_IN_IP:
+            return _ipv6(frame, at, end, vlans, link, wraps + 1)
         if protocol == UDP and _U16.unpack_from(frame, at + 2)[0] == _VXLAN_PORT:
             return _ethernet(frame, at + 16, end, wraps + 1)
     return None

@@ -171,10 +171,13 @@ class OutOfState:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The same bytes of a stream came twice and were not the same: what the receiver took cannot be known."""
+    """The same bytes of a stream came twice and were not the same: what the receiver took cannot be known. `how` is
+    another reason why it cannot.
+    """
 
     flow: Flow
     from_client: bool
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True)

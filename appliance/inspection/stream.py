@@ -19,6 +19,7 @@ from appliance.inspection.flow import Flow
 from appliance.inspection.memory import Memory
 
 EVERYTHING = 1 << 62  # a shunt that no stream reaches
+FARTHEST = 1 << 30  # bytes; no window is larger (RFC 7323 2.3)
 _SEQ = 0xFFFFFFFF
 _HALF = 1 << 31
 _PIECES = 6
@@ -84,6 +85,11 @@ class Stream:
         self.stored = 0
         self.unseen = 0
 
+    def precedes(self, seq: int, length: int) -> bool:
+        """Whether a segment lies before the beginning of the stream, which was seen."""
+        behind = (self.initial + self.position - seq) & _SEQ
+        return not self.flow.joined and self.position + length <= behind < _HALF
+
     def segment(self, now: float, seq: int, data: memoryview, length: int) -> None:
         """Take a segment: `length` bytes on the wire, of which `data` was captured."""
         delta = (seq - self.initial - self.position) & _SEQ
@@ -94,6 +100,8 @@ class Stream:
             if not (length == 1 and end == self.position and idle > 1 and bytes(data) == b"\0"):  # no keep-alive probe
                 self._compare(offset, data)
             if end <= self.position:
+                if end <= 0 and length > 1 and not self.flow.joined:
+                    self._dispute(offset, data)  # nobody sends bytes from before the beginning
                 return
             data = data[self.position - offset :]
             offset = self.position
@@ -105,7 +113,7 @@ class Stream:
         """Time has passed: give up a hole that its receiver has not, or that nobody fills any more."""
         waited = now - self.hole_since
         if self.held and (waited > _LONG or (waited > _PATIENCE and self._received(self.held[0][0]))):
-            self._skip_to(self.held[0][0])
+            self._give_up(self.held[0][0])
             self._drain(now)
 
     def _drain(self, now: float) -> None:
@@ -138,7 +146,14 @@ class Stream:
             self._lose(missing)
 
     def _hold(self, now: float, offset: int, data: memoryview, end: int) -> None:
-        if self._disagrees(((begin, kept) for begin, kept, _ in self.held), offset, data):
+        if offset - self.position > FARTHEST:  # a receiver that is where we are does not take it
+            if (self.other.ack - self.initial - offset + FARTHEST) & _SEQ < 2 * FARTHEST and self.other.ack >= 0:
+                self._dispute(offset, data)
+            return
+        against = [(begin, kept) for begin, kept, _ in self.held if self._disagrees(((begin, kept),), offset, data)]
+        for begin, kept in against:  # which of them is read on depends on where they begin: keep both
+            self._dispute(begin, memoryview(kept))
+        if against:
             self._dispute(offset, data)
         if any(begin <= offset and end <= stop for begin, _, stop in self.held):
             return
@@ -153,7 +168,18 @@ class Stream:
             or self.held_bytes > limits.SENSOR_HELD.default
             or len(self.held) > limits.SENSOR_HELD_SEGMENTS.default
         ):
-            self._skip_to(first)
+            self._give_up(first)
+
+    def _give_up(self, offset: int) -> None:
+        """A hole before `offset` will not be filled. Where its receiver says that it has it too, what lies behind was
+        never taken: it is let go, so that nobody has us jump ahead.
+        """
+        if self._lacks(offset):
+            self.release(self.held_bytes)
+            self.held.clear()
+            self.held_bytes = 0
+        else:
+            self._skip_to(offset)
 
     def _skip_to(self, offset: int) -> None:
         """Give the hole up. What is held is delivered by who called."""
@@ -169,6 +195,11 @@ class Stream:
         """Whether the other side said that it has all bytes up to an offset."""
         acknowledged = (self.other.ack - self.initial - self.position) & _SEQ
         return self.other.ack >= 0 and offset - self.position <= acknowledged < _HALF
+
+    def _lacks(self, offset: int) -> bool:
+        """Whether the other side said that it has not all bytes up to an offset."""
+        acknowledged = (self.other.ack - self.initial - self.position) & _SEQ
+        return self.other.ack >= 0 and (acknowledged >= _HALF or acknowledged < offset - self.position)
 
     def _compare(self, offset: int, data: memoryview) -> None:
         if self._disagrees(self.pieces, offset, data):

@@ -35,7 +35,7 @@ def test_the_side_that_sent_the_syn_is_the_client() -> None:
         flows = table()
         flows.syn(THERE, 100, 1.0, answers=False)
         flows.syn(BACK, 900, 1.0, answers=True)
-        stream = flows.open(first, 101 if first is THERE else 901, 0, 2.0, MACS, ())
+        stream = flows.open(first, 101 if first is THERE else 901, 10, 0, 2.0, MACS, ())
         flow = stream.flow
         assert (flow.key, flow.joined) == (THERE, False)
         assert (flow.client.initial, flow.server.initial) == (101, 901)
@@ -46,15 +46,15 @@ def test_the_side_that_sent_the_syn_is_the_client() -> None:
 def test_one_syn_is_enough_to_know_the_sides() -> None:
     flows = table()
     flows.syn(BACK, 900, 1.0, answers=True)
-    assert flows.open(THERE, 101, 901, 2.0, MACS, ()).flow.key == THERE
+    assert flows.open(THERE, 101, 10, 901, 2.0, MACS, ()).flow.key == THERE
     flows = table()
     flows.syn(THERE, 100, 1.0, answers=False)
-    assert flows.open(BACK, 901, 101, 2.0, MACS, ()).flow.key == THERE
+    assert flows.open(BACK, 901, 10, 101, 2.0, MACS, ()).flow.key == THERE
 
 
 def test_without_syns_the_ports_tell() -> None:
     flows = table()
-    flow = flows.open(BACK, 5, 7, 1.0, MACS, ()).flow
+    flow = flows.open(BACK, 5, 10, 7, 1.0, MACS, ()).flow
     assert (flow.key, flow.joined) == (THERE, True)
     assert flow.client.initial == 7  # what the server acknowledges
     assert flow.macs == MACS[6:] + MACS[:6]
@@ -62,19 +62,19 @@ def test_without_syns_the_ports_tell() -> None:
 
 def test_a_new_connection_on_old_ports_replaces_the_old_only_when_it_has_data() -> None:
     flows = table()
-    old = flows.open(THERE, 101, 901, 1.0, MACS, ())
+    old = flows.open(THERE, 101, 10, 901, 1.0, MACS, ())
     flows.syn(THERE, 5000, 2.0, answers=False)
-    assert not flows.reopened(THERE, old, 101)  # the old one goes on: that SYN may be forged
-    assert flows.reopened(THERE, old, 5001)
+    assert not flows.reopened(THERE, old, 101, 10)  # the old one goes on: that SYN may be forged
+    assert flows.reopened(THERE, old, 5001, 10)
     assert len(flows) == 0
-    new = flows.open(THERE, 5001, None, 2.0, MACS, ())
+    new = flows.open(THERE, 5001, 10, None, 2.0, MACS, ())
     assert not new.flow.joined
 
 
 def test_flows_end_when_they_are_over() -> None:
     flows = table()
-    quiet = flows.open(THERE, 1, 1, 0.0, MACS, ()).flow
-    other = flows.open(key("10.0.0.3", 40000, "10.0.0.2", 104), 1, 1, 0.0, MACS, ()).flow
+    quiet = flows.open(THERE, 1, 10, 1, 0.0, MACS, ()).flow
+    other = flows.open(key("10.0.0.3", 40000, "10.0.0.2", 104), 1, 10, 1, 0.0, MACS, ()).flow
     other.closing = True
     flows.sweep(limits.SENSOR_FLOW_CLOSED.default + 1.0)
     assert list(flows._flows.values()) == [quiet]
@@ -91,7 +91,7 @@ def test_handshakes_end_when_they_lead_nowhere() -> None:
 
 def test_a_flood_of_syns_pushes_out_syns_and_no_flow() -> None:
     flows = table()
-    flow = flows.open(THERE, 1, 1, 0.0, MACS, ()).flow
+    flow = flows.open(THERE, 1, 10, 1, 0.0, MACS, ()).flow
     for number in range(limits.SENSOR_OPENINGS.default + 500):
         flows.syn(number.to_bytes(12, "big"), 1, 1.0, answers=False)
     assert flows.openings == limits.SENSOR_OPENINGS.default
@@ -101,10 +101,10 @@ def test_a_flood_of_syns_pushes_out_syns_and_no_flow() -> None:
 
 def test_a_flood_of_flows_pushes_out_the_silent_ones() -> None:
     flows = table()
-    busy = flows.open(THERE, 1, 1, 0.0, MACS, ())
+    busy = flows.open(THERE, 1, 10, 1, 0.0, MACS, ())
     for number in range(limits.SENSOR_FLOWS.default + 500):
         busy.last = float(number)
-        flows.open((number + (1 << 40)).to_bytes(12, "big"), 1, 1, float(number), MACS, ())
+        flows.open((number + (1 << 40)).to_bytes(12, "big"), 1, 10, 1, float(number), MACS, ())
     assert len(flows) == limits.SENSOR_FLOWS.default
     assert len(flows.streams) == 2 * limits.SENSOR_FLOWS.default
     assert busy.flow in flows._flows.values()
@@ -114,7 +114,7 @@ def test_a_flood_of_flows_pushes_out_the_silent_ones() -> None:
 def test_flows_that_keep_too_much_are_given_up_oldest_first() -> None:
     flows = table(limit=10_000)
     streams = [
-        flows.open((number + (1 << 40)).to_bytes(12, "big"), 1, 1, float(number), MACS, ()) for number in range(50)
+        flows.open((number + (1 << 40)).to_bytes(12, "big"), 1, 10, 1, float(number), MACS, ()) for number in range(50)
     ]
     for stream in streams[10:]:
         stream.keep(1000)
@@ -127,7 +127,7 @@ def test_flows_that_keep_too_much_are_given_up_oldest_first() -> None:
 
 def test_a_flow_that_was_removed_is_tied_to_nothing() -> None:
     flows = table()
-    stream = flows.open(THERE, 1, 1, 0.0, MACS, ())
+    stream = flows.open(THERE, 1, 10, 1, 0.0, MACS, ())
     flows.remove(stream.flow)
     assert not hasattr(stream, "other")
     assert not hasattr(stream, "reader")

@@ -74,9 +74,8 @@ def out_of_state(seen: OutOfState, registry: Registry) -> Finding:
 
 def conflict(seen: Conflict, registry: Registry) -> Finding:
     """D47."""
-    return Finding(
-        CONFLICT, f"the {_side(seen.from_client)} sent different bytes for one place of its stream", seen.flow
-    )
+    what = seen.how or "different bytes for one place of its stream"
+    return Finding(CONFLICT, f"the {_side(seen.from_client)} sent {what}", seen.flow)
 
 
 def aborts(seen: Recurring, registry: Registry) -> Finding | None:

@@ -1,0 +1,132 @@
+"""Groups 6 and 7 of the evasions: fragments and extension headers; tags, tunnels and encapsulated mirrors."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from tests.inspection.evasions.stranger import BAD
+from tests.inspection.scene import OWN, STRANGER, engine, rules
+from tests.inspection.test_fragments import fragment, pieces
+from tests.inspection.wire import ACK, PSH, frame
+
+WHOLE = frame(STRANGER, 40000, OWN, 104, 7, 1, ACK | PSH, BAD)
+SIX = frame("2001:db8::99", 40000, "2001:db8::2", 104, 7, 1, ACK | PSH, BAD)
+MACS, PACKET, PACKET_6 = WHOLE[:12], WHOLE[14:], SIX[14:]
+
+
+def hear(*frames: bytes, finish: bool = False) -> set[str]:
+    watching = engine()
+    for number, each in enumerate(frames):
+        watching.inspect([(1.0 + number * 0.001, each, len(each), None)])
+    if finish:
+        watching.finish()
+    return set(rules(watching))
+
+
+@pytest.mark.parametrize("whole", [WHOLE, SIX])
+@pytest.mark.parametrize("size", [8, 24, 96])
+def test_group_6_fragments_of_any_size(whole: bytes, size: int) -> None:
+    """Fragments of eight bytes split the header of TCP, which no honest sender does."""
+    payload = whole[34:] if whole is WHOLE else whole[54:]
+    heard = hear(*(fragment(whole, *each) for each in pieces(payload, size)))
+    assert "D01" in heard
+    assert ("D48" in heard) is (size < 20)
+
+
+@pytest.mark.parametrize("rogue_first", [True, False])
+def test_group_6_fragments_that_overlap_and_differ(rogue_first: bool) -> None:
+    good = frame(STRANGER, 40000, OWN, 104, 7, 1, ACK | PSH, BAD.replace(b"ROGUE      ", b"CT_SOMATOM1"))
+    first, second = (WHOLE, good) if rogue_first else (good, WHOLE)
+    parts = pieces(first[34:], 48)
+    made = [fragment(first, *each) for each in parts[:-1]]
+    made += [fragment(second, *each) for each in pieces(second[34:], 48)[:-1]]
+    assert hear(*made, fragment(first, *parts[-1])) >= {"D48", "D01"}
+
+
+def test_group_6_a_fragment_that_never_comes_is_told() -> None:
+    parts = [fragment(WHOLE, *each) for each in pieces(WHOLE[34:], 48)]
+    assert hear(*parts[1:], finish=True) == set()  # nothing but a hole until it is given up
+    watching = engine()
+    watching.inspect([(1.0, each, len(each), None) for each in parts[1:]])
+    watching.tick(100.0)
+    assert rules(watching) == ["D43"]
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [
+        b"\x00" + bytes((60, 0, 1, 4, 0, 0, 0, 0)) + bytes((6, 0, 1, 4, 0, 0, 0, 0)),  # hop-by-hop, destination options
+        b"\x3c" + bytes((43, 1)) + bytes(14) + bytes((6, 0, 0, 0)) + bytes(4),  # destination options, routing
+        b"\x2c" + struct.pack("!BxHI", 6, 0, 99),  # an atomic fragment
+        b"\x00" + bytes((44, 0, 1, 4, 0, 0, 0, 0)) + struct.pack("!BxHI", 60, 0, 5) + bytes((6, 0, 1, 4, 0, 0, 0, 0)),
+    ],
+)
+def test_group_6_chains_of_extension_headers(extensions: bytes) -> None:
+    made = frame("2001:db8::99", 40000, "2001:db8::2", 104, 7, 1, ACK, BAD, extensions=extensions)
+    assert "D01" in hear(made)
+
+
+def test_group_6_a_jumbogram() -> None:
+    """RFC 2675: the length is zero, and an option has the real one."""
+    option = bytes((6, 0, 0xC2, 4)) + struct.pack("!I", 8 + len(SIX) - 54)
+    made = bytearray(frame("2001:db8::99", 40000, "2001:db8::2", 104, 7, 1, ACK, BAD, extensions=b"\x00" + option))
+    made[18:20] = b"\0\0"
+    assert "D01" in hear(bytes(made))
+
+
+def test_group_6_options_of_ip() -> None:
+    """A record-route option moves TCP where a fixed offset does not look."""
+    header = bytearray(PACKET[:20]) + b"\x07\x07\x04\0\0\0\0\0"
+    header[0] = 0x47
+    header[2:4] = struct.pack("!H", len(PACKET) + 8)
+    assert hear(MACS + b"\x08\0" + bytes(header) + PACKET[20:]) == {"D01"}
+
+
+def _tags(*tags: tuple[int, int]) -> bytes:
+    return b"".join(struct.pack("!HH", kind, vlan) for kind, vlan in tags)
+
+
+WRAPPED = {
+    "a VLAN tag": _tags((0x8100, 20)) + b"\x08\0" + PACKET,
+    "a priority tag": _tags((0x8100, 0xE000)) + b"\x08\0" + PACKET,
+    "QinQ": _tags((0x88A8, 20), (0x8100, 30)) + b"\x08\0" + PACKET,
+    "three tags": _tags((0x9100, 1), (0x8100, 20), (0x8100, 30)) + b"\x08\0" + PACKET,
+    "MPLS": b"\x88\x47" + struct.pack("!I", 16 << 12 | 1 << 8 | 64) + PACKET,
+    "MPLS, three labels": b"\x88\x47" + struct.pack("!III", 1 << 12, 2 << 12, 3 << 12 | 1 << 8) + PACKET,
+    "MPLS, IPv6": b"\x88\x47" + struct.pack("!I", 2 << 12 | 1 << 8 | 64) + PACKET_6,
+    "MPLS in a VLAN": _tags((0x8100, 20)) + b"\x88\x47" + struct.pack("!I", 16 << 12 | 1 << 8) + PACKET,
+    "PPPoE": b"\x88\x64\x11\0\0\x07" + struct.pack("!HH", len(PACKET) + 2, 0x21) + PACKET,
+    "PPPoE, IPv6": b"\x88\x64\x11\0\0\x07" + struct.pack("!HH", len(PACKET_6) + 2, 0x57) + PACKET_6,
+}
+
+
+@pytest.mark.parametrize("how", WRAPPED)
+def test_group_7_tags_and_labels(how: str) -> None:
+    assert "D01" in hear(MACS + WRAPPED[how])
+
+
+def _ip(protocol: int, body: bytes) -> bytes:
+    return (
+        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 9, 0, 64, protocol, 0)
+        + bytes((192, 0, 2, 1, 192, 0, 2, 2))
+        + body
+    )
+
+
+TUNNELS = {
+    "GRE": _ip(47, struct.pack("!HH", 0, 0x0800) + PACKET),
+    "GRE, bridged": _ip(47, struct.pack("!HH", 0, 0x6558) + WHOLE),
+    "ERSPAN II": _ip(47, struct.pack("!HHI", 0x1000, 0x88BE, 5) + struct.pack("!HHI", 0x1000, 7, 0) + WHOLE),
+    "ERSPAN III": _ip(47, struct.pack("!HHI", 0x1000, 0x22EB, 5) + struct.pack("!HHIHH", 0x2000, 7, 1, 0, 0) + WHOLE),
+    "VXLAN": _ip(17, struct.pack("!HHHH", 50000, 4789, 16 + len(WHOLE), 0) + b"\x08\0\0\0\0\0\x1e\0" + WHOLE),
+    "IP in IP": _ip(4, PACKET),
+    "IPv6 in IP": _ip(41, PACKET_6),
+    "MPLS in GRE": _ip(47, struct.pack("!HH", 0, 0x8847) + struct.pack("!I", 16 << 12 | 1 << 8) + PACKET),
+}
+
+
+@pytest.mark.parametrize("how", TUNNELS)
+def test_group_7_tunnels(how: str) -> None:
+    assert "D01" in hear(MACS + b"\x08\0" + TUNNELS[how])

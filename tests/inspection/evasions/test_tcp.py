@@ -1,0 +1,255 @@
+"""Groups 1 to 5 and 8 of the evasions: segmentation, overlaps, insertion, false ends, odd beginnings, odd sequences."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+
+from tests.inspection import wire
+from tests.inspection.evasions.stranger import (
+    ACCEPT,
+    BAD,
+    GOOD,
+    MOVE,
+    PLAIN,
+    PUSH,
+    URGENT,
+    association,
+    call,
+    later,
+    told,
+)
+from tests.inspection.scene import OWN, STRANGER, engine, rules
+
+DATA = wire.p_data(wire.pdv(1, 3, wire.command(0x30)))
+
+
+@pytest.mark.parametrize("cuts", [[1] * len(BAD), [30, 3, 500], [27, 1, 1, 500], [5, 1, 500]])
+def test_group_1_a_request_in_any_pieces(cuts: list[int]) -> None:
+    """A byte a segment; split inside the AE title, inside the header, without PSH."""
+    talk, at = call(), 0
+    for size in cuts:
+        piece = BAD[at : at + size]
+        if piece:
+            talk.raw(True, talk.next[True], PLAIN, piece)
+            talk.lose(True, len(piece))
+        at += size
+    assert told(talk) == {"D01"}
+
+
+def test_group_1_a_request_and_data_in_one_segment() -> None:
+    assert told(call().client(BAD + DATA, mss=9000)) == {"D01", "D23"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_group_2_segments_in_any_order(order: tuple[int, ...]) -> None:
+    talk = call()
+    begin, cut = talk.next[True], (0, 30, 90, len(BAD))
+    for each in order:
+        talk.raw(True, begin + cut[each], PUSH, BAD[cut[each] : cut[each + 1]])
+    assert told(talk) == {"D01"}
+
+
+# Where a second segment covers a first one that is there or waits: same place, from the left, from the right, wholly,
+# within. Policies of receivers (first, last, BSD, BSD-right, Linux, Windows, Solaris) take either version of each byte.
+COVERS = [(20, 60, 20, 60), (20, 60, 10, 40), (10, 32, 28, 80), (20, 60, 10, 80), (20, 60, 24, 50)]
+
+
+@pytest.mark.parametrize("rogue_first", [True, False])
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("cover", COVERS)
+def test_group_2_overlaps_that_differ(cover: tuple[int, int, int, int], waits: bool, rogue_first: bool) -> None:
+    """Both versions are judged, whichever came first, in order or while a hole is open; and the conflict is told."""
+    first, second = (BAD, GOOD) if rogue_first else (GOOD, BAD)
+    talk = call()
+    begin = talk.next[True]
+    at, end, over, until = cover
+    if not waits:
+        talk.raw(True, begin, PUSH, first[:at])
+    talk.raw(True, begin + at, PUSH, first[at:end])
+    talk.raw(True, begin + over, PUSH, second[over:until])
+    if waits:
+        talk.raw(True, begin, PUSH, first[:at])
+    talk.raw(True, begin + min(end, until), PUSH, first[min(end, until) :])
+    heard = told(talk)
+    assert "D47" in heard
+    assert heard & {"D01", "D03"}, heard  # the stranger, or the CT's name at the stranger's address: both are alerted
+    assert heard >= {"D01"} or first is GOOD
+
+
+@pytest.mark.parametrize("wrong", ["checksum", "ttl", "timestamp", "md5"])
+def test_group_3_a_segment_that_the_receiver_drops(wrong: str) -> None:
+    """Whatever makes a receiver drop the innocent version, the other one comes at the same place."""
+    talk = call()
+    begin = talk.next[True]
+    innocent = bytearray(talk.build(True, begin, PUSH, GOOD))
+    match wrong:
+        case "checksum":
+            innocent[50:52] = b"\xba\xad"
+        case "ttl":
+            innocent[22] = 1
+        case "timestamp":
+            innocent[46] = 5 << 4 | innocent[46] & 15
+        case "md5":
+            innocent[46] = 5 << 4 | innocent[46] & 15
+    talk.engine.inspect([(talk.now, bytes(innocent), len(innocent), None)])
+    talk.client(BAD)
+    heard = told(talk)
+    assert "D01" in heard or "D47" in heard, heard
+
+
+@pytest.mark.parametrize("off", [1 << 20, 1 << 30, (1 << 31) + 5, -70000, -5])
+@pytest.mark.parametrize("port", [104, 8104])
+def test_group_3_segments_outside_of_the_window(off: int, port: int) -> None:
+    talk = call(port=port)
+    talk.raw(True, talk.next[True] + off, PUSH, b"\x04\x00\x00\x10\x00\x00" + bytes(50))
+    talk.client(BAD[:40])
+    talk.raw(True, talk.next[True] + off, PUSH, b"\x04\x00\x00\x10\x00\x00" + bytes(50))
+    talk.client(BAD[40:]).server(ACCEPT)
+    later(talk, 1)
+    assert told(talk) & {"D01", "D47"}
+
+
+@pytest.mark.parametrize("off", [500, 1 << 20, 1 << 30, (1 << 31) + 5, -500, -70000])
+@pytest.mark.parametrize("junk", [b"", b"GET / HTTP/1.0\r\n\r\n" * 5, GOOD])
+def test_group_3_a_false_syn(off: int, junk: bytes) -> None:
+    """After the real handshake a SYN comes that the receiver refuses, and bytes that would belong to it."""
+    talk = call(port=8104)
+    talk.raw(True, talk.next[True] + off, wire.SYN)
+    if junk:
+        talk.raw(True, talk.next[True] + off + 1, PUSH, junk)
+    talk.client(BAD[:60]).client(BAD[60:]).server(ACCEPT)
+    later(talk, 12)
+    assert told(talk) & {"D01", "D43", "D47"}
+
+
+@pytest.mark.parametrize("off", [30_000, 1 << 24, 1 << 30, (1 << 30) + 500, (1 << 31) + 5, -500])
+@pytest.mark.parametrize("count", [1, 600])
+def test_group_3_bytes_far_ahead_within_an_association(off: int, count: int) -> None:
+    """They do not have the sensor jump ahead, past what the receiver takes."""
+    talk = association()
+    talk.server(wire.p_data(wire.pdv(1, 3, wire.command(0x8030))))  # acknowledges what the client said
+    for number in range(count):
+        talk.raw(True, talk.next[True] + off + 30 * number, PUSH, bytes(20))
+    later(talk, 12)
+    talk.client(MOVE[:50]).client(MOVE[50:])
+    assert "D07" in told(talk)
+
+
+def test_group_3_a_false_header_in_front_of_bulk_data() -> None:
+    """A segment that the receiver drops has the sensor skip what the receiver reads."""
+    talk = association()
+    begin = talk.next[True]
+    talk.raw(True, begin, PUSH, wire.p_data(wire.pdv(1, 0, bytes(16000)))[:1000])
+    talk.client(MOVE)
+    assert told(talk) & {"D07", "D47"}
+
+
+@pytest.mark.parametrize("flags", [wire.RST, wire.RST | wire.ACK, wire.FIN | wire.ACK])
+@pytest.mark.parametrize("off", [0, 100_000, -3])
+def test_group_4_a_false_end_before_the_request(flags: int, off: int) -> None:
+    talk = call()
+    talk.raw(True, talk.next[True] + off, flags)
+    later(talk, 20)
+    talk.client(BAD)
+    assert "D01" in told(talk)
+
+
+@pytest.mark.parametrize("flags", [wire.RST, wire.FIN | wire.ACK])
+@pytest.mark.parametrize("pause", [0.0, 40.0])
+def test_group_4_a_false_end_within_an_association(flags: int, pause: float) -> None:
+    talk = association()
+    for side in (True, False):
+        talk.raw(side, talk.next[side] + 5, flags)
+    later(talk, pause)
+    talk.client(MOVE)
+    assert "D07" in told(talk)
+
+
+def test_group_5_data_in_the_syn() -> None:
+    talk = wire.Wire(engine(), STRANGER, OWN)
+    talk.raw(True, talk.next[True], wire.SYN, BAD[:50])
+    talk.lose(True, 51)
+    talk.raw(False, talk.next[False], wire.SYN | wire.ACK)
+    talk.lose(False, 1).client(BAD[50:])
+    assert told(talk) == {"D01"}
+
+
+def test_group_5_ports_used_again() -> None:
+    """An innocent flow of something else, then the same four-tuple anew."""
+    watching = engine()
+    wire.Wire(watching, STRANGER, OWN, 8080).open().client(b"GET / HTTP/1.0\r\n\r\n")
+    talk = wire.Wire(watching, STRANGER, OWN, 8080, client_isn=77_000_000).open().client(BAD)
+    assert told(talk) >= {"D01"}
+
+
+def test_group_5_ports_used_again_without_an_end() -> None:
+    """The old flow's numbers are near, and its end was never seen."""
+    watching = engine()
+    wire.Wire(watching, STRANGER, OWN, 104).open().client(GOOD).server(ACCEPT)
+    rules(watching)
+    talk = wire.Wire(watching, STRANGER, OWN, 104, client_isn=1400, server_isn=900_400).open().client(BAD)
+    assert told(talk) & {"D01", "D47"}
+
+
+def test_group_5_both_open() -> None:
+    """A simultaneous open (RFC 9293 3.5): two SYNs cross."""
+    talk = wire.Wire(engine(), STRANGER, OWN)
+    for side in (True, False):
+        talk.raw(side, talk.next[side], wire.SYN)
+    for side in (True, False):
+        talk.raw(side, talk.next[side], wire.SYN | wire.ACK)
+        talk.lose(side, 1)
+    talk.client(BAD)
+    assert "D01" in told(talk)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_group_5_joined_midway(seed: int) -> None:
+    """The flow is older than the sensor: its commands are found, and that its beginning was missed is told."""
+    dice = random.Random(seed)
+    talk = wire.Wire(engine(), STRANGER, OWN)
+    body = wire.store(40_000)[dice.randrange(200, 30_000) :] + MOVE
+    talk.client(body)
+    assert told(talk) >= {"D07", "D43"}
+
+
+@pytest.mark.parametrize("at", [0, 12, 30])
+def test_group_8_urgent_data(at: int) -> None:
+    """A receiver takes an urgent byte out of its stream, so that it reads another request than the sensor."""
+    talk = call()
+    with_extra = BAD[:at] + b"!" + BAD[at:]
+    talk.raw(True, talk.next[True], PUSH, with_extra[:at])
+    urgent = bytearray(talk.build(True, talk.next[True] + at, URGENT, with_extra[at : at + 1]))
+    urgent[52:54] = (1).to_bytes(2, "big")
+    talk.engine.inspect([(talk.now, bytes(urgent), len(urgent), None)])
+    talk.raw(True, talk.next[True] + at + 1, PUSH, with_extra[at + 1 :])
+    assert told(talk) & {"D01", "D47"}
+
+
+def test_group_8_urgent_data_hides_no_command() -> None:
+    talk = association()
+    urgent = bytearray(talk.build(True, talk.next[True], URGENT, b"\x04"))
+    urgent[52:54] = (1).to_bytes(2, "big")
+    talk.engine.inspect([(talk.now, bytes(urgent), len(urgent), None)])
+    talk.lose(True, 1).client(MOVE)
+    assert told(talk) & {"D07", "D47"}
+
+
+def test_group_8_a_window_of_none() -> None:
+    """The receiver's window is closed for two minutes in the middle of the request."""
+    talk = call().client(BAD[:60])
+    for _ in range(8):
+        talk.raw(False, talk.next[False], wire.ACK)
+        later(talk, 15)
+        talk.raw(True, talk.next[True] - 1, wire.ACK, b"\0")  # a window probe
+    talk.client(BAD[60:])
+    assert "D01" in told(talk)
+
+
+def test_group_8_sequence_numbers_wrap() -> None:
+    talk = association(client_isn=0xFFFFFF00 - len(BAD), server_isn=0xFFFFFF10)
+    talk.client(wire.store(30_000) + MOVE)
+    assert "D07" in told(talk)
