@@ -141,6 +141,40 @@ UNLOCK_REFUSED = Event(
     "UNLOCK-REFUSED", Level.WARNING, "an identity was not taken: {reason}", "Look for the export of this box's keys."
 )
 DELIVERED = Event("DELIVERED", Level.DEBUG, "object {object_id} delivered to {destination}: {status}")
+STORED = Event("STORED", Level.DEBUG, "object {object_id} stored by {destination}, not proven yet: {status}")
+PROOF_ASKED = Event("PROOF-ASKED", Level.INFO, "asked {destination} to commit to {instances} instances that it stored")
+PROOF_REPORTED = Event("PROOF-REPORTED", Level.INFO, "{destination} committed to {proven} instances{more}")
+PROVEN = Event("PROVEN", Level.DEBUG, "object {object_id} delivered to {destination}: committed")
+PROOF_REPORTED_AGAIN = Event(
+    "PROOF-REPORTED-AGAIN", Level.INFO, "{destination} reported again on {instances} instances; nothing changes"
+)
+PROOF_REPORT_UNKNOWN = Event(
+    "PROOF-REPORT-UNKNOWN",
+    Level.WARNING,
+    "{destination} reported on {instances} instances under a Transaction UID that we did not give it; nothing changes",
+    "Does another device use our AE title there?",
+)
+PROOF_REPORT_UNREADABLE = Event(
+    "PROOF-REPORT-UNREADABLE",
+    Level.ERROR,
+    "commitment report {report_id} cannot be used: {reason}; it is kept aside in quarantine",
+    "Check the disk and the index key; the destination is asked again.",
+    "alarm",
+)
+PROOF_UNASKED = Event(
+    "PROOF-UNASKED",
+    Level.WARNING,
+    "{destination} cannot be asked to commit to what it stored: {reason}",
+    "{advice}",
+    "backlog",
+)
+PROOF_OVERDUE = Event(
+    "PROOF-OVERDUE",
+    Level.WARNING,
+    "{destination} owes proof of {instances} instances: {reason}; it is asked again",
+    "{advice}",
+    "backlog",
+)
 DELIVERY_FAILED = Event(
     "DELIVERY-FAILED",
     Level.WARNING,

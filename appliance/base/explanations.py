@@ -117,6 +117,20 @@ them and asks again. Mend commitment of its [[peer]].""",
     "COMMITMENT-UNREADABLE": """\
 A request that was durable cannot be read any more. The device keeps its images and has to ask again. Check the
 disk, and whether the index key is that of this state directory.""",
+    "PROOF-REPORT-UNKNOWN": """\
+A destination committed to instances under a Transaction UID that this box did not give it, or gave it more than a
+month ago. Nothing is taken as proven by it. Perhaps another device uses our AE title at that PACS.""",
+    "PROOF-REPORT-UNREADABLE": """\
+A report that was durable cannot be read any more. Nothing is taken as proven by it, and the destination is asked
+again. Check the disk, and whether the index key is that of this state directory.""",
+    "PROOF-UNASKED": """\
+What this destination stored is not proven, since it cannot be asked for storage commitment: it does not answer,
+does not offer the service, or refuses the request. It is tried again by itself; nothing is forgotten meanwhile. If
+the PACS has no storage commitment, set proof = "status" for this [[destination]].""",
+    "PROOF-OVERDUE": """\
+The destination took our request for storage commitment and did not report in time. It is asked again, under a new
+Transaction UID, with growing pauses; after ten requests its instances are held. Most often the PACS reports over
+an association of its own, and cannot reach this box or does not know it: see "Proof" in the README.""",
     "SYNTAXES-UNTOLD": """\
 `receive` does not know which transfer syntaxes the destinations take, so it prefers uncompressed ones, which
 all of them take. It costs room and time and loses nothing. Check that runtime_dir is there and writable for

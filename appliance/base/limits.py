@@ -114,6 +114,16 @@ COMMITMENT_TRIES = Limit(
     "commitment tries", "associations", 8, 1, 100, "that a peer without an address may end over a report, one by one"
 )
 
+# Storage commitment of a destination, as proof.
+PROOF_GATHER = Limit("proof gather", "s", 5, 0, 600, "what was stored waits so long for others to be asked for with it")
+PROOF_BATCH = Limit("proof batch", "instances", 200, 1, 10000, "named in one commitment request to a destination")
+PROOF_OPEN = Limit("open proofs", "requests", 64, 1, 1024, "to one destination that may be without a report at a time")
+PROOF_WAIT = Limit("proof wait", "s", 10, 0, 600, "for a report, on the association over which we asked for it")
+PROOF_DEADLINE = Limit("proof deadline", "s", 900, 10, 86400, "for a report, then we ask anew; it doubles each time")
+PROOF_DEADLINE_CAP = Limit("longest proof deadline", "s", 6 * 3600, 10, 7 * 86400, "what the deadline doubles up to")
+PROOF_ASKS = Limit("proof asks", "requests", 10, 1, 100, "for an instance, some 38 hours; then it is held for a person")
+PROOF_RETRY_CAP = Limit("proof retry", "s", 300, 1, 86400, "bound of the wait after a request that was not taken")
+
 # Counts.
 DELIVERY_BATCH = Limit("batch", "rows", 16, 1, 1000, "leased at a time by one association")
 DELIVERY_FRESH = Limit("fresh", "rows", 4, 0, 16, "of a batch, which became due last: new instances pass a backlog")

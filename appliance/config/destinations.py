@@ -16,7 +16,9 @@ from appliance.config.section import Section
 from appliance.config.urls import ServiceUrl, StoreUrl, WebUrl
 from appliance.config.values import (
     AbsolutePath,
+    AddressRange,
     AETitle,
+    CertificateBinding,
     Endpoint,
     HostName,
     Name,
@@ -66,6 +68,16 @@ class Destination(Section):
         raise NotImplementedError
 
 
+class ReportSource(Section):
+    """As whom a destination associates with us to report on storage commitment (PS3.4 J.3.3). What is left out is as
+    where we send to: its address, its AE title, and with TLS a certificate for its name."""
+
+    ae_titles: tuple[AETitle, ...] = ()
+    addresses: tuple[AddressRange, ...] = ()
+    tls: Literal["required", "allowed", "never"] | None = None
+    certificate: CertificateBinding | None = None
+
+
 class DimseDestination(Destination):
     """kind = "dimse": C-STORE to an AE."""
 
@@ -77,6 +89,9 @@ class DimseDestination(Destination):
     certificate: AbsolutePath | None = None
     key: AbsolutePath | None = None
     server_name: HostName | None = None
+    proof: Literal["status", "commitment"] = "status"
+    reports: ReportSource | None = None
+    """Where its commitment reports come from. None: the host of `address`, where that is an address."""
 
     @property
     def where(self) -> str:

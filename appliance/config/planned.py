@@ -8,7 +8,6 @@ from __future__ import annotations
 # Places are written without the number of a [[table]] or of an item in a list.
 KEYS: dict[tuple[str, ...], str] = {
     ("vault", "evidence_recipients"): "sealed evidence captures",
-    ("destination", "proof"): "storage commitment as proof; a status of success is the proof until then",
     ("sensor", "evidence_recipients"): "sealed evidence captures",
 }
 

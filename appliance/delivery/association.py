@@ -10,8 +10,10 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
+from appliance.base import limits
 from appliance.base.errors import LocalError, UpstreamError
 from appliance.delivery.deadlines import Deadlines
 from appliance.delivery.transport import Transport, tls_words
@@ -23,13 +25,17 @@ from appliance.upper_layer.association import (
     AssociationRejected,
     CommandReceived,
     ConnectionClosed,
+    DataFragment,
     Event,
     PeerFault,
     Released,
     ReleaseRequested,
 )
-from appliance.upper_layer.command import CommandField, CommandSet, c_store_rq
+from appliance.upper_layer.command import CommandField, CommandSet, c_store_rq, response
 from appliance.upper_layer.negotiation import AssociateRequest
+
+OnReport = Callable[[int, CommandSet, bytes], int]
+"""Takes an N-EVENT-REPORT-RQ: its context, command and data set; gives the status to answer."""
 
 _RECEIVE = 65536
 _RESPONSE = 0x8000  # with this bit a command field names the response
@@ -42,10 +48,13 @@ _REJECT_ADVICE = {
 class RequestorAssociation:
     """An open association. Not thread-safe. Raises UpstreamError; after that only `close` may be called."""
 
-    def __init__(self, transport: Transport, request: AssociateRequest, deadlines: Deadlines) -> None:
-        """Associate. Closes the transport when that fails."""
+    def __init__(
+        self, transport: Transport, request: AssociateRequest, deadlines: Deadlines, on_report: OnReport | None = None
+    ) -> None:
+        """Associate. Closes the transport when that fails. Without `on_report` no event report is taken."""
         self._transport = transport
         self._deadlines = deadlines
+        self._on_report = on_report
         self._engine = Association.requestor(request)
         self._buffer = memoryview(bytearray(_RECEIVE))
         self._events: deque[Event] = deque()
@@ -91,6 +100,37 @@ class RequestorAssociation:
         )
         return self._invoke(context_id, command, _pieces(memoryview(data_set)))
 
+    def n_action(self, context_id: int, sop_class: str, sop_instance: str, action_type: int, data_set: bytes) -> int:
+        """Ask for an action (PS3.7 10.1.4); the status of its N-ACTION-RSP."""
+        command = CommandSet(
+            command_field=CommandField.N_ACTION_RQ,
+            message_id=self._next_message_id(),
+            requested_sop_class=sop_class,
+            requested_sop_instance=sop_instance,
+            action_type=action_type,
+        )
+        return self._invoke(context_id, command, _pieces(memoryview(data_set)))
+
+    def listen(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> None:
+        """Take event reports for so long, or until it is `enough`, or until the other side releases the association."""
+        until = time.monotonic() + seconds
+        try:
+            while self.usable and not enough() and (event := self._await(until)) is not None:
+                if self._is_report(event):
+                    self._take_report(event)
+                elif isinstance(event, ReleaseRequested):
+                    self._reply_to_release()
+                    self.usable = False
+                else:
+                    raise _ended(event)
+        except BaseException:
+            self.abort()
+            raise
+
+    def cut(self) -> None:
+        """Have whatever waits for the other side end now; another thread may call this."""
+        self._transport.cut()
+
     def _next_message_id(self) -> int:
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
@@ -100,6 +140,8 @@ class RequestorAssociation:
         self.usable = False
         over = time.monotonic() + self._deadlines.message
         try:
+            while self._events and self._is_report(self._events[0]):
+                self._take_report(self._events.popleft())
             if self._events:  # it said something behind its last answer; nobody asked, so this is an end of some kind
                 raise _ended(self._next_event(0.0, ""))
             pdus = [self._engine.send_command(context_id, command, data_set_follows=True)]
@@ -121,7 +163,7 @@ class RequestorAssociation:
         if self.usable and self._transport.readable():
             try:
                 count = self._transport.receive_into(self._buffer, time.monotonic())
-                self._events.extend(self._engine.receive(self._buffer[:count]))
+                self._receive(count)
                 self.usable = bool(count)
             except TimeoutError:
                 pass  # something of the TLS layer only, like a key update
@@ -171,6 +213,9 @@ class RequestorAssociation:
     def _response(self, request: CommandSet) -> int:
         name = request.name.removesuffix("-RQ")
         event = self._next_event(self._deadlines.response, f"the response to {_article(name)}")
+        while self._is_report(event):
+            self._take_report(event)
+            event = self._next_event(self._deadlines.response, f"the response to {_article(name)}")
         if not isinstance(event, CommandReceived):
             raise _ended(event)
         command = event.command
@@ -191,20 +236,55 @@ class RequestorAssociation:
             # The other side is gone; what it said before may tell why.
             raise _ended(self._next_event(self._deadlines.release, "the end of the connection")) from None
 
+    def _is_report(self, event: Event) -> bool:
+        return (
+            self._on_report is not None
+            and isinstance(event, CommandReceived)
+            and event.command.command_field == CommandField.N_EVENT_REPORT_RQ
+        )
+
+    def _take_report(self, event: Event) -> None:
+        """Have an event report taken, and answer it."""
+        assert isinstance(event, CommandReceived) and self._on_report
+        data = bytearray()
+        last = not event.command.data_set_follows
+        while not last:
+            fragment = self._next_event(self._deadlines.response, "the rest of an event report")
+            if not isinstance(fragment, DataFragment):
+                raise _ended(fragment)
+            data += fragment.data
+            last = fragment.last
+            if len(data) > limits.COMMITMENT_REQUEST.default:
+                raise UpstreamError("its event report is longer than any of storage commitment")
+        status = self._on_report(event.context_id, event.command, bytes(data))
+        self._send(self._engine.send_command(event.context_id, response(event.command, status), False))
+
+    def _receive(self, count: int) -> None:
+        """Take what was received; the pieces of a data set outlive the buffer."""
+        for event in self._engine.receive(self._buffer[:count]):
+            kept = replace(event, data=memoryview(bytes(event.data))) if isinstance(event, DataFragment) else event
+            self._events.append(kept)
+
     def _next_event(self, seconds: float, awaited: str) -> Event:
-        deadline = time.monotonic() + seconds
+        event = self._await(time.monotonic() + seconds)
+        if event is None:
+            raise UpstreamError(f"{awaited} did not come within {seconds:.0f} s")
+        return event
+
+    def _await(self, deadline: float) -> Event | None:
+        """The next event, None when it does not come before the deadline."""
         while not self._events:
             try:
                 count = self._transport.receive_into(self._buffer, deadline)
             except TimeoutError:
-                raise UpstreamError(f"{awaited} did not come within {seconds:.0f} s") from None
+                return None
             except ssl.SSLError as error:
                 # In TLS 1.3 the other side looks at our certificate after our handshake is over.
                 raise UpstreamError(f"TLS failed: {tls_words(error)}", fix="Does it trust our certificate?") from None
             except OSError:
                 count = 0
             if count:
-                self._events.extend(self._engine.receive(self._buffer[:count]))
+                self._receive(count)
             else:
                 self._events.extend(self._engine.connection_lost())
                 if not self._events:

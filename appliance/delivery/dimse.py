@@ -67,13 +67,15 @@ class Dimse:
                 PresentationContext(number, sop_class, (syntax,)) for number, (sop_class, syntax) in numbered.items()
             ),
         )
-        transport = connect(self._destination.address, self._context(), self._destination.server_name, self._deadlines)
+        transport = connect(
+            self._destination.address, client_context(self._destination), self._destination.server_name, self._deadlines
+        )
         return DimseSession(RequestorAssociation(transport, request, self._deadlines), numbered, calling_ae)
 
-    def _context(self) -> Callable[[], ssl.SSLContext] | None:
-        """Read for each association anew, so that a renewed certificate counts from the next one on."""
-        entry = self._destination
-        if entry.tls == "never" or entry.ca is None:
-            return None
-        ca = entry.ca
-        return lambda: tls.client_context(ca, entry.certificate, entry.key)
+
+def client_context(entry: DimseDestination) -> Callable[[], ssl.SSLContext] | None:
+    """TLS as the entry says. Read for each association anew, so that a renewed certificate counts from the next one."""
+    if entry.tls == "never" or entry.ca is None:
+        return None
+    ca = entry.ca
+    return lambda: tls.client_context(ca, entry.certificate, entry.key)

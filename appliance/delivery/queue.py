@@ -43,6 +43,7 @@ class DestinationQueue:
         *,
         on_change: Callable[[], None] = lambda: None,
         on_learned: Callable[[], None] = lambda: None,
+        gather: float = limits.PROOF_GATHER.default,
         backoff: Backoff | None = None,
         gate: Gate | None = None,
         now: Callable[[], float] = time.time,
@@ -50,12 +51,15 @@ class DestinationQueue:
         draw: Callable[[], float] = _random.random,
     ) -> None:
         """`on_change` is called after every outcome, `on_learned` when a session said what the destination accepts;
-        both from the couriers' threads. `now` and `wall` give Unix seconds: waits and leases are measured by the first,
-        which no step of the clock should reach; the second dates what a person reads."""
+        both from the couriers' threads. For proofs it is asked `gather` seconds after an instance was stored at the
+        earliest. `now` and `wall` give Unix seconds: waits and leases are measured by the first, which no step of the clock should reach;
+        the second dates what a person reads."""
         self.name = name
         self._ledger = ledger
         self._on_change = on_change
         self._on_learned = on_learned
+        self._on_stored: Callable[[], None] | None = None
+        self._gather = gather
         self._backoff = backoff or Backoff(limits.RETRY_BASE.default, limits.RETRY_CAP.default)
         self._now = now
         self._wall = wall
@@ -106,6 +110,10 @@ class DestinationQueue:
             self._refusals.clear()
             self._condition.notify_all()
 
+    def prove(self, on_stored: Callable[[], None] | None) -> None:
+        """With `on_stored` a status of success is no proof from now on: it is called when rows wait to be proven."""
+        self._on_stored = on_stored
+
     def retry_held(self) -> int:
         """Send on what is held, try what was refused anew, and wait no longer; the number of rows that were held."""
         with self._condition:
@@ -128,6 +136,7 @@ class DestinationQueue:
             return {
                 "waiting": counts.waiting,
                 "leased": counts.leased,
+                "stored": counts.stored,
                 "held": counts.held,
                 "delivered": counts.delivered,
                 "oldest": counts.oldest,
@@ -184,21 +193,28 @@ class DestinationQueue:
         self._on_learned()
 
     def delivered(self, proofs: Sequence[tuple[Lease, int]]) -> None:
-        """These were proven, with these statuses; one commit for all of them."""
+        """These were stored, with these statuses; one commit for all of them. Proven, if a status is a proof here."""
         if not proofs:
             return
-        now = self._wall()
+        at, ask = self._wall(), self._now() + self._gather
+        on_stored = self._on_stored
 
         def write() -> None:
             with self._ledger.transaction():
                 for lease, status in proofs:
-                    self._ledger.delivered(lease.object_id, self.name, status, now)
+                    if on_stored:
+                        self._ledger.stored(lease.object_id, self.name, status, at, ask)
+                    else:
+                        self._ledger.delivered(lease.object_id, self.name, status, at)
 
         self._write(write)
         with self._condition:
             self._figures.delivered([lease for lease, _ in proofs])
+        event = catalogue.STORED if on_stored else catalogue.DELIVERED
         for lease, status in proofs:
-            log(catalogue.DELIVERED, object_id=lease.object_id, destination=self.name, status=f"0x{status:04X}")
+            log(event, object_id=lease.object_id, destination=self.name, status=f"0x{status:04X}")
+        if on_stored:
+            on_stored()
         self._on_change()
 
     def succeeded(self) -> None:

@@ -42,6 +42,13 @@ class Transport:
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
 
+    def cut(self) -> None:
+        """End both directions: who waits in another thread hears the end of the stream. Never raises."""
+        try:
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended already
+
     def close(self) -> None:
         """Close at once: A-RELEASE or A-ABORT has ended the association, so no close_notify is awaited."""
         self._socket.close()

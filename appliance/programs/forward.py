@@ -23,6 +23,8 @@ from appliance.delivery.eviction import Evictor
 from appliance.delivery.keyring import Keyring
 from appliance.delivery.learned import Learned
 from appliance.delivery.open_associations import OpenAssociations
+from appliance.delivery.provers import Provers
+from appliance.delivery.proving import Instances
 from appliance.delivery.queue_desk import QueueDesk
 from appliance.delivery.report_ways import Ways
 from appliance.delivery.unlocking import Unlocking
@@ -44,6 +46,8 @@ from appliance.vault.deliveries import Queue
 from appliance.vault.journal import Journal
 from appliance.vault.layout import StateLayout
 from appliance.vault.objects import Objects
+from appliance.vault.proof_reports import WaitingReports
+from appliance.vault.proofs import Proofs
 from appliance.vault.rebuild import Rebuild
 from appliance.vault.recovery import open_ledger, recover
 from appliance.vault.space import Space
@@ -112,7 +116,14 @@ class Forward:
             self._ledger, objects, keyring, index_key, now=steady, on_change=self._ring, on_learned=self._learned.tell
         )
         self._destinations.configure(self._destinations.plan(config))
-        self._adopter = Adopter(adoption, self._adopted, now=steady, looked=lambda: self._committer.wake())
+        self._provers = Provers(
+            Proofs(self._ledger, index_key),
+            WaitingReports(layout, index_key),
+            Instances(objects, keyring),
+            on_change=self._ring,
+            now=steady,
+        )
+        self._adopter = Adopter(adoption, self._adopted, now=steady, looked=self._looked)
         commitments = Commitments(self._ledger, index_key)
         self._committer = Committer(
             WaitingRequests(layout, index_key),
@@ -126,6 +137,7 @@ class Forward:
             self._adopter.tell(step.fates)
             notify.beat()
         self._tell(rebuild)
+        self._provers.configure(config.destination, self._destinations.queues, config.appliance.ae_title)
         self._keyring = keyring
         self._unlocking = Unlocking(keyring, config.vault.identity, self._destinations.with_plaintext)
         self._room = layout.objects
@@ -144,6 +156,7 @@ class Forward:
         self._evictor.start()
         self._control.start()
         self._committer.start()
+        self._provers.start()
         self._adopter.start()
         self._learned.tell()
         to = ", ".join(self._destinations.queues) or "nowhere"
@@ -156,9 +169,11 @@ class Forward:
         self._control.stop()
         self._adopter.stop()
         self._destinations.stop()
+        self._provers.stop()
         self._evictor.stop()
         committed = self._committer.stop(max(0.0, deadline - time.monotonic()))
         delivered = self._destinations.join(deadline)
+        delivered = self._provers.join(max(0.0, deadline - time.monotonic())) and delivered
         self._reporter.send({**self._state(), "stopped": True})
         if committed and delivered:
             self._ledger.close()
@@ -178,6 +193,7 @@ class Forward:
         self._config = config
         self._keyring.sealed_to(config.vault.recipients)
         self._destinations.configure(plans)
+        self._provers.configure(config.destination, self._destinations.queues, config.appliance.ae_title)
         self._unlocking.serve(self._destinations.with_plaintext)
         self._adoption.destinations_for = route(config.route)
         self._learned.configure([each.name for each in config.destination])
@@ -220,7 +236,15 @@ class Forward:
                 self._reporter.send(self._state())
             except DiskError as error:
                 log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
-            if self._destinations.alive() and self._adopter.is_alive() and self._committer.is_alive():
+            if all(
+                alive()
+                for alive in (
+                    self._destinations.alive,
+                    self._adopter.is_alive,
+                    self._committer.is_alive,
+                    self._provers.is_alive,
+                )
+            ):
                 notify.beat()
         return min(due - since, self.reloading.wait())
 
@@ -236,6 +260,11 @@ class Forward:
         target = self._target(peer)
         assert target is not None
         return ReportSession(target, self._config.receive.client_ca, calling_ae)
+
+    def _looked(self) -> None:
+        """What lay in `incoming/` was seen to, but for requests and reports."""
+        self._committer.wake()
+        self._provers.look()
 
     def _adopted(self, destinations: set[str]) -> None:
         self._destinations.wake(destinations)
@@ -260,7 +289,8 @@ class Forward:
             "commitments": self._committer.counts(),
             "identity": self._unlocking.snapshot(),
             "destinations": {
-                name: queue.snapshot(counts.get(name, Queue())) for name, queue in self._destinations.queues.items()
+                name: queue.snapshot(counts.get(name, Queue())) | self._provers.snapshot(name)
+                for name, queue in self._destinations.queues.items()
             },
             **self.reloading.snapshot(),
         }

@@ -74,6 +74,10 @@ class IndexKey:
         """The key of the commitment request that was sealed with this salt."""
         return kdf.derive(self._key, b"pacs-appliance/v1/commitment", salt)
 
+    def proof_report_key(self, salt: bytes) -> bytes:
+        """The key of the destination's commitment report that was sealed with this salt."""
+        return kdf.derive(self._key, b"pacs-appliance/v1/proof-report", salt)
+
     def journal_key(self, salt: bytes) -> bytes:
         """The key of the journal's file that was begun with this salt."""
         return kdf.derive(self._key, b"pacs-appliance/v1/journal", salt)

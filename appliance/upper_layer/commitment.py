@@ -1,4 +1,4 @@
-"""The data sets of storage commitment (PS3.4 annex J) between bytes and values: the request in, the report out.
+"""The data sets of storage commitment (PS3.4 annex J) between bytes and values: the request and the report, both ways.
 
 Owns their elements, in Implicit and Explicit VR Little Endian. It decides nothing, reads nothing else of a data set,
 and keeps no more than the UIDs. Iterative, so depth costs no stack; whatever the bytes, it returns or raises
@@ -59,7 +59,7 @@ _SHORT = struct.Struct("<H")
 
 
 class ReferencesRefused(PeerError):
-    """The data set of a request cannot be used; `status` is the N-ACTION-RSP's."""
+    """The data set of a request or a report cannot be used; `status` is the response's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -77,7 +77,8 @@ def decode_request(data: bytes, transfer_syntax: str) -> tuple[str, tuple[Refere
         if tag == _TRANSACTION and transaction is None:
             transaction = reader.uid(value_at, length)
         elif tag == _REFERENCED and references is None:
-            at, references = reader.references(value_at, length, reader.explicit and not implicit)
+            at, found = reader.references(value_at, length, reader.explicit and not implicit)
+            references = tuple(reference for reference, _ in found)
             continue
         elif tag in (_TRANSACTION, _REFERENCED):
             raise ReferencesRefused(PROCESSING_FAILURE, "an element of the request comes twice")
@@ -87,6 +88,35 @@ def decode_request(data: bytes, transfer_syntax: str) -> tuple[str, tuple[Refere
     if not references:
         raise ReferencesRefused(INVALID_ARGUMENT, "its Referenced SOP Sequence is missing or empty")
     return transaction, references
+
+
+def decode_report(data: bytes, transfer_syntax: str) -> tuple[str, dict[Reference, int]]:
+    """Transaction UID, and for each instance its Failure Reason or 0 for one that is committed, of an
+    N-EVENT-REPORT-RQ's data set. Where it says both of an instance, the failure counts. Raises `ReferencesRefused`."""
+    reader = _Reader(data, transfer_syntax != IMPLICIT_VR_LITTLE_ENDIAN)
+    transaction: str | None = None
+    reasons: dict[Reference, int] = {}
+    sequences: set[int] = set()
+    at = 0
+    while at < len(data):
+        tag, length, value_at, implicit = reader.element(at, len(data), reader.explicit)
+        if tag == _TRANSACTION and transaction is None:
+            transaction = reader.uid(value_at, length)
+        elif tag in (_REFERENCED, _FAILED) and tag not in sequences:
+            sequences.add(tag)
+            at, found = reader.references(value_at, length, reader.explicit and not implicit)
+            for reference, reason in found:
+                failure = (reason or PROCESSING_FAILURE) if tag == _FAILED else 0
+                reasons[reference] = reasons.get(reference, 0) or failure
+            continue
+        elif tag in (_TRANSACTION, _REFERENCED, _FAILED):
+            raise ReferencesRefused(PROCESSING_FAILURE, "an element of the report comes twice")
+        at = reader.past(value_at, length, implicit)
+    if transaction is None:
+        raise ReferencesRefused(INVALID_ARGUMENT, "its Transaction UID is missing or no UID")
+    if not reasons:
+        raise ReferencesRefused(INVALID_ARGUMENT, "it names no instance")
+    return transaction, reasons
 
 
 class _Reader:
@@ -121,25 +151,25 @@ class _Reader:
         """The UID that stands there, None if it is none."""
         return names.uid_from_wire(self._data[at : at + length]) if length <= _LONGEST else None
 
-    def references(self, at: int, length: int, explicit: bool) -> tuple[int, tuple[Reference, ...]]:
-        """The items of the Referenced SOP Sequence, and where it ends."""
+    def references(self, at: int, length: int, explicit: bool) -> tuple[int, list[tuple[Reference, int]]]:
+        """Where the sequence ends, and its items: each reference with its Failure Reason, 0 where there is none."""
         end = len(self._data) if length == _UNDEFINED else at + length
-        found: list[Reference] = []
+        found: list[tuple[Reference, int]] = []
         while at < end:
             tag, size, value_at, _ = self.element(at, end, explicit)
             if tag == _SEQUENCE_END and length == _UNDEFINED:
-                return value_at, tuple(found)
+                return value_at, found
             if tag != _ITEM:
                 raise ReferencesRefused(PROCESSING_FAILURE, "its sequence holds something that is no item")
             if len(found) == limits.COMMITMENT_INSTANCES.default:
                 raise ReferencesRefused(
                     RESOURCE_LIMITATION, f"it names more than {limits.COMMITMENT_INSTANCES.default} instances"
                 )
-            at, reference = self._item(value_at, size, end, explicit)
-            found.append(reference)
+            at, item = self._item(value_at, size, end, explicit)
+            found.append(item)
         if length == _UNDEFINED:
             raise _cut_off()
-        return end, tuple(found)
+        return end, found
 
     def past(self, value_at: int, length: int, implicit: bool) -> int:
         """Where the element ends; one of undefined length is walked through."""
@@ -160,9 +190,10 @@ class _Reader:
                 raise ReferencesRefused(PROCESSING_FAILURE, "its data set is nested too deeply")
         return at
 
-    def _item(self, at: int, length: int, end: int, explicit: bool) -> tuple[int, Reference]:
+    def _item(self, at: int, length: int, end: int, explicit: bool) -> tuple[int, tuple[Reference, int]]:
         limit = end if length == _UNDEFINED else at + length
         uids: dict[int, str | None] = {}
+        reason = 0
         while True:
             if length != _UNDEFINED and at >= limit:
                 break
@@ -172,13 +203,15 @@ class _Reader:
                 break
             if tag in (_SOP_CLASS, _SOP_INSTANCE):
                 uids[tag] = self.uid(value_at, size)
+            elif tag == _FAILURE_REASON and size == _SHORT.size:
+                (reason,) = _SHORT.unpack_from(self._data, value_at)
             at = self.past(value_at, size, unknown or not explicit)
             if at > limit:
                 raise _cut_off()
         sop_class, sop_instance = uids.get(_SOP_CLASS), uids.get(_SOP_INSTANCE)
         if sop_class is None or sop_instance is None:
             raise ReferencesRefused(INVALID_ARGUMENT, "an item of its sequence lacks a UID")
-        return at, (sop_class, sop_instance)
+        return at, ((sop_class, sop_instance), reason)
 
 
 def _cut_off() -> ReferencesRefused:

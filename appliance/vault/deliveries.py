@@ -1,7 +1,8 @@
 """Who is owed what: one row for each object and destination, leased to a worker for a while.
 
-Rows go waiting → leased → delivered, or back to waiting for another try, or to held for a person. A lease that ends
-without a word counts as waiting, so no crash strands a row. Times are Unix seconds and always come in as arguments.
+Rows go waiting → leased → delivered, or back to waiting for another try, or to held for a person. Where a status is not
+proof enough they are stored before they are delivered; `proofs.py` has that part of the way. A lease that ends without
+a word counts as waiting, so no crash strands a row. Times are Unix seconds and always come in as arguments.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Queue:
 
     waiting: int = 0
     leased: int = 0
+    stored: int = 0
     held: int = 0
     delivered: int = 0
     oldest: float | None = None
@@ -111,6 +113,23 @@ class Deliveries(Connection):
                 (now, object_id),
             )
             return proven.rowcount == 1
+
+    def stored(self, object_id: str, destination: str, status: int, now: float, ask: float) -> None:
+        """The destination says that it stored the object; it is to be asked for a proof at `ask`. What it answers to
+        requests from before this is no word about what it has now."""
+        with self.transaction() as sqlite:
+            changed = sqlite.execute(
+                """UPDATE delivery SET state = 'stored', status = ?, done = ?, due = ?, asks = 0, error = ''
+                   WHERE object = (SELECT id FROM object WHERE object_id = ?) AND destination = ?
+                   AND state = 'leased'""",
+                (status, now, ask, object_id, destination),
+            )
+            if changed.rowcount:
+                sqlite.execute(
+                    """DELETE FROM proof_reference WHERE object = (SELECT id FROM object WHERE object_id = ?)
+                       AND request IN (SELECT id FROM proof_request WHERE destination = ?)""",
+                    (object_id, destination),
+                )
 
     def retry(self, object_id: str, destination: str, not_before: float, error: str) -> None:
         """A lease ended in a temporary failure; the row is due again at `not_before`."""

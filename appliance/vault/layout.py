@@ -13,6 +13,7 @@ from appliance.vault.refusals import Condition, DiskRefused
 
 SUFFIX = ".dcm.age"
 REQUEST_SUFFIX = ".commit"
+REPORT_SUFFIX = ".report"
 SEGMENT_SUFFIX = ".segment"
 FREE_SUFFIX = ".free"
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
@@ -69,6 +70,10 @@ class StateLayout:
     def incoming_request(self, request_id: str) -> Path:
         """The name of a commitment request before adoption."""
         return self.incoming / (checked(request_id) + REQUEST_SUFFIX)
+
+    def incoming_report(self, report_id: str) -> Path:
+        """The name of a destination's commitment report before `forward` takes it over."""
+        return self.incoming / (checked(report_id) + REPORT_SUFFIX)
 
     def segment(self, segment_id: str) -> Path:
         """The name of a segment that has records, or will have them; see SEGMENT.md."""
@@ -133,6 +138,11 @@ def object_id_of(name: str) -> str | None:
 def request_id_of(name: str) -> str | None:
     """The id in the file name of a commitment request, or None for another file."""
     return _id_of(name, REQUEST_SUFFIX)
+
+
+def report_id_of(name: str) -> str | None:
+    """The id in the file name of a destination's commitment report, or None for another file."""
+    return _id_of(name, REPORT_SUFFIX)
 
 
 def segment_id_of(name: str) -> str | None:

@@ -268,7 +268,7 @@ class Ledger(Deliveries):
         sqlite.execute("UPDATE object SET state = ? WHERE object_id = ?", (state, object_id))
         sqlite.execute(
             "UPDATE delivery SET state = 'held', error = ? "
-            "WHERE object = (SELECT id FROM object WHERE object_id = ?) AND state IN ('waiting', 'leased')",
+            "WHERE object = (SELECT id FROM object WHERE object_id = ?) AND state IN ('waiting', 'leased', 'stored')",
             (error, object_id),
         )
 

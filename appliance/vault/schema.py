@@ -114,6 +114,36 @@ def _studies(db: Database) -> None:
     db.execute("CREATE INDEX object_study ON object(study_tag, series_tag) WHERE state = 'present'")
 
 
+def _proofs(db: Database) -> None:
+    # Another state of a delivery: stored, which the destination said and has not proven yet. Its `due` is when the
+    # destination is asked to commit to it, or asked again; `done` is when it was stored.
+    db.execute("ALTER TABLE delivery ADD COLUMN asks INTEGER NOT NULL DEFAULT 0")  # requests since it was stored
+    db.execute("ALTER TABLE delivery ADD COLUMN missed INTEGER NOT NULL DEFAULT 0")  # reports that said: not there
+    db.execute("CREATE INDEX delivery_stored ON delivery(destination, due) WHERE state = 'stored'")
+    db.execute("CREATE INDEX delivery_asked ON delivery(destination) WHERE state = 'stored' AND asks > 1")
+    db.execute(
+        """CREATE TABLE proof_request (
+            id INTEGER PRIMARY KEY,
+            destination TEXT NOT NULL,
+            transaction_tag BLOB NOT NULL,  -- keyed, of its Transaction UID
+            at REAL NOT NULL,
+            taken INTEGER NOT NULL DEFAULT 1,  -- 0: the destination refused it, or nobody knows whether it heard it
+            answered REAL                   -- when its report came
+        ) STRICT"""
+    )
+    db.execute("CREATE UNIQUE INDEX proof_request_transaction ON proof_request(destination, transaction_tag)")
+    db.execute("CREATE INDEX proof_request_open ON proof_request(destination, at) WHERE answered IS NULL AND taken")
+    db.execute("CREATE INDEX proof_request_at ON proof_request(at)")
+    db.execute(
+        """CREATE TABLE proof_reference (
+            request INTEGER NOT NULL REFERENCES proof_request(id) ON DELETE CASCADE,
+            object INTEGER NOT NULL REFERENCES object(id) ON DELETE CASCADE,
+            PRIMARY KEY (request, object)
+        ) STRICT, WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX proof_reference_object ON proof_reference(object)")
+
+
 migrations = Migrations("ledger")
 VERSIONS = {
     "0001-objects-and-deliveries": _objects_and_deliveries,
@@ -121,6 +151,7 @@ VERSIONS = {
     "0003-kept-commitments": _kept_commitments,
     "0004-holds": _holds,
     "0005-studies": _studies,
+    "0006-proofs": _proofs,
 }
 for _name, _migration in VERSIONS.items():
     migrations(name=_name)(_migration)

@@ -152,12 +152,11 @@ BROKEN = {
         'vault.identity: "unlok" will not do; a secret is named by where it lies: "credential:NAME" or '
         '"file:/absolute/path", or "unlock"',
     ),
-    "key that is planned": (
+    "proof that is none of a PACS": (
         'kind = "dimse"',
-        'kind = "dimse"\nproof = "commitment"',
+        'kind = "dimse"\nproof = "query"',
         "proof",
-        'destination "pacs".proof: planned, not in this version (storage commitment as proof; a status of success '
-        "is the proof until then); leave it out",
+        'destination "pacs".proof: "query" is none of "status" or "commitment"',
     ),
     "hours that are none": (
         '"06:00-22:00"',

@@ -14,9 +14,8 @@ from appliance.config.sentences import _section
 
 # The keys of the design's example that this version does not take yet.
 DESIGNED = """
-[[destination]]
-kind = "dimse"
-proof = "commitment"
+[vault]
+evidence_recipients = []
 """
 
 
