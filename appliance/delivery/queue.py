@@ -52,8 +52,8 @@ class DestinationQueue:
     ) -> None:
         """`on_change` is called after every outcome, `on_learned` when a session said what the destination accepts;
         both from the couriers' threads. For proofs it is asked `gather` seconds after an instance was stored at the
-        earliest. `now` and `wall` give Unix seconds: waits and leases are measured by the first, which no step of the clock should reach;
-        the second dates what a person reads."""
+        earliest. `now` and `wall` give Unix seconds: waits and leases are measured by the first, which no step of the
+        clock should reach; the second dates what a person reads."""
         self.name = name
         self._ledger = ledger
         self._on_change = on_change

@@ -81,7 +81,7 @@ class Scene:
         self.ledger = Ledger(self.state.layout.ledger)
         self.journal = Journal(self.state.layout, self.state.index_key)
         self.ledger.mirror = self.journal.append
-        self.ledger.take_back_leases()
+        self.ledger.take_back_leases(self.time)
         self.proofs = Proofs(self.ledger, self.state.index_key)
         now = lambda: self.time  # noqa: E731
         self.queue = DestinationQueue("pacs", self.ledger, gather=TERMS.gather, now=now, wall=now)

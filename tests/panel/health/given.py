@@ -19,6 +19,7 @@ QUEUE = {
     "failures": 0, "next_try_in": 0.0, "circuit": "closed", "paused": None, "schedule": "", "opens_in": 0.0,
     "rests": 0.0, "rate": 0.0, "byte_rate": 0, "drained_in": 0.0, "instances_sent": 7, "bytes_sent": 700, "failed": 1,
     "last_error": {"reason": "connection refused", "at": NOW - 600},
+    "stored": 0, "overdue": 0, "proof_error": "",
 }  # fmt: skip
 EXPORTER = {
     "collector": "siem.example:6514", "connected": True, "error": "", "since": NOW - 60, "sent": 3, "waiting": 0,

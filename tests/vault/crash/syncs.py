@@ -20,8 +20,8 @@ NEEDED = {
     "segment.Segment._sync < segment.Segment.append < segments.Segments.append: data": "the first segment",
     "segments.Segments._take < segments.Segments._make < segments.Segments.supply: incoming": "the first segment",
     "segments.Segments._take < segments.Segments._reuse < segments.Segments.supply: incoming": "a segment used again",
-    "commitment_requests.keep: data": "a commitment request",
-    "commitment_requests.keep: incoming": "a commitment request",
+    "waiting_files.keep_file < commitment_requests.keep: data": "a commitment request",
+    "waiting_files.keep_file < commitment_requests.keep: incoming": "a commitment request",
     # Adoption
     "objects.Objects.make_durable < adoption.Adoption._make_durable < adoption.Adoption._take: data": (
         "the first segment"
@@ -35,7 +35,7 @@ NEEDED = {
     "objects.Objects.settle < objects.Objects.remove < departure._remove: objects/xx": "eviction",
     "objects.Objects.settle_incoming < departure._remove < departure.evict: incoming": "eviction",
     "objects.Objects.settle_incoming < departure._remove < departure.finish: incoming": "a start amid an eviction",
-    "commitment_requests.WaitingRequests.settle: incoming": "commitment requests to their end",
+    "waiting_files.WaitingFiles.settle: incoming": "commitment requests to their end",
     # What cannot be used
     "objects.Objects.set_aside_waiting < adoption.Adoption._put_aside < adoption.Adoption._take: data": (
         "what waits in a segment is damaged"
@@ -71,8 +71,8 @@ NOT_NEEDED = {
     "segments.Segments._fill < segments.Segments._take < segments.Segments._make: data": (
         "the flush of the first record covers the zeros; this one keeps that flush short"
     ),
-    "objects.move_aside < commitment_requests.WaitingRequests.set_aside: quarantine": _MOVED,
-    "objects.move_aside < commitment_requests.WaitingRequests.set_aside: incoming": _MOVED,
+    "objects.move_aside < waiting_files.WaitingFiles.set_aside: quarantine": _MOVED,
+    "objects.move_aside < waiting_files.WaitingFiles.set_aside: incoming": _MOVED,
     "objects.move_aside < objects.Objects._set_aside < objects.Objects.set_aside_waiting: quarantine": _MOVED,
     "objects.move_aside < objects.Objects._set_aside < objects.Objects.set_aside_waiting: incoming": _MOVED,
     "objects.move_aside < objects.Objects._set_aside < objects.Objects.set_aside_segment: quarantine": _MOVED,
