@@ -154,7 +154,7 @@ _STORE_WORDS = {
 
 def store_statuses() -> str:
     """C-STORE as SCP."""
-    rows = [(f"{value:04X}", _STORE_WORDS[key]) for key, value in _constants(ingest)]
+    rows = [(f"{value:04X}", _STORE_WORDS[key]) for key, value in _constants(ingest) if key != "CAPACITY"]
     rows.append(
         (f"{dispatch.UNRECOGNIZED_OPERATION:04X}", "Error: a service that does not belong to the presentation context")
     )
