@@ -282,6 +282,10 @@ INVENTORY_UNUSABLE = Event(
     "INVENTORY-UNUSABLE", Level.WARNING, "the sensor's inventory cannot be used: {reason}", "{advice}"
 )
 
+EVIDENCE_UNKEPT = Event(
+    "EVIDENCE-UNKEPT", Level.WARNING, "evidence could not be kept: {reason}; the alert stands", "{advice}"
+)
+
 # Respond
 BLOCK_SET = Event(
     "BLOCK-SET",

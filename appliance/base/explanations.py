@@ -26,6 +26,9 @@ send what was not answered again; forward goes on where it was.""",
     "INTERNAL-ERROR": """\
 A fault of ours. It ended one association, object or task, and nothing beside it; a modality sends again what
 was not answered. Please report the line: it holds the kind of error and its place, and no patient data.""",
+    "EVIDENCE-UNKEPT": """\
+The sealed capture of what a rule spoke about could not be written: the disk refused, or one file would be larger
+than evidence_quota. What is lost is the capture of that moment; alerts are kept elsewhere and stand.""",
     "BLOCK-SET": """\
 `respond` blocks the address for the time in the line, at the request of the sensor: the rule says what was seen
 (docs/rules.md). Peers, destinations, routers, name servers and time servers are never blocked. If the device

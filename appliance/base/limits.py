@@ -227,6 +227,16 @@ SENSOR_INVENTORY = Limit("inventory", "entries", 4096, 64, 65536, "of one kind; 
 SENSOR_LEARN = Limit("learning", "s", 86400, 60, 31 << 20, "a device is known that long before its changes are told")
 SENSOR_SURGE = Limit("stored instances", "instances", 1000, 10, 1 << 30, "in an hour, below which no surge is told")
 SENSOR_RING = Limit("capture ring", "bytes", 32 << 20, 1 << 20, 1 << 30, "a quarter second of a full 1 Gbit/s link")
+EVIDENCE_QUOTA = Limit(
+    "evidence", "bytes", 64 << 20, 1 << 16, 1 << 40, "sealed, on the disk; the oldest files go first"
+)
+EVIDENCE_FILES = Limit("evidence files", "files", 4096, 16, 1 << 20, "kept at most; the oldest go first")
+EVIDENCE_FILE = Limit(
+    "evidence file", "bytes", 256 << 10, 4096, 1 << 24, "that wait in memory before a file is written"
+)
+EVIDENCE_WAIT = Limit("evidence wait", "s", 20, 1, 600, "in memory, before a file is written in any case")
+EVIDENCE_FLOW = Limit("evidence of a flow", "bytes", 256 << 10, 4096, 1 << 24, "control PDUs kept of one connection")
+EVIDENCE_PENDING = Limit("pending evidence", "bytes", 4 << 20, 65536, 1 << 28, "between two looks of the program")
 RESPOND_TIME = Limit("block", "s", 600, 10, 86400, "an address is blocked at the request of the sensor")
 RESPOND_LONGEST = Limit("longest block", "s", 3600, 10, 7 * 86400, "whatever the sensor asks for")
 RESPOND_BLOCKS = Limit("blocks", "addresses", 64, 1, 4096, "blocked at a time")

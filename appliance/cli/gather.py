@@ -57,6 +57,7 @@ def gather(config: Config, now: datetime) -> Facts:
         broken_secrets=broken_secrets,
         open_files=_open_files(),
         authority_key=_authority_key(config),
+        evidence_recipients=[_recipient(text) for text in (config.sensor.evidence_recipients if config.sensor else ())],
         respond_error=_respond_error(config),
     )
 

@@ -50,6 +50,7 @@ COMMANDS = {
     "queue": Entry("appliance.cli.queue", "Show and steer what waits for the destinations."),
     "alerts": Entry("appliance.cli.alerts", "Show what the sensor raised."),
     "blocks": Entry("appliance.cli.blocks", "Show whom the box blocks; let them in again."),
+    "evidence": Entry("appliance.cli.evidence", "Show and open what the sensor kept of associations."),
     "inventory": Entry("appliance.cli.inventory", "Show who speaks DICOM to whom, and how."),
     "peers": Entry("appliance.cli.peers", "Propose entries for devices that were seen."),
     "sensor": Entry("appliance.cli.sensor", "Watch an interface or read a pcap."),

@@ -34,6 +34,7 @@ def check(document: dict[str, Any]) -> Iterator[Finding]:
     yield from _sensor_servers(document)
     yield from _decoy(document)
     yield from _decoy_port(document)
+    yield from _evidence(document)
     yield from panel(document)
 
 
@@ -233,6 +234,18 @@ def _decoy_port(document: dict[str, Any]) -> Iterator[Finding]:
             if address is not None and not isinstance(port, bool) and address.port == port:
                 yield ("sensor", "decoy_port"), f"port {port} is one of {key} of [receive]; a decoy is nobody's port"
                 return
+
+
+def _evidence(document: dict[str, Any]) -> Iterator[Finding]:
+    """Evidence is never sealed to the box, nor to who opens images: whoever reads it need not open those."""
+    vault = {text for _, text in texts(table(document, "vault"), "recipients")}
+    for index, text in texts(table(document, "sensor"), "evidence_recipients"):
+        if text in vault:
+            yield (
+                ("sensor", "evidence_recipients", index),
+                "that is a recipient of [vault]; evidence has a key of its own, made and kept elsewhere "
+                "(`appliance keys new`)",
+            )
 
 
 def _decoy(document: dict[str, Any]) -> Iterator[Finding]:

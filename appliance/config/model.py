@@ -32,6 +32,7 @@ from appliance.config.values import (
     Port,
     Recipient,
     SecretSource,
+    Share,
     StorageShare,
     Uid,
     VlanId,
@@ -191,6 +192,9 @@ class Sensor(Section):
     respond_for: Annotated[Duration, within(limits.RESPOND_TIME)] = float(limits.RESPOND_TIME.default)
     respond_file: AbsolutePath = Path("/etc/appliance/respond.toml")
     """Whom `respond` never blocks, and how much it may: root's, beside this file."""
+    evidence_recipients: tuple[Recipient, ...] = ()
+    """Who can open what is kept of associations that rules spoke about. Empty: nothing is kept."""
+    evidence_quota: StorageShare = Share(limits.EVIDENCE_QUOTA.default)
 
 
 class Config(Section):

@@ -15,7 +15,6 @@ from pydantic_core import ErrorDetails
 
 from appliance.config.destinations import KINDS, Destination
 from appliance.config.model import Config
-from appliance.config.planned import planned_key
 from appliance.config.section import Section
 from appliance.config.words import choice, kind, nearest, plain, shown
 
@@ -50,8 +49,6 @@ def _missing(place: Place, each: ErrorDetails) -> str:
 
 def _unknown(place: Place, each: ErrorDetails) -> str:
     key = str(place[-1])
-    if planned := planned_key(_as_written(place, each)):
-        return planned
     section = _section(place[:-1])
     valid = section.model_fields if section else {}
     if kinds := [name for name, model in KINDS.items() if _kind(place) and key in model.model_fields]:

@@ -14,6 +14,7 @@ from typing import Any
 from appliance.base import limits
 from appliance.config.posture.facts import CertificateFacts
 from appliance.inspection.block_request import BlockRequest
+from appliance.inspection.evidence import Evidence, EvidencePacket
 from appliance.inspection.flow import Carries, Flow, endpoints
 from appliance.inspection.flow_table import FlowTable
 from appliance.inspection.fragments import Fragments
@@ -364,6 +365,14 @@ class Inspection:
         self._fragments.clear()
         self._judgement.finish()
 
+    def keep_evidence(self) -> None:
+        """Keep the control PDUs of flows about which a rule speaks."""
+        self._judgement.evidence = self._judgement.evidence or Evidence()
+
+    def take_evidence(self) -> list[EvidencePacket]:
+        """What was kept since the last call, of flows about which a rule spoke."""
+        return self._judgement.evidence.take() if self._judgement.evidence else []
+
     def take_requests(self) -> list[BlockRequest]:
         """The blocks to ask for since the last call."""
         return self._judgement.aiming.take()
@@ -387,4 +396,5 @@ class Inspection:
             "openings": self._table.openings,
             "memory": self._memory.used,
             "suppressed_alerts": self._judgement.suppressed,
+            "evidence_missed": self._judgement.evidence.missed if self._judgement.evidence else 0,
         }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from appliance.config.values import Address
 
 if TYPE_CHECKING:
+    from appliance.inspection.evidence import FlowEvidence
     from appliance.inspection.inventory_entries import Device, Talk
     from appliance.inspection.stream import Stream
     from appliance.inspection.tls_hello import Hello
@@ -54,6 +55,7 @@ class Flow:
         "client",
         "closing",
         "conflicted",
+        "evidence",
         "hello",
         "joined",
         "key",
@@ -79,6 +81,7 @@ class Flow:
         self.sure = False  # the server acknowledged where the client's stream begins
         self.asked = joined  # a whole request was seen, or nothing of the kind is awaited any more
         self.associated = False  # counted as an open association
+        self.evidence: FlowEvidence | None = None  # where evidence is kept
         self.proven = False  # each end acknowledged the other's first sequence number: no forged address can
         self.hello: Hello | None = None  # the client's
         self.memo: tuple[Talk, Device] | None = None  # the inventory's entries for it

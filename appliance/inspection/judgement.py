@@ -10,12 +10,14 @@ from typing import Any
 
 from appliance.inspection.aggregation import Aggregation
 from appliance.inspection.aiming import Aiming
+from appliance.inspection.evidence import Evidence
 from appliance.inspection.flow import Flow
 from appliance.inspection.inventory import Inventory
-from appliance.inspection.observations import Blind, Observation
+from appliance.inspection.observations import Blind, ControlPdu, Observation
 from appliance.inspection.recurrences import Recurrences
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules import BY_OBSERVATION
+from appliance.inspection.rules.rule import Severity
 
 
 class Judgement:
@@ -26,6 +28,7 @@ class Judgement:
         self.inventory = inventory
         self.recurrences = Recurrences()
         self.aiming = Aiming()
+        self.evidence: Evidence | None = None  # kept where the program wants it
         self._interface = interface
         self._aggregation = Aggregation()
         self._alerts: list[dict[str, Any]] = []
@@ -33,6 +36,10 @@ class Judgement:
 
     def see(self, observation: Observation, now: float, always: bool = False) -> None:
         """Judge what was seen, and what it adds up to. `always` tells what is found however many alerts there were."""
+        if type(observation) is ControlPdu:
+            if self.evidence is not None:
+                self.evidence.keep(observation, now)
+            return
         self._judge(observation, now, always)
         if type(observation) in self.recurrences.sees:
             self._count(observation, now)
@@ -53,8 +60,16 @@ class Judgement:
         for judge in BY_OBSERVATION.get(type(observation), ()):
             finding = judge(observation, self.registry)
             if finding is not None:
-                if finding.rule.id in self.registry.respond_rules:
+                rule = finding.rule
+                if rule.id in self.registry.respond_rules:
                     self.aiming.consider(finding, observation, self.registry, now)
+                flow: Flow | None = finding.flow or getattr(observation, "flow", None)
+                if (
+                    self.evidence is not None
+                    and flow is not None
+                    and (finding.severity or rule.severity) < Severity.LOW
+                ):
+                    self.evidence.accuse(flow, rule.id, rule.title)
                 alert = self._aggregation.offer(finding, now, always)
                 if alert is not None:
                     self._alerts.append(alert.record(self._interface))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from appliance.config.posture.facts import CertificateFacts
 from appliance.config.values import Address
@@ -11,6 +12,9 @@ from appliance.inspection.command_set import Command
 from appliance.inspection.data_head import Head
 from appliance.inspection.flow import Flow
 from appliance.inspection.tls_hello import Hello
+
+if TYPE_CHECKING:
+    from appliance.inspection.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,16 @@ class TlsAlertSeen:
     flow: Flow
     from_client: bool
     code: int
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPdu:
+    """A whole PDU other than P-DATA-TF, and where it begins in its stream: for evidence, judged by nobody."""
+
+    flow: Flow
+    stream: Stream
+    offset: int
+    pdu: bytes
 
 
 @dataclass(frozen=True, slots=True)

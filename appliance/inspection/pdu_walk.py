@@ -14,6 +14,7 @@ import struct
 from appliance.base import limits
 from appliance.inspection.conversation import P_DATA, PDU_NAMES, Conversation, Trust
 from appliance.inspection.message_assembly import MessageAssembly
+from appliance.inspection.observations import ControlPdu
 from appliance.inspection.resync import Search, plausible
 from appliance.inspection.stream import EVERYTHING, Stream
 
@@ -192,6 +193,7 @@ class PduWalk:
         if len(pdu) < 10:
             return
         self._message.second.read(start, pdu)
+        self.conversation.report(ControlPdu(self.conversation.flow, self.stream, start, pdu))
         if self.conversation.control(pdu, self.stream.from_client):
             self.grant()
             self.other.grant()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from appliance.base import catalogue
 from appliance.base.errors import ApplianceError, ConfigError, DiskError
@@ -30,6 +31,9 @@ from appliance.inspection.engine import Inspection
 from appliance.inspection.inventory import Inventory
 from appliance.inspection.registry import Registry
 from appliance.vault.layout import StateLayout
+
+if TYPE_CHECKING:
+    from appliance.capture.evidence_store import EvidenceStore
 
 _WAIT = 1.0  # seconds that a capture may sleep without packets
 _ROUND = 1.0  # between two looks at losses, windows of alerts and the panel
@@ -69,6 +73,9 @@ class Sensor:
         self._reporter = Reporter(config.appliance.runtime_dir, "sensor")
         self._asker = Asker(config.appliance.runtime_dir)
         self._unheard = Throttle(burst=1)
+        self._evidence = _evidence_store(config, layout.alerts)
+        if self._evidence:
+            self._inspection.keep_evidence()
         self._looked = time.monotonic()
         self._rounded = 0.0
         self._reported = 0.0
@@ -100,6 +107,7 @@ class Sensor:
         self._inspection.finish()
         self._tell()
         self._keep(at_once=True)
+        self._keep_evidence(last=True)
         self._report(stopped=True)
         self._source.close()
         log(catalogue.STOPPED, program="sensor", detail="as told")
@@ -132,6 +140,7 @@ class Sensor:
             self._report()
         self._notice()
         self._inspection.tick(time.time())
+        self._keep_evidence()
         if now - self._kept > _KEEP:
             self._kept = now
             self._keep()
@@ -142,6 +151,19 @@ class Sensor:
         if counted["packets"] != self._told.get("packets") or now - self._reported > _HEARTBEAT:
             self._report()
         notify.beat()
+
+    def _keep_evidence(self, last: bool = False) -> None:
+        """Seal and write what rules want kept, now or soon."""
+        if self._evidence is None:
+            return
+        try:
+            self._evidence.add(self._inspection.take_evidence(), time.monotonic())
+            if last:
+                self._evidence.flush()
+            else:
+                self._evidence.tick(time.monotonic())
+        except DiskError as error:
+            log(catalogue.EVIDENCE_UNKEPT, reason=error.message, advice=error.fix)
 
     def _notice(self) -> None:
         """What judging rests on and was changed: the registry, the clock."""
@@ -175,6 +197,8 @@ class Sensor:
     def _report(self, **more: Any) -> None:
         self._reported = time.monotonic()
         self._told = self._inspection.snapshot()
+        if self._evidence:
+            more |= {"evidence_files": self._evidence.files, "evidence_unwritten": self._evidence.missed}
         self._reporter.send(
             {"interface": self._interface, "how": self._source.how, **self._told, **self._reloading.snapshot(), **more}
         )
@@ -182,6 +206,18 @@ class Sensor:
     def _put_in_force(self, config: Config, renewed: bool) -> None:
         self._config = config
         self._renew(config, reloaded=True)
+
+
+def _evidence_store(config: Config, alerts: Path) -> EvidenceStore | None:
+    """Where evidence goes, if it is wanted. Raises ConfigError for recipients that are none."""
+    sensor = config.sensor
+    if sensor is None or not sensor.evidence_recipients:
+        return None
+    from appliance.capture.evidence_store import NAME as DIRECTORY  # cryptography, which others need not load
+    from appliance.capture.evidence_store import EvidenceStore, evidence_recipients
+
+    quota = sensor.evidence_quota.of(shutil.disk_usage(alerts).total)
+    return EvidenceStore(alerts / DIRECTORY, evidence_recipients(sensor.evidence_recipients), quota, sensor.interface)
 
 
 def _known(path: Path) -> Inventory:

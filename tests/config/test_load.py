@@ -60,7 +60,8 @@ BROKEN = {
         "zzz",
         "sensor.zzz: unknown key; "
         "known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, server, "
-        "respond, respond_rules, respond_for, respond_file",
+        "respond, respond_rules, respond_for, respond_file, "
+        "evidence_recipients, evidence_quota",
     ),
     "unknown section": ("[sensor]", "[senser]", "[senser]", 'senser: unknown key; did you mean "sensor"?'),
     "unknown key in braces": (

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 from appliance.cli.main import run as appliance
+from appliance.config.errors import ConfigErrors
+from appliance.config.load import parse_config
 from appliance.host.alerts import read_alerts
 from appliance.host.snapshot import Collector
+from appliance.seal.keys import generate_identity
 from tests.capture.lab import Wire, needs, needs_root, wire
 from tests.capture.test_pcap_file import classic
 from tests.inspection.scene import CONFIG
@@ -330,3 +333,56 @@ def test_no_capture_of_bulk_data_is_too_long(tmp_path: Path, config: Path, capsy
     count = json.loads(capsys.readouterr().out.splitlines()[-1])["stats"]["packets"]
     assert count == len(packets) * 200
     assert (time.process_time() - begun) / count < 0.0005
+
+
+# Evidence
+
+
+@needs_root
+@needs("ip", "tshark")
+def test_evidence_of_a_stranger_is_sealed_and_read_elsewhere(
+    tmp_path: Path, lab: Wire, server: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity = generate_identity()
+    path = configuration(tmp_path, lab)
+    path.write_text(path.read_text() + f'evidence_recipients = ["{identity.recipient}"]\n')
+    program = Program(tmp_path, path)
+    try:
+        program.ready()
+        lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"ROGUE").hex(), check=True)
+        assert program.wait(lambda: "D01" in program.rules())
+        program.process.send_signal(signal.SIGTERM)
+        assert program.process.wait(5) == 0
+    finally:
+        program.close()
+    assert appliance(["evidence", "list", "--json", "--config", str(path)]) == 0
+    (kept,) = json.loads(capsys.readouterr().out)
+    sealed, key, clear = Path(kept["file"]), tmp_path / "key", tmp_path / "case.pcapng"
+    assert b"ROGUE" not in sealed.read_bytes()
+    assert not [each for each in (tmp_path / "state").rglob("*pcap*") if b"ROGUE" in each.read_bytes()]
+    assert appliance(["evidence", "list", "--config", str(path)]) == 0
+    assert sealed.name[:15] in capsys.readouterr().out
+    key.write_text(identity.export() + "\n")
+    key.chmod(0o400)
+    assert appliance(["evidence", "open", "-i", str(key), "-o", str(clear), str(sealed)]) == 0
+    assert clear.stat().st_mode & 0o777 == 0o600
+    command = [
+        "tshark",
+        "-r",
+        str(clear),
+        "-d",
+        "tcp.port==11113,dicom",
+        "-T",
+        "fields",
+        "-e",
+        "dicom.assoc.ae.calling",
+    ]
+    assert "ROGUE" in subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert appliance(["evidence", "open", "-i", str(key), "-o", str(clear), str(sealed)]) == 70  # never overwritten
+
+
+def test_evidence_goes_to_nobody_who_opens_images(tmp_path: Path) -> None:
+    recipient = "age1" + "q" * 58
+    text = CONFIG.replace("RECIPIENT", recipient) + f'evidence_recipients = ["{recipient}"]\n'
+    with pytest.raises(ConfigErrors, match="evidence has a key of its own"):
+        parse_config(text.encode())

@@ -79,5 +79,6 @@ class Facts:
     stray_identity: Path | None = None  # a file with an identity in clear that the configuration does not name
     broken_secrets: Mapping[str, str] = field(default_factory=dict)  # "file:…": what is wrong with its content
     open_files: int | None = None  # how many a process may have (soft limit); None: no limit, or not known
+    evidence_recipients: Sequence[RecipientFacts] = ()  # of [sensor], in the order of the configuration
     respond_error: str = ""  # why the file that bounds blocking cannot be used; empty when it can, or is not needed
     authority_key: Path | None = None  # the private key of the CA, where it lies beside its certificate

@@ -31,6 +31,7 @@ def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
         yield rules.NO_SENSOR.found("sensor", "there is no sensor")
     else:
         yield from _respond(config.sensor, facts)
+        yield from _evidence(config.sensor, facts)
     for each in config.destination:
         subject = f'destination "{each.name}"'
         if isinstance(each, ObjectStoreDestination):
@@ -87,6 +88,17 @@ def _respond(sensor: Sensor, facts: Facts) -> Iterator[Finding]:
         yield rules.RESPOND_ALONE.found("sensor.respond", "a block protects this box alone")
     if sensor.respond == "dry-run":
         yield rules.RESPOND_DRY.found("sensor.respond", "it is said who would be blocked, and nobody is")
+
+
+def _evidence(sensor: Sensor, facts: Facts) -> Iterator[Finding]:
+    subject = "sensor.evidence_recipients"
+    errors = [each.error for each in facts.evidence_recipients if each.error]
+    if errors or len({each.kind for each in facts.evidence_recipients}) > 1:
+        yield rules.EVIDENCE_BROKEN.found(subject, errors[0] if errors else "hybrid and classical ones stand together")
+    elif sensor.evidence_recipients:
+        yield rules.EVIDENCE_KEPT.found(
+            subject, "control PDUs of associations that a rule spoke about are kept, sealed"
+        )
 
 
 def _is_wide(network: Network) -> bool:

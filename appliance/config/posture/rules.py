@@ -199,6 +199,18 @@ RESPOND_DRY = Rule(
     "Until respond is block an alert is all that happens.",
     "Read `appliance alerts --rule D46` for a while. Where it names strangers only, set respond to block.",
 )
+EVIDENCE_BROKEN = Rule(
+    "evidence-recipient-malformed",
+    "error",
+    "The sensor does not start with recipients to whom nothing can be sealed.",
+    "Copy them again, whole, and let them be of one kind: age1pq1… only, or age1… only.",
+)
+EVIDENCE_KEPT = Rule(
+    "evidence-kept",
+    "note",
+    "A request for an association may show a user name and a passcode in clear. Data sets and commands are never kept.",
+    "Keep its identity (`appliance keys new`) elsewhere, with who looks into incidents.",
+)
 NO_SENSOR = Rule(
     "no-sensor",
     "note",

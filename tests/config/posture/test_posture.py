@@ -504,6 +504,22 @@ def test_each_way_of_the_identity_says_what_it_protects_against(
     assert [(each.id, each.what) for each in said] == [finding]
 
 
+EVIDENCE = {
+    "none": ([], set()),
+    "one": ([RecipientFacts()], {"evidence-kept"}),
+    "broken": ([RecipientFacts(error="its checksum is wrong")], {"evidence-recipient-malformed"}),
+    "mixed": ([RecipientFacts(), RecipientFacts("classical")], {"evidence-recipient-malformed"}),
+}
+
+
+@pytest.mark.parametrize(("recipients", "found"), EVIDENCE.values(), ids=EVIDENCE)
+def test_who_opens_evidence(recipients: list[RecipientFacts], found: set[str]) -> None:
+    named = ", ".join(f'"age1pq1evidence{number}aaaa"' for number in range(len(recipients)))
+    text = GOOD.replace('interface = "eth1"', f'interface = "eth1"\nevidence_recipients = [{named}]')
+    findings = posture(parse_config(text.encode()), replace(FACTS, evidence_recipients=recipients))
+    assert {each.id for each in findings if each.id.startswith("evidence")} == found
+
+
 RESPOND = {
     "armed at a mirror": ("block", "mirror", "", {"respond-self-only"}),
     "armed for this box": ("block", "host", "", set()),
