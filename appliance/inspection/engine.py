@@ -215,6 +215,8 @@ class Inspection:
     ) -> None:
         self._now = now
         self.statistics.segments += 1
+        if now - self._swept >= _SWEEP:  # a batch of a capture file may last for hours
+            self._sweep(now)
         stream = self._table.streams.get(key)
         try:
             if flags & _SYN:
@@ -328,12 +330,15 @@ class Inspection:
         """Time has passed: flows end, and so do windows of alerts."""
         if 0 <= now - self._swept < _SWEEP:
             return
+        self._sweep(now)
+        self._judgement.see_all(self._mirror.tick(now, self.registry.mirrors), now)
+
+    def _sweep(self, now: float) -> None:
         self._swept = self._now = now
         try:
             self._table.sweep(now)
             self._fragments.sweep(now)
             self._count_slow(now)
-            self._judgement.see_all(self._mirror.tick(now, self.registry.mirrors), now)
         except Exception as error:  # noqa: BLE001 - as for a frame
             self._failed(error, None)
         if self._fragments.incomplete:

@@ -14,6 +14,7 @@ import resource
 import socket
 import sys
 import time
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from appliance.capture.ring import Ring
@@ -81,7 +82,30 @@ def _watch(interface: str, pipe: Connection) -> None:
     pipe.send((engine.snapshot(), source.losses()[0], cpu / took, len(engine.take_alerts())))
 
 
-def live(rate: int | None, seconds: float = 4.0) -> None:
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How a live run went: packets and bits of Ethernet a second, what the kernel dropped, shares of a core."""
+
+    wanted: int | None
+    packets: float
+    gbit: float
+    dropped: int
+    share: float
+    said: dict[str, int]
+    alerts: int
+
+    def line(self) -> str:
+        """For people."""
+        how = "as fast as it goes" if self.wanted is None else f"{self.wanted:,} packets/s"
+        return (
+            f"  {how}: {self.packets:9,.0f} packets/s and {self.gbit:4.2f} Gbit/s taken, {self.dropped} dropped by the "
+            f"kernel, {self.share:4.0%} of a core; {self.said['commands']} commands, {self.said['blind']} blind, "
+            f"{self.alerts} alerts"
+        )
+
+
+def live(rate: int | None, seconds: float = 4.0) -> Live:
+    """Send C-STORE traffic into a veth, and watch the other end in another process."""
     frames = [bytes(packet[1]) for packet in traffic(60, 16384)]
     with wire(9) as lab:
         ours, theirs = multiprocessing.Pipe()
@@ -99,12 +123,8 @@ def live(rate: int | None, seconds: float = 4.0) -> None:
         ours.send("stop")
         said, dropped, share, alerts = ours.recv()
         watcher.join()
-    print(
-        f"  {'as fast as it goes' if rate is None else f'{rate:,} packets/s'}: "
-        f"{said['packets'] / seconds:9,.0f} packets/s and {said['bytes'] * 8 / seconds / 1e9:4.2f} Gbit/s taken, "
-        f"{dropped} dropped by the kernel, "
-        f"{share:4.0%} of a core; {said['commands']} commands, {said['blind']} blind, {alerts} alerts"
-    )
+    packets, gbit = said["packets"] / seconds, said["bytes"] * 8 / seconds / 1e9
+    return Live(rate, packets, gbit, dropped, share, said, alerts)
 
 
 def _setns(fd: int) -> None:
@@ -136,21 +156,17 @@ def _send(interface: str, frames: list[bytes], rate: int | None, seconds: float)
                             time.sleep(ahead)
 
 
-def memory() -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def memory() -> tuple[float, float, int]:
+    """MB before and more for 10,000 flows that stopped in the middle of a request, and the flows that are known."""
     engine = Inspection(registry())
     flood = []
     for number in range(10_000):
         for seq, flags, data in ((1, SYN, b""), (2, ACK, associate()[:60])):
             raw = frame(f"10.9.{number >> 8}.{number & 255}", 40000, OWN, 104, seq, 1, flags, data)
             flood.append((1.0, raw, len(raw), None))
-    between = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     engine.inspect(flood)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        f"10,000 flows that stopped in the middle of an A-ASSOCIATE-RQ: {(after - between) / 1024:.0f} MB more "
-        f"({before / 1024:.0f} MB before), {engine.flows} flows"
-    )
+    return before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before, engine.flows
 
 
 def worst() -> None:
@@ -167,10 +183,13 @@ def worst() -> None:
 
 if __name__ == "__main__":
     print(sys.version.split()[0])
-    memory()
+    before, more, flows = memory()
+    print(
+        f"10,000 flows that stopped in the middle of an A-ASSOCIATE-RQ: {more:.0f} MB more than {before:.0f}, {flows}"
+    )
     from_memory()
     worst()
     if os.geteuid() == 0:
         print("Live through a veth:")
         for wanted in (GIGABIT, 150_000, None):
-            live(wanted)
+            print(live(wanted).line())

@@ -105,10 +105,11 @@ class Host:
 
     def raw_socket(self) -> socket.socket:
         """A socket that sends whole frames from this host's interface."""
-        return within(self.namespace, lambda: _raw(self.interface))
+        return within(self.namespace, lambda: raw_socket(self.interface))
 
 
-def _raw(interface: str) -> socket.socket:
+def raw_socket(interface: str) -> socket.socket:
+    """A socket that sends whole frames from an interface of the namespace that the caller is in."""
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     out.bind((interface, 0))
     return out
@@ -162,7 +163,7 @@ class Ground:
 
     def hub_socket(self) -> socket.socket:
         """A socket that sends frames to every port of the bridge."""
-        return within(self.hub, lambda: _raw("br0"))
+        return within(self.hub, lambda: raw_socket("br0"))
 
     def down(self) -> None:
         """End what runs, and take the cables away."""

@@ -368,5 +368,14 @@ def test_the_makefile_lists_what_it_can_do() -> None:
     listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
     targets = [line.split()[1] for line in listed.stdout.splitlines()]
     daily = ["help", "setup", "demo", "test", "check"]
-    benches = ["bench-receive", "bench-deliver", "bench-hostile", "sensor-lab", "fuzz", "crash-states", "power-cut"]
+    benches = [
+        "bench-receive",
+        "bench-deliver",
+        "bench-hostile",
+        "sensor-lab",
+        "bench-sensor",
+        "fuzz",
+        "crash-states",
+        "power-cut",
+    ]
     assert targets == [*daily, "conformance", *benches, "clean", "fresh-test"]
