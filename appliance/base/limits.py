@@ -145,7 +145,7 @@ OPERATIONS = Limit(
     "operations", "operations", 16, 1, 64, "that a peer may have outstanding, PS3.7 D.3.3.3; served one after the other"
 )
 WORKERS = Limit("workers", "processes", 0, 0, 16, "0 is one a core; more than cores only costs memory")
-DELIVERY_ASSOCIATIONS = Limit("associations", "associations", 2, 1, 16, "open to one destination at a time")
+DELIVERY_ASSOCIATIONS = Limit("associations", "associations", 2, 1, 128, "open to one destination at a time")
 
 # The configuration and what it may ask for.
 RESPOND_FILE = Limit("respond.toml", "bytes", 65536, 0, 65536, "thousands of addresses fit")

@@ -219,6 +219,8 @@ class DestinationQueue:
 
     def succeeded(self) -> None:
         """The destination showed itself at work."""
+        if self._breaker is CLOSED and not self._error:
+            return  # nothing to change, and so nothing to wait for: this is asked for each instance
         with self._condition:
             recovered = self._breaker.circuit is not Circuit.CLOSED
             self._breaker = self._breaker.succeeded()

@@ -28,8 +28,9 @@ class Sessions:
     def __init__(self, destination: str, condition: threading.Condition) -> None:
         self._destination = destination
         self._condition = condition
-        self._door = threading.Lock()  # held by the courier that opens one
         self._open = 0
+        self._opening = 0  # as many at a time as are open: from one, it doubles with each that worked
+        self._failures = 0
         self._most = _ANY
         self._most_until = 0.0  # what was found out is tried anew then
         self.wanted = 0
@@ -41,30 +42,47 @@ class Sessions:
 
     @contextmanager
     def opening(self) -> Iterator[None]:
-        """Around the opening of a session, one at a time. When it fails with UpstreamError while others are open,
-        `Crowded` is raised instead, and no more than those are opened for a while."""
+        """Around the opening of a session: at first one at a time, then as many as are open. When it fails with
+        UpstreamError while others are open, `Crowded` is raised instead, and no more than those are opened for a while.
+        """
         self._change(wanted=1)
         try:
-            with self._door:
+            self._enter()
+            try:
                 yield
-                self._change(opened=1)
+            except BaseException as error:
+                self._change(opening=-1, failed=isinstance(error, UpstreamError))
+                raise
+            self._change(opening=-1, opened=1)
         except UpstreamError as error:
             with self._condition:
-                if count := self._open:
+                if (count := self._open) and not isinstance(error, Crowded):
                     self._most, self._most_until = count, time.monotonic() + limits.DELIVERY_REFUSAL.default
-            if not count:
+            if not count or isinstance(error, Crowded):
                 raise
             log(catalogue.DESTINATION_CROWDED, destination=self._destination, count=count, reason=error.message)
             raise Crowded(error.message, fix=error.fix) from None
         finally:
             self._change(wanted=-1)
 
+    def _enter(self) -> None:
+        """Wait for leave to open one. Raises `Crowded` where one failed meanwhile and none is open: who waited knows
+        then, and need not try a dead destination as well."""
+        with self._condition:
+            failures = self._failures
+            self._condition.wait_for(lambda: self._opening < max(1, self._open))
+            if self._failures != failures and not self._open:
+                raise Crowded("an association before this one failed")
+            self._opening += 1
+
     def closed(self) -> None:
         """One that was opened is over."""
         self._change(opened=-1)
 
-    def _change(self, *, wanted: int = 0, opened: int = 0) -> None:
+    def _change(self, *, wanted: int = 0, opening: int = 0, opened: int = 0, failed: int = 0) -> None:
         with self._condition:
             self.wanted += wanted
+            self._opening += opening
+            self._failures += failed
             self._open += opened
             self._condition.notify_all()

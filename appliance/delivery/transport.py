@@ -22,7 +22,9 @@ class Transport:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self._timeout = connection.gettimeout()
+        self._timeout = connection.gettimeout() or 0.0
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
 
     def send(self, data: bytes, seconds: float) -> None:
         """Hand all of `data` to the kernel within `seconds` for each TLS record of it."""
@@ -31,16 +33,21 @@ class Transport:
 
     def receive_into(self, buffer: memoryview, deadline: float) -> int:
         """Wait for bytes until `deadline` (time.monotonic seconds); 0 at the end of the stream."""
-        self._wait_at_most(max(deadline - time.monotonic(), 0.001))
-        return self._socket.recv_into(buffer)
+        while True:
+            left = max(deadline - time.monotonic(), 0.001)
+            if left < self._timeout or not self._timeout:
+                self._wait_at_most(left)
+            try:
+                return self._socket.recv_into(buffer)
+            except TimeoutError:
+                if time.monotonic() >= deadline:
+                    raise
 
     def readable(self) -> bool:
         """Whether something waits to be read: bytes, the end of the stream or an error."""
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return True
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(self._poll.poll(0))
 
     def cut(self) -> None:
         """End both directions: who waits in another thread hears the end of the stream. Never raises."""
@@ -54,7 +61,7 @@ class Transport:
         self._socket.close()
 
     def _wait_at_most(self, seconds: float) -> None:
-        # Setting a timeout is a system call; a stream of writes needs one.
+        # Setting a timeout is a system call; a stream of writes, each with its answer, needs one.
         if seconds != self._timeout:
             self._socket.settimeout(seconds)
             self._timeout = seconds

@@ -38,7 +38,59 @@ def test_a_further_one_that_fails_tells_how_many_there_may_be(sessions: Sessions
         assert not sessions.may_open()  # the one that is under way counts
 
 
-def test_they_are_opened_one_after_another(sessions: Sessions) -> None:
+def test_who_waited_while_another_failed_does_not_try_a_dead_destination_too(sessions: Sessions) -> None:
+    inside, leave = threading.Event(), threading.Event()
+    caught: list[BaseException] = []
+
+    def first() -> None:
+        try:
+            with sessions.opening():
+                inside.set()
+                leave.wait(5)
+                raise UpstreamError("nobody listens")
+        except UpstreamError as error:
+            caught.append(error)
+
+    def second() -> None:
+        inside.wait(5)
+        try:
+            with sessions.opening():
+                caught.append(AssertionError("it tried"))
+        except UpstreamError as error:
+            caught.append(error)
+
+    threads = [threading.Thread(target=each) for each in (first, second)]
+    for thread in threads:
+        thread.start()
+    inside.wait(5)
+    while sessions.wanted < 2:
+        pass
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    assert [type(each) for each in caught] == [UpstreamError, Crowded]
+    assert sessions.may_open() and sessions.wanted == 0
+
+
+def test_with_two_open_two_more_are_opened_at_a_time(sessions: Sessions) -> None:
+    for _ in range(2):
+        with sessions.opening():
+            pass
+    meet = threading.Barrier(2)
+
+    def further() -> None:
+        with sessions.opening():
+            meet.wait(5)
+
+    threads = [threading.Thread(target=further) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not meet.broken and sessions.wanted == 0
+
+
+def test_the_first_are_opened_one_after_another(sessions: Sessions) -> None:
     inside = threading.Event()
     leave = threading.Event()
     order: list[str] = []
