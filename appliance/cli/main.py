@@ -48,6 +48,7 @@ COMMANDS = {
     "status": Entry("appliance.cli.status", "Show what works, what does not, and what to do."),
     "lamps": Entry("appliance.cli.lamps", "Show what the lamps mean; light them one by one."),
     "queue": Entry("appliance.cli.queue", "Show and steer what waits for the destinations."),
+    "echo": Entry("appliance.cli.echo", "Try a destination step by step, with hints."),
     "alerts": Entry("appliance.cli.alerts", "Show what the sensor raised."),
     "blocks": Entry("appliance.cli.blocks", "Show whom the box blocks; let them in again."),
     "evidence": Entry("appliance.cli.evidence", "Show and open what the sensor kept of associations."),

@@ -31,7 +31,7 @@ from appliance.upper_layer.association import (
     Released,
     ReleaseRequested,
 )
-from appliance.upper_layer.command import CommandField, CommandSet, c_store_rq, response
+from appliance.upper_layer.command import CommandField, CommandSet, c_echo_rq, c_store_rq, response
 from appliance.upper_layer.negotiation import AssociateRequest
 
 OnReport = Callable[[int, CommandSet, bytes], int]
@@ -87,6 +87,10 @@ class RequestorAssociation:
         command = c_store_rq(self._next_message_id(), sop_class, sop_instance)
         return self._invoke(context_id, command, data_set)
 
+    def c_echo(self, context_id: int) -> int:
+        """Verify (PS3.7 9.1.5); the status of its C-ECHO-RSP."""
+        return self._invoke(context_id, c_echo_rq(self._next_message_id()), None)
+
     def n_event_report(
         self, context_id: int, sop_class: str, sop_instance: str, event_type: int, data_set: bytes
     ) -> int:
@@ -135,8 +139,8 @@ class RequestorAssociation:
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
 
-    def _invoke(self, context_id: int, command: CommandSet, data_set: Iterable[tuple[memoryview, bool]]) -> int:
-        """Send a request with its data set; the status of its response."""
+    def _invoke(self, context_id: int, command: CommandSet, data_set: Iterable[tuple[memoryview, bool]] | None) -> int:
+        """Send a request with its data set, where it has one; the status of its response."""
         self.usable = False
         over = time.monotonic() + self._deadlines.message
         try:
@@ -144,8 +148,10 @@ class RequestorAssociation:
                 self._take_report(self._events.popleft())
             if self._events:  # it said something behind its last answer; nobody asked, so this is an end of some kind
                 raise _ended(self._next_event(0.0, ""))
-            pdus = [self._engine.send_command(context_id, command, data_set_follows=True)]
-            for piece, last in data_set:
+            pdus = [self._engine.send_command(context_id, command, data_set_follows=data_set is not None)]
+            if data_set is None:
+                self._send(pdus.pop())
+            for piece, last in data_set or ():
                 pdus += self._engine.send_data(context_id, piece, last)
                 self._send(b"".join(pdus))
                 pdus.clear()

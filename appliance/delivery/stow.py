@@ -58,6 +58,15 @@ class StowSession:
             return self._found(uid, outcome.status or 0)
         return outcome
 
+    def authorize(self) -> None:
+        """See that there is a token, where one is needed. Raises UpstreamError and ConfigError."""
+        self._authorization.header()
+
+    def verify(self) -> Answer:
+        """Ask for an instance that nobody has: whether it answers, and knows us."""
+        url = f"{self._url}/instances?SOPInstanceUID=2.25.{secrets.randbits(120) + 1}&limit=1"
+        return self._request("GET", url, {"Accept": JSON}, b"")
+
     def alive(self) -> bool:
         """Always: a connection that the other side closed is opened anew by the next request."""
         return True

@@ -17,6 +17,14 @@ from appliance.config.values import HostPort
 from appliance.delivery.deadlines import Deadlines
 
 
+class CertificateRefused(UpstreamError):
+    """What the other side showed is not what we trust; `code` is OpenSSL's X509_V_ERR."""
+
+    def __init__(self, message: str, code: int, *, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.code = code
+
+
 class Transport:
     """One open connection. `send` and `receive_into` raise OSError; a TimeoutError among them is a missed deadline."""
 
@@ -74,8 +82,14 @@ def connect(
 
     Raises UpstreamError, with a fix where the reason suggests one.
     """
+    raw = reach(address, deadlines.connect)
+    return Transport(raw if context is None else secure(raw, address, context, server_name, deadlines.handshake))
+
+
+def reach(address: HostPort, seconds: float) -> socket.socket:
+    """A TCP connection within so long. Raises UpstreamError."""
     try:
-        raw = socket.create_connection((address.host, address.port), timeout=deadlines.connect)
+        raw = socket.create_connection((address.host, address.port), timeout=seconds)
     except socket.gaierror as error:
         raise UpstreamError(
             f"the name {address.host} does not resolve ({wash(error.strerror or '')})",
@@ -86,18 +100,29 @@ def connect(
         raise UpstreamError(f"cannot connect to {address}: {why}", fix="Check the address and the network.") from None
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if context is None:
-        return Transport(raw)
-    raw.settimeout(deadlines.handshake)
+    return raw
+
+
+def secure(
+    raw: socket.socket,
+    address: HostPort,
+    context: Callable[[], ssl.SSLContext],
+    server_name: str | None,
+    seconds: float,
+) -> ssl.SSLSocket:
+    """TLS over a connection. Raises UpstreamError, `CertificateRefused` where that is why; closes it then."""
+    raw.settimeout(seconds)
     try:
         name = server_name or address.host
-        raw = context().wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
-        raw.do_handshake()
-        return Transport(raw)
+        secured = context().wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
+        raw = secured
+        secured.do_handshake()
+        return secured
     except ssl.SSLCertVerificationError as error:
         raw.close()
-        raise UpstreamError(
+        raise CertificateRefused(
             f"the certificate of {address} is refused: {wash(error.verify_message, 120)}",
+            error.verify_code,
             fix="Check ca and server_name of the destination, and the clock.",
         ) from None
     except OSError as error:
