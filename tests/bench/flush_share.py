@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.bench import inputs, receivers
+from tests.bench.compare import REST
 from tests.bench.flushes import Flushes, read
 from tests.bench.receivers import DISK, MEMORY, Receiver, send
 from tests.bench.verdict import Section, median
@@ -24,6 +26,7 @@ def watched(files: list[str], durable_storescp: bool) -> tuple[float, Flushes]:
         start = receivers.storescp(durable=True, flushes=log) if durable_storescp else receivers.appliance(flushes=log)
         with Receiver("watched", start).run() as target:
             send(target, files[:1])
+            time.sleep(REST)
             before = read(log)
             seconds = send(target, files)
             return seconds, read(log) - before
@@ -45,6 +48,7 @@ def run(runs: int) -> Section:
             section.figures.setdefault(name, []).append({"seconds": seconds, **found.as_json()})
         with Receiver("on tmpfs", receivers.appliance(), MEMORY).run() as target:
             send(target, series.files[:1])
+            time.sleep(REST)
             memory.append(send(target, series.files))
     section.figures["appliance on tmpfs"] = memory
     for name, each in shares.items():
