@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 from appliance.inspection.rules import CATALOGUE
-from appliance.inspection.rules.rule import Rule
+from appliance.inspection.rules.rule import Rule, Severity
+from appliance.scp import alerts
 
 DOCUMENT = Path(__file__).with_name("rules.md")
-_PLACE = re.compile(r"(<!-- table: rules -->\n).*?(<!-- end -->)", re.DOTALL)
+_PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 LAST = 48
 
 # What a rule that is built does not see, and what it would take.
@@ -25,6 +26,7 @@ LIMITS = {
     "D06": "What is proposed is quiet, what is asked for counts: by `services` at us, by `asks` at others.",
     "D08": "The first bytes of a query are read, in clear only. Rates are fixed numbers, not learned.",
     "D10": "Implementation class, version name, maximum length and JA4. Not TTL, window or the list of contexts.",
+    "D13": "The title in clear (over TLS `receive` sees it: R04); any TCP segment for the port, not UDP.",
     "D14": "By ARP and neighbour discovery, a day after the sensor began.",
     "D16": "At registered servers and DICOM ports.",
     "D17": "TLS 1.2 and before, where certificates are in clear. Issuer and names are not compared: the unit may not "
@@ -83,9 +85,21 @@ def _row(rule: Rule) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def of_receive() -> str:
+    """A row an alert of the SCP."""
+    lines = ["| id | severity | what is seen | what to do | ATT&CK | ATNA |", "|---|---|---|---|---|---|"]
+    for rule in alerts.RULES:
+        level = Severity(rule.severity).name.lower()
+        lines.append(f"| {rule.id} | {level} | {rule.title} | {rule.advice} | {', '.join(rule.attack)} | {rule.atna} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+TABLES = {"rules": table, "receive": of_receive}
+
+
 def written(text: str) -> str:
     """The document with its table anew."""
-    return _PLACE.sub(lambda found: found[1] + table() + found[2], text)
+    return _PLACE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
 
 
 def main() -> int:

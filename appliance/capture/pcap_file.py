@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from appliance.base.errors import LocalError
 from appliance.inspection.engine import Packet
 
 _LONGEST = 1 << 18
+_BATCH = 2000
 _ETHERNET, _RAW, _RAW_OLD, _COOKED, _COOKED_2 = 1, 101, 12, 113, 276
 _NOBODY = bytes(12)  # the addresses of a frame that has none
 
@@ -21,7 +23,8 @@ class PcapUnreadable(LocalError):
 
 
 class PcapFile:
-    """A capture file. Iterating gives packets; frames of other link types than we know are passed over and counted."""
+    """A capture file, a `source.Source` as an interface is. Iterating gives packets; frames of other link types than we
+    know are passed over and counted."""
 
     def __init__(self, path: Path) -> None:
         from scapy.error import Scapy_Exception
@@ -51,6 +54,21 @@ class PcapFile:
                 self.passed_over += 1
                 continue
             yield self._time(said), frame, (said.wirelen or len(data)) + len(frame) - len(data), None
+
+    @property
+    def how(self) -> str:
+        """See `source.Source`."""
+        return "capture file"
+
+    def batches(self, wake: int = -1, timeout: float = 0.0) -> Iterator[list[Packet]]:
+        """See `source.Source`; they end with the file, and no descriptor wakes what never waits."""
+        packets = iter(self)
+        while batch := list(islice(packets, _BATCH)):
+            yield batch
+
+    def losses(self) -> tuple[int, bool]:
+        """See `source.Source`. What the capture lost that made the file is not known here."""
+        return 0, False
 
     def _time(self, said: Any) -> float:
         if hasattr(said, "tsresol"):

@@ -73,7 +73,7 @@ class Ring:
                 self._next = (self._next + 1) % self._count
                 continue
             for descriptor, event in poll.poll(timeout * 1000):
-                if descriptor != wake and event & select.POLLERR:
+                if descriptor != wake and event & (select.POLLERR | select.POLLNVAL):
                     self._failed()
             if not _STATUS.unpack_from(self._view, at + 8)[0] & _USER:
                 yield iter(())
@@ -89,7 +89,10 @@ class Ring:
             at += step
 
     def _failed(self) -> None:
-        """The socket reported an error: the interface went down or away. Capture goes on when it comes back."""
+        """The socket reported an error: the interface went down or away. Capture goes on when it comes back.
+
+        Raises OSError where it is no socket any more.
+        """
         error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error in (errno.ENETDOWN, errno.ENODEV, errno.ENXIO):
             self._down = True

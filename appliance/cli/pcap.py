@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,9 @@ from appliance.cli.output import console
 from appliance.config.model import Config
 
 if TYPE_CHECKING:
-    from appliance.capture.pcap_file import PcapFile
-    from appliance.inspection.engine import Inspection, Packet
+    from appliance.inspection.engine import Inspection
     from appliance.inspection.registry import Registry
 
-_BATCH = 2000
 _LONG = 50 << 20  # bytes of a file of which progress is shown
 
 Tell = Callable[[dict[str, Any]], None]
@@ -54,7 +51,7 @@ def inspect_file(
     file = PcapFile(pcap)
     alerts: list[dict[str, Any]] = []
     with _Progress(sys.stderr.isatty() and pcap.stat().st_size > _LONG) as progress:
-        for batch in _batches(file):
+        for batch in file.batches():
             inspection.inspect(batch)
             alerts += _taken(inspection, tell)
             progress.update(file.progress)
@@ -80,12 +77,6 @@ def _taken(inspection: Inspection, tell: Tell | None) -> list[dict[str, Any]]:
     for record in records:
         tell(record)
     return []
-
-
-def _batches(file: PcapFile) -> Iterator[list[Packet]]:
-    packets = iter(file)
-    while batch := list(islice(packets, _BATCH)):
-        yield batch
 
 
 class _Progress:

@@ -230,6 +230,8 @@ class Inspection:
                 if not length:
                     if flags & _RST:
                         self._table.refused(key)
+                    else:
+                        self._judgement.see_all(self._link.decoy(key, self.registry), now)
                     if impossible(flags):
                         self._observe_probe(key, now)
                     return
@@ -326,6 +328,12 @@ class Inspection:
         self.statistics.blind += 1
         self.report(Blind(None, how, packets))
 
+    def gap(self, how: str, now: float) -> None:
+        """Nothing was captured for a while; `how` is ours."""
+        self._now = max(now, self._now)
+        self.statistics.blind += 1
+        self.report(Blind(None, how))
+
     def tick(self, now: float) -> None:
         """Time has passed: flows end, and so do windows of alerts."""
         if 0 <= now - self._swept < _SWEEP:
@@ -370,9 +378,9 @@ class Inspection:
         self._fragments.clear()
         self._judgement.finish()
 
-    def keep_evidence(self) -> None:
-        """Keep the control PDUs of flows about which a rule speaks."""
-        self._judgement.evidence = self._judgement.evidence or Evidence()
+    def keep_evidence(self, wanted: bool = True) -> None:
+        """Keep the control PDUs of flows about which a rule speaks, or keep them no longer."""
+        self._judgement.evidence = (self._judgement.evidence or Evidence()) if wanted else None
 
     def take_evidence(self) -> list[EvidencePacket]:
         """What was kept since the last call, of flows about which a rule spoke."""

@@ -93,6 +93,11 @@ class LinkWatch:
         yield from self.source(mac, now)
         if vlans and registry.vlans:
             yield from self.tags(mac.hex(":"), vlans, registry)
+        yield from self.decoy(key, registry)
+
+    @staticmethod
+    def decoy(key: bytes, registry: Registry) -> Iterator[object]:
+        """A segment that belongs to no connection, whatever its flags are; is it for the decoy's port?"""
         if registry.decoy_port is not None and key[-2:] == registry.decoy_port.to_bytes(2, "big"):
             client, _, target, port = endpoints(key)
             if registry.own is None or target in registry.own:

@@ -15,15 +15,16 @@ from appliance.base.errors import ApplianceError, ConfigError, DiskError
 from appliance.base.throttle import Throttle
 from appliance.capture.block_channel import Asker
 from appliance.capture.certificate import read_certificate
-from appliance.capture.interface import open_interface
+from appliance.capture.healed import Healed
 from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
-from appliance.capture.source import Source
 from appliance.capture.surroundings import look_around
 from appliance.config.model import Config
+from appliance.config.model import Sensor as SensorSection
 from appliance.host import notify
 from appliance.host.alerts import AlertLog
 from appliance.host.log import log
 from appliance.host.reloading import Reloading
+from appliance.host.running_mark import RunningMark
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.inspection import link_decoders
@@ -49,7 +50,7 @@ def main(config: Config, path: Path) -> int:
     os.umask(0o027)
     if config.sensor is None:
         raise ConfigError("the configuration has no [sensor]", fix="Add one, with the interface to watch.")
-    sensor = Sensor(config, path, open_interface(config.sensor.interface))
+    sensor = Sensor(config, path, Healed(config.sensor.interface))
     signals = Signals()
     sensor.run(signals)
     return 0
@@ -58,7 +59,7 @@ def main(config: Config, path: Path) -> int:
 class Sensor:
     """The parts of the program, wired."""
 
-    def __init__(self, config: Config, path: Path, source: Source) -> None:
+    def __init__(self, config: Config, path: Path, source: Healed) -> None:
         assert config.sensor is not None
         self._config = config
         self._reloading = Reloading(config, path, "sensor", self._put_in_force, bell=False)
@@ -70,12 +71,13 @@ class Sensor:
         registry, known = Registry.build(config, look_around(config)), _known(layout.alerts / NAME)
         self._inspection = Inspection(registry, self._interface, known, read_certificate)
         self._alerts = AlertLog(layout.alerts / "sensor.jsonl")
+        self._running = RunningMark(layout.alerts / "sensor.running")
         self._reporter = Reporter(config.appliance.runtime_dir, "sensor")
         self._asker = Asker(config.appliance.runtime_dir)
         self._unheard = Throttle(burst=1)
         self._evidence = _evidence_store(config, layout.alerts)
-        if self._evidence:
-            self._inspection.keep_evidence()
+        self._alerts_directory = layout.alerts
+        self._inspection.keep_evidence(self._evidence is not None)
         self._looked = time.monotonic()
         self._rounded = 0.0
         self._reported = 0.0
@@ -90,6 +92,9 @@ class Sensor:
         where = f"watching {self._interface} through a {self._source.how}"
         notify.ready(where)
         log(catalogue.STARTED, program="sensor", detail=where)
+        if self._running.gap is not None:
+            words = f"the sensor ended without being told to, some {self._running.gap:.0f} s before it started again"
+            self._inspection.gap(words, time.time())
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)  # flows are untied when they end, so there is little to collect
@@ -110,6 +115,7 @@ class Sensor:
         self._keep_evidence(last=True)
         self._report(stopped=True)
         self._source.close()
+        self._running.ended()
         log(catalogue.STOPPED, program="sensor", detail="as told")
 
     def _tell(self) -> None:
@@ -135,7 +141,9 @@ class Sensor:
         if lost:
             self._inspection.lost(lost, time.time())
         if down:
-            self._inspection.lost(1, time.time(), f"the interface {self._interface} went down")
+            self._inspection.gap(f"the interface {self._interface} went down", time.time())
+        for gap in self._source.take_gaps():
+            self._inspection.gap(gap, time.time())
         if self._reloading.attend():
             self._report()
         self._notice()
@@ -196,6 +204,7 @@ class Sensor:
 
     def _report(self, **more: Any) -> None:
         self._reported = time.monotonic()
+        self._running.alive()
         self._told = self._inspection.snapshot()
         if self._evidence:
             more |= {"evidence_files": self._evidence.files, "evidence_unwritten": self._evidence.missed}
@@ -204,8 +213,18 @@ class Sensor:
         )
 
     def _put_in_force(self, config: Config, renewed: bool) -> None:
+        before, after = self._config.sensor, config.sensor
+        if before and after and _evidence_keys(before) != _evidence_keys(after):
+            store = _evidence_store(config, self._alerts_directory)  # raises before anything changed
+            self._keep_evidence(last=True)
+            self._evidence = store
+            self._inspection.keep_evidence(store is not None)
         self._config = config
         self._renew(config, reloaded=True)
+
+
+def _evidence_keys(sensor: SensorSection) -> tuple[object, ...]:
+    return sensor.evidence_recipients, sensor.evidence_quota
 
 
 def _evidence_store(config: Config, alerts: Path) -> EvidenceStore | None:

@@ -21,10 +21,20 @@ class Rule:
     category: str
     severity: int
     advice: str
+    attack: tuple[str, ...]
+    """MITRE ATT&CK techniques."""
+    atna: str
+    """A code of DICOM CID 403."""
 
 
 ASSOCIATION_REFUSED = Rule(
-    "R01", "association refused", "authorization", 2, "Find out who it is; if it is yours, the log says what to add."
+    "R01",
+    "association refused",
+    "authorization",
+    2,
+    "Find out who it is; if it is yours, the log says what to add.",
+    ("T1078",),
+    "110126",
 )
 NODE_AUTHENTICATION_FAILED = Rule(
     "R02",
@@ -32,8 +42,28 @@ NODE_AUTHENTICATION_FAILED = Rule(
     "authentication",
     2,
     "Find out who it is; if it is yours, see its certificate.",
+    ("T1078",),
+    "110126",
 )
-PROTOCOL_BROKEN = Rule("R03", "DICOM protocol broken", "protocol", 3, "Find out who it is, or tell the vendor.")
+PROTOCOL_BROKEN = Rule(
+    "R03",
+    "DICOM protocol broken",
+    "protocol",
+    3,
+    "Find out who it is, or tell the vendor.",
+    ("T1190", "T1499"),
+    "110128",
+)
+DECOY_CALLED = Rule(
+    "R04",
+    "a decoy was called",
+    "reconnaissance",
+    1,
+    "No device has a reason to call it: find who did, and look at what else came from that address.",
+    ("T1046",),
+    "110132",
+)
+RULES = (ASSOCIATION_REFUSED, NODE_AUTHENTICATION_FAILED, PROTOCOL_BROKEN, DECOY_CALLED)
 
 
 def record(rule: Rule, address: Address, port: int, now: float, seen: dict[str, str]) -> dict[str, Any]:
@@ -52,7 +82,7 @@ def record(rule: Rule, address: Address, port: int, now: float, seen: dict[str, 
             "signature": rule.title,
             "category": rule.category,
             "severity": rule.severity,
-            "metadata": {"advice": rule.advice},
+            "metadata": {"advice": rule.advice, "attack_technique": list(rule.attack), "atna": rule.atna},
         },
         "dicom": seen,
     }

@@ -10,7 +10,7 @@ from appliance.base.errors import PeerError
 from appliance.base.text import wash
 from appliance.routing import admission, negotiation
 from appliance.routing.sop_classes import STORAGE_COMMITMENT, VERIFICATION
-from appliance.scp.alerts import ASSOCIATION_REFUSED, PROTOCOL_BROKEN
+from appliance.scp.alerts import ASSOCIATION_REFUSED, DECOY_CALLED, PROTOCOL_BROKEN
 from appliance.scp.commitment import Requesting
 from appliance.scp.deadlines import Deadline
 from appliance.scp.gate import LetIn
@@ -153,8 +153,14 @@ class Dispatch:
             reason=refused.why,
             advice=refused.advice,
         )
+        sensor = self._service.config.sensor
+        decoy = sensor is not None and sensor.decoy_ae is not None and request.called_ae == sensor.decoy_ae
         self._service.alert(
-            ASSOCIATION_REFUSED, self._origin, calling_ae=self._calling_ae, called_ae=called_ae, reason=refused.why
+            DECOY_CALLED if decoy else ASSOCIATION_REFUSED,
+            self._origin,
+            calling_ae=self._calling_ae,
+            called_ae=called_ae,
+            reason=refused.why,
         )
         self._send(self._engine.reject(refused.result, refused.source, refused.reason))
 

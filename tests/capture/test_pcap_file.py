@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.capture.pcap_file import PcapFile, PcapUnreadable
+from appliance.capture.source import Source
 from tests.capture.lab import needs, run
 from tests.inspection.test_engine import recorded
 
@@ -112,3 +113,16 @@ def test_an_association_reads_back_as_it_was(tmp_path: Path) -> None:
     file = PcapFile(path)
     assert [bytes(data) for _, data, _, _ in file] == [data for _, data, _, _ in packets]
     file.close()
+
+
+def test_a_file_is_a_source_as_an_interface_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcap"
+    frames = [(now, bytes(data), length) for now, data, length, _ in recorded()]
+    path.write_bytes(classic(frames * 300))
+    source: Source = PcapFile(path)
+    assert source.how == "capture file"
+    sizes = [len(list(batch)) for batch in source.batches(-1, 1.0)]
+    assert sum(sizes) == 300 * len(frames)
+    assert max(sizes) == 2000
+    assert source.losses() == (0, False)
+    source.close()

@@ -245,6 +245,46 @@ def test_it_stops_when_told_and_says_so(start: Callable[[], Program]) -> None:
 
 
 @needs_root
+@needs("ip")
+def test_a_sensor_that_was_killed_says_so_when_it_is_back(start: Callable[[], Program], tmp_path: Path) -> None:
+    program = start()
+    program.ready()
+    program.close()  # SIGKILL
+    (tmp_path / "notify").unlink()
+    (tmp_path / "run" / "panel.sock").unlink()
+    (tmp_path / "run").rmdir()
+    again = start()
+    again.ready()
+    assert again.wait(lambda: again.rules() == ["D43"])
+    (record,) = read_alerts(again.alerts)
+    assert "ended without being told to, some" in record["alert"]["metadata"]["evidence"]
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(5) == 0
+    assert not (again.alerts.parent / "sensor.running").exists()
+
+
+@needs_root
+@needs("ip")
+def test_an_interface_that_goes_and_comes_back_is_told_and_watched_on(start: Callable[[], Program], lab: Wire) -> None:
+    program = start()
+    program.ready()
+    lab.inside("ip", "link", "del", lab.far)
+    assert program.wait(lambda: "was removed" in program.log.read_text())
+    lab.down()
+    lab.up()
+    assert program.wait(lambda: "is watched again" in program.log.read_text())
+    assert set(program.rules()) == {"D43"}
+    code = "import socket, sys; socket.create_server((sys.argv[1], 11113)).accept()[0].recv(4096)"
+    with subprocess.Popen([sys.executable, "-c", code, lab.near_ip]) as listener:
+        begun = time.monotonic()
+        while lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"ROGUE").hex()).returncode:
+            assert time.monotonic() - begun < 5
+            time.sleep(0.1)
+        assert program.wait(lambda: "D01" in program.rules())
+        listener.kill()
+
+
+@needs_root
 @needs("ip", "setpriv")
 def test_without_the_capability_it_says_how_to_give_it(tmp_path: Path, lab: Wire) -> None:
     config = configuration(tmp_path, lab)

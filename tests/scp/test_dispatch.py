@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config.destinations import DimseDestination
-from appliance.config.model import Route
+from appliance.config.model import Route, Sensor
 from appliance.scp import ingest
 from appliance.seal.opening import open_object
 from appliance.upper_layer import association as upper
@@ -205,3 +205,16 @@ def test_a_syntax_is_chosen_by_what_the_destination_was_seen_to_accept(tmp_path:
         assert isinstance(event, upper.AssociationAccepted)
         chosen.append(event.accept.contexts[0].transfer_syntax)
     assert chosen == [EXPLICIT, jpeg, EXPLICIT]
+
+
+def test_who_calls_the_decoys_title_gets_an_alert_of_its_own(scene: Scene) -> None:
+    sensor = Sensor(interface="eth1", decoy_ae="ARCHIVE")
+    scene.config = scene.config.model_copy(update={"sensor": sensor})
+    with scene.connect() as modality:
+        event = modality.associate("CT1", "ARCHIVE")
+        assert isinstance(event, upper.AssociationRejected)
+    (alert,) = scene.alerts
+    assert (alert["alert"]["signature_id"], alert["alert"]["severity"]) == ("R04", 1)
+    assert alert["alert"]["metadata"]["attack_technique"] == ["T1046"]
+    assert alert["alert"]["metadata"]["atna"] == "110132"
+    assert alert["dicom"]["called_ae"] == "ARCHIVE"

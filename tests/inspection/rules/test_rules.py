@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -10,7 +11,7 @@ from appliance.inspection.engine import Inspection
 from appliance.inspection.rules import CATALOGUE
 from tests.inspection.scene import CT, MR, OLD_PACS, OWN, PACS, STRANGER, engine, evidence, registry, rules
 from tests.inspection.test_tls_hello import client_hello, server_hello
-from tests.inspection.wire import ACK, CT_STORAGE, FIN, PSH, SYN, VERIFICATION, Wire, associate, reject, store
+from tests.inspection.wire import ACK, CT_STORAGE, FIN, PSH, RST, SYN, VERIFICATION, Wire, associate, reject, store
 
 URG = 32
 SECURITY_ALERTS = {str(code) for code in range(110126, 110143)}  # DICOM CID 403
@@ -168,3 +169,17 @@ def test_d47_contradicting_segments() -> None:
     talk.raw(True, talk.next[True], ACK, good)  # what we see first; its receiver never got it
     talk.raw(True, talk.next[True], ACK, bad)
     assert rules(watching) == ["D47", "D01"]  # both readings are judged
+
+
+@pytest.mark.parametrize("flags", [SYN, 0, FIN, ACK, FIN | PSH | URG, SYN | FIN])
+def test_d13_any_segment_for_the_decoys_port_is_a_touch(flags: int) -> None:
+    watching = Inspection(dataclasses.replace(registry(), decoy_port=11112))
+    Wire(watching, STRANGER, OWN, 11112).raw(True, 5, flags)
+    assert rules(watching) == ["D13"]
+
+
+@pytest.mark.parametrize(("target", "port", "flags"), [(OWN, 11113, ACK), (PACS, 11112, ACK), (OWN, 11112, RST)])
+def test_d13_other_ports_machines_and_refusals_are_no_touch(target: str, port: int, flags: int) -> None:
+    watching = Inspection(dataclasses.replace(registry(), decoy_port=11112))
+    Wire(watching, STRANGER, target, port).raw(True, 5, flags)
+    assert "D13" not in rules(watching)

@@ -1,0 +1,160 @@
+"""A capture that goes on: its interface is removed and comes back, or it fails; each gap is told."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+
+from appliance.capture.healed import Healed
+from appliance.capture.ring import Ring
+from appliance.capture.source import CaptureFailed, Source
+from appliance.inspection.engine import Packet
+from tests.capture.lab import needs, needs_root, run, wire
+from tests.capture.test_ring import _udp
+
+
+class Failing:
+    """Gives one batch, then fails."""
+
+    how = "a source that fails"
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.closed = False
+
+    def batches(self, wake: int, timeout: float) -> Iterator[Iterable[Packet]]:
+        yield [(float(self.number), b"frame", 5, None)]
+        raise ValueError("a peer's bytes, which nobody should read")
+
+    def losses(self) -> tuple[int, bool]:
+        return (3, True) if self.closed is False else (0, False)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def opening(failures: int) -> tuple[Callable[[str], Source], list[Failing]]:
+    made: list[Failing] = []
+    tries = [0]
+
+    def opened(interface: str) -> Source:
+        tries[0] += 1
+        if 1 < tries[0] <= 1 + failures:
+            raise CaptureFailed("not there")
+        made.append(Failing(len(made)))
+        return made[-1]
+
+    return opened, made
+
+
+def test_a_capture_that_fails_is_opened_anew() -> None:
+    opened, made = opening(failures=0)
+    source = Healed("lo", opened)
+    batches = source.batches(-1, 0.01)
+    seen = [list(next(batches)) for _ in range(3)]
+    assert [batch[0][0] for batch in seen] == [0.0, 1.0, 2.0]
+    gaps = source.take_gaps()
+    assert gaps[0] == "the capture failed (ValueError)"
+    assert gaps[1].startswith("lo is watched again, after 0.")
+    assert source.take_gaps() == []
+    assert [each.closed for each in made] == [True, True, False]
+    assert source.losses() == (9, True)  # what the closed ones counted is not forgotten
+    source.close()
+
+
+def test_while_it_cannot_be_opened_its_reader_goes_on() -> None:
+    opened, made = opening(failures=2)
+    source = Healed("lo", opened)
+    batches = source.batches(-1, 0.01)
+    assert list(next(batches))
+    assert [list(next(batches)) for _ in range(2)] == [[], []]
+    assert source.losses()[0] == 3
+    assert next(iter(next(batches)))[0] == 1.0
+    assert len(made) == 2
+    source.close()
+
+
+def test_a_readable_descriptor_wakes_it_while_it_waits() -> None:
+    opened, _ = opening(failures=1000)
+    source = Healed("lo", opened)
+    wake, waker = os.pipe()
+    os.write(waker, b"x")
+    batches = source.batches(wake, 60.0)
+    next(batches)
+    begun = time.monotonic()
+    for _ in range(20):
+        assert list(next(batches)) == []
+    assert time.monotonic() - begun < 5
+    source.close()
+    os.close(wake)
+    os.close(waker)
+
+
+def test_at_the_start_it_says_what_is_wrong() -> None:
+    def refuse(interface: str) -> Source:
+        raise CaptureFailed("no such interface")
+
+    with pytest.raises(CaptureFailed):
+        Healed("nosuch0", refuse)
+
+
+@needs_root
+@needs("ip")
+def test_an_interface_that_is_removed_and_made_again_is_watched_on() -> None:
+    with wire(9) as lab:
+        source = Healed(lab.near)
+        batches = source.batches(-1, 0.05)
+
+        def until(found: Callable[[bytes], bool], seconds: float = 8) -> bool:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                if any(found(bytes(data)) for _, data, _, _ in next(batches)):
+                    return True
+            return False
+
+        _udp(lab.far_ip, b"before")
+        assert until(lambda data: b"before" in data)
+        run("ip", "link", "del", lab.near)
+        end, told = time.monotonic() + 8, []
+        while not told and time.monotonic() < end:
+            next(batches)
+            told = source.take_gaps()
+        assert told == [f"the interface {lab.near} was removed"]
+        lab.down()
+        lab.up()
+        while not told[1:] and time.monotonic() < end:
+            next(batches)
+            told += source.take_gaps()
+        assert told[1].startswith(f"{lab.near} is watched again, after ")
+        _udp(lab.far_ip, b"behind")
+        assert until(lambda data: b"behind" in data)
+        assert "TPACKET_V3" in source.how
+        source.close()
+
+
+def test_a_ring_that_is_closed_under_its_reader_is_made_anew() -> None:
+    """As near to a dead capture as one gets from inside."""
+    if os.geteuid():
+        pytest.skip("capturing needs CAP_NET_RAW")
+    rings: list[Ring] = []
+
+    def ring(interface: str) -> Source:
+        rings.append(Ring(interface, size=4 << 20))
+        return rings[-1]
+
+    source = Healed("lo", ring)
+    batches = source.batches(-1, 0.05)
+    next(batches)
+    rings[0]._socket.close()
+    end, told = time.monotonic() + 5, []
+    while len(told) < 2 and time.monotonic() < end:
+        next(batches)
+        told += source.take_gaps()
+    assert told[0].startswith("the capture failed")
+    _udp("127.0.0.1", b"and on it goes")
+    seen = b"".join(bytes(data) for _ in range(20) for _, data, _, _ in next(batches))
+    source.close()
+    assert b"and on it goes" in seen
