@@ -102,37 +102,35 @@ def capacity() -> Section:
 
 
 def beside() -> Section:
-    """The same capture through our engine, tshark's dissector, and scapy's TCPSession: CPU a packet."""
-    section = Section("The same capture of C-STORE traffic: CPU a packet, start-up taken off")
+    """The same captures through our engine, tshark's dissector, and scapy's TCPSession: CPU a packet."""
+    section = Section("The same captures of C-STORE traffic: CPU a packet, start-up taken off")
+    options = [word for field in _FIELDS for word in ("-e", field)]
     with tempfile.TemporaryDirectory() as directory:
-        packets = measure.traffic(60, 16384)
-        whole = write_pcap(Path(directory) / "whole.pcap", packets)
-        few = write_pcap(Path(directory) / "few.pcap", packets[: len(packets) // 10])
-        one = write_pcap(Path(directory) / "one.pcap", packets[:1])
-        ours = _engine(packets)
-        section.lines.append(
-            f"  ours: {ours * 1e6:8.2f} µs a packet, {1 / ours:12,.0f} packets/s, {len(packets)} packets"
-        )
-        options = [word for field in _FIELDS for word in ("-e", field)]
-        others: dict[str, tuple[Callable[[Path], list[str]], Path, int]] = {
-            "tshark -T fields": (
-                lambda path: ["tshark", "-r", str(path), "-d", "tcp.port==104,dicom", "-T", "fields", *options],
-                whole,
-                len(packets),
-            ),
-            "scapy TCPSession": (lambda path: [sys.executable, "-c", _SCAPY, str(path)], few, len(packets) // 10),
-        }
-        for name, (command, path, count) in others.items():
-            took = max(1e-9, _spent(command(path)) - _spent(command(one))) / count
-            section.lines.append(
-                f"  {name}: {took * 1e6:8.2f} µs a packet, {1 / took:12,.0f} packets/s, {count} packets"
-            )
-            section.figures[name] = took / ours
-            if name.startswith("tshark"):
-                section.judge(Verdict("tshark's CPU a packet, times ours", took / ours, 20, at_least=True))
-            else:
-                section.lines.append(f"  scapy's CPU a packet is {took / ours:,.0f} times ours")
+        for longest in (16384, 131072):
+            packets = measure.traffic(60, longest)
+            whole = write_pcap(Path(directory) / "whole.pcap", packets)
+            few = write_pcap(Path(directory) / "few.pcap", packets[: len(packets) // 10])
+            one = write_pcap(Path(directory) / "one.pcap", packets[:1])
+            tshark = ("tshark", "-d", "tcp.port==104,dicom", "-T", "fields", *options, "-r")
+            scapy = (sys.executable, "-c", _SCAPY)
+            took = {
+                "ours": _engine(packets),
+                "tshark -T fields": _more(tshark, whole, one) / len(packets),
+                "scapy TCPSession": _more(scapy, few, one) / (len(packets) // 10),
+            }
+            section.lines.append(f"  PDUs of {longest} bytes, {len(packets)} packets:")
+            section.lines += [f"    {name}: {each * 1e6:8.2f} µs a packet" for name, each in took.items()]
+            times = {name: each / took["ours"] for name, each in took.items() if name != "ours"}
+            section.figures[str(longest)] = times
+            what = f"tshark's CPU a packet, times ours, PDUs of {longest} bytes"
+            section.judge(Verdict(what, times["tshark -T fields"], 20, at_least=True))
+            section.lines.append(f"    scapy's CPU a packet is {times['scapy TCPSession']:,.0f} times ours")
     return section
+
+
+def _more(command: tuple[str, ...], path: Path, one: Path) -> float:
+    """Seconds of CPU for a capture, beyond those for a capture of one packet."""
+    return max(1e-9, _spent([*command, str(path)]) - _spent([*command, str(one)]))
 
 
 def _engine(packets: list[Packet]) -> float:

@@ -12,6 +12,8 @@ from typing import Any
 from tests.sensor_lab.site import Lab
 
 Act = Callable[[Lab], object]
+CALM = "calm"
+INFO = 3  # the lowest severity
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Outcome:
     def as_expected(self) -> bool:
         heard = [a for a in self.alerts if a["alert"]["signature_id"] == self.scene.rule]
         fits = not self.scene.evidence or any(self.scene.evidence in _evidence(each) for each in heard)
+        if self.scene.rule == CALM:
+            return not self.failed and all(each["alert"]["severity"] >= INFO for each in self.alerts)
         return not self.failed and self.rules == self.scene.says and (self.scene.quiet or fits)
 
     def wrong(self) -> str:
@@ -83,6 +87,16 @@ def quiet(rule: str, tool: str, *says: str) -> Callable[[Act], Act]:
     def add(act: Act) -> Act:
         assert rule not in says
         SCENES.append(Scene(rule, tool, frozenset(says), act, True))
+        return act
+
+    return add
+
+
+def calm(tool: str) -> Callable[[Act], Act]:
+    """Peers that behave: nothing above "info" may be heard."""
+
+    def add(act: Act) -> Act:
+        SCENES.append(Scene(CALM, tool, frozenset(), act, True))
         return act
 
     return add

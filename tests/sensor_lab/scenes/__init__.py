@@ -3,6 +3,7 @@
 from tests.sensor_lab.scenes import (  # noqa: F401
     behaviour,
     borders,
+    calm,
     content,
     crypto,
     identity,
