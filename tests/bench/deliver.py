@@ -9,17 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import deliver_compare, deliver_memory, inputs
+from tests.bench import deliver_compare, deliver_memory, deliver_wan, inputs
 from tests.bench.receivers import has_storescp
 from tests.bench.verdict import Section, Verdict, summary
 
-PARTS = ("compare", "memory")
+PARTS = ("compare", "memory", "wan")
 
 
 def parts(arguments: argparse.Namespace) -> dict[str, Callable[[], Section]]:
@@ -27,6 +28,7 @@ def parts(arguments: argparse.Namespace) -> dict[str, Callable[[], Section]]:
     return {
         "compare": lambda: deliver_compare.run(arguments.runs, arguments.only, arguments.input),
         "memory": deliver_memory.run,
+        "wan": lambda: deliver_wan.run(arguments.loss),
     }
 
 
@@ -37,11 +39,13 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5, help="rounds of the table")
     parser.add_argument("--only", default="", help="senders whose name holds this")
     parser.add_argument("--input", action="append", choices=list(inputs.SERIES), help="default: all")
+    parser.add_argument("--loss", type=float, default=0.0, help="of packets on the long line, 0 to 1")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     arguments = parser.parse_args()
     if not has_storescp():
         print("nothing to compare with: storescp needs Debian's packages dcmtk and gcc", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended, namespaces go
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     verdicts: list[Verdict] = []
     written = {}
