@@ -125,7 +125,10 @@ PROOF_ASKS = Limit("proof asks", "requests", 10, 1, 100, "for an instance, some 
 PROOF_RETRY_CAP = Limit("proof retry", "s", 300, 1, 86400, "bound of the wait after a request that was not taken")
 
 # Counts.
-DELIVERY_BATCH = Limit("batch", "rows", 16, 1, 1000, "leased at a time by one association")
+DELIVERY_BATCH = Limit("batch", "rows", 32, 1, 1000, "leased at a time by one association; they share two commits")
+DELIVERY_BATCH_BYTES = Limit(
+    "bytes of a batch", "bytes", 4 << 20, 0, 1 << 30, "then the next instance is for another association"
+)
 DELIVERY_FRESH = Limit("fresh", "rows", 4, 0, 16, "of a batch, which became due last: new instances pass a backlog")
 HTTP_ANSWER = Limit("HTTP answer", "bytes", 1 << 20, 4096, 1 << 24, "the answer to one instance is a few kilobytes")
 STORE_PART = Limit("part", "bytes", 5 << 20, 5 << 20, 1 << 26, "of a multipart upload; longer objects go in parts")

@@ -302,7 +302,8 @@ class DestinationQueue:
         limit, fresh = 1, 0
         if self._breaker.circuit is Circuit.CLOSED:
             limit, fresh = limits.DELIVERY_BATCH.default, limits.DELIVERY_FRESH.default
-        leases = self._ledger.lease(self.name, now, limits.DELIVERY_LEASE.default, limit, fresh)
+        most = limits.DELIVERY_BATCH_BYTES.default
+        leases = self._ledger.lease(self.name, now, limits.DELIVERY_LEASE.default, limit, fresh, most)
         if leases:
             self._breaker = self._breaker.attempt(mono)
             return leases, None

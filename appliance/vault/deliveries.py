@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from appliance.base.text import wash
 from appliance.vault import entries
@@ -18,6 +19,7 @@ from appliance.vault.connection import Connection
 
 _IDENTIFYING = re.compile(r"\d+(?:\.\d+){4,}|\d{6,}")  # UIDs, and digits long enough for an id or a date
 _REASON_LENGTH = 200
+_ANY = 1 << 62
 BY_A_PERSON = "a person holds it back"
 """The reason of a row that is held by a person's word alone; see `delivery_holds.py`."""
 
@@ -78,15 +80,18 @@ OLDEST = """SELECT min(since) FROM delivery INDEXED BY delivery_since
 class Deliveries(Connection):
     """The queues of the ledger. Every change is durable when its call returns."""
 
-    def lease(self, destination: str, now: float, lease_seconds: float, limit: int, fresh: int = 0) -> list[Lease]:
+    def lease(
+        self, destination: str, now: float, lease_seconds: float, limit: int, fresh: int = 0, most_bytes: int = _ANY
+    ) -> list[Lease]:
         """Take up to `limit` deliveries that are due; nobody else gets them until the lease ends. The longest-due come
         first, but the last `fresh` of them are those that became due last: behind a backlog of days, what a modality
-        sends now need not wait for days. The cost depends on `limit` alone."""
+        sends now need not wait for days. Neither part has more than `most_bytes` in all, but for a single one that is
+        longer. The cost depends on `limit` alone."""
         leases: list[Lease] = []
         expires = now + lease_seconds
         with self.transaction() as sqlite:
             for select, count in ((LONGEST_DUE, limit - fresh), (LATELY_DUE, fresh)):
-                rows = sqlite.execute(select, (destination, now, count)).fetchall()
+                rows = _up_to(most_bytes, sqlite.execute(select, (destination, now, count)).fetchall())
                 sqlite.executemany(
                     "UPDATE delivery SET state = 'leased', due = ?, attempts = ? WHERE object = ? AND destination = ?",
                     [(expires, attempts, key, destination) for key, attempts, *_ in rows],
@@ -243,6 +248,16 @@ class Deliveries(Connection):
             [(key, destination, since, due) for destination in destinations],
         )
         return max(0, added.rowcount)  # -1 where there was nothing to add
+
+
+def _up_to(most_bytes: int, rows: list[Any]) -> list[Any]:
+    """As many of these rows as have so many bytes together, but one at least; the size comes last in each."""
+    total = 0
+    for number, row in enumerate(rows):
+        total += row[-1]
+        if number and total > most_bytes:
+            return rows[:number]
+    return rows
 
 
 def _reason(error: str) -> str:

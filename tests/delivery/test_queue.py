@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.base import limits
 from appliance.base.errors import UpstreamError
 from appliance.config.week import parse_week
 from appliance.delivery.gate import Gate
@@ -69,11 +70,11 @@ def bench(state: State, ledger: Ledger) -> Bench:
 
 
 def test_a_batch_is_handed_out_once(bench: Bench) -> None:
-    ids = bench.put(20)
+    ids = bench.put(40)
     first = bench.queue.take(0)
     second = bench.queue.take(0)
     assert first and second
-    assert len(first) == 16
+    assert len(first) == limits.DELIVERY_BATCH.default
     assert {lease.object_id for lease in first + second} == set(ids)
     assert bench.queue.take(0) == []
 
@@ -263,7 +264,8 @@ def test_a_closed_schedule_ends_the_flow_and_wakes_nobody_before_its_time(state:
 
 
 def test_new_instances_pass_a_backlog(bench: Bench) -> None:
-    old = bench.put(40)
+    longest = limits.DELIVERY_BATCH.default - limits.DELIVERY_FRESH.default
+    old = bench.put(3 * limits.DELIVERY_BATCH.default)
     first = bench.queue.take(0)
     assert first
     (new,) = bench.put(1)
@@ -272,7 +274,7 @@ def test_new_instances_pass_a_backlog(bench: Bench) -> None:
     taken = [lease.object_id for lease in second]
     assert new in taken
     assert len(set(taken) & set(old)) == len(taken) - 1
-    assert len(set(taken[:12]) & set(old[:28])) == 12  # the longest-due go on all the same
+    assert len(set(taken[:longest]) & set(old[: 2 * longest])) == longest  # the longest-due go on all the same
 
 
 def test_a_retry_does_not_wait_for_the_breaker(bench: Bench) -> None:

@@ -40,6 +40,13 @@ def test_the_longest_due_come_first_and_nothing_is_leased_twice(ledger: Ledger) 
     assert ledger.lease("research", LATER, 60, 100) == []
 
 
+def test_a_lease_ends_where_it_would_have_too_many_bytes_but_has_one_row_at_least(ledger: Ledger) -> None:
+    _fill(ledger, range(1, 6))  # of 1000 bytes each
+    assert [lease.object_id for lease in ledger.lease("pacs", LATER, 60, 4, 0, 2999)] == _ids([1, 2])
+    assert [lease.object_id for lease in ledger.lease("pacs", LATER, 60, 4, 0, 10)] == _ids([3])
+    assert [lease.object_id for lease in ledger.lease("pacs", LATER, 60, 4, 1, 10)] == _ids([4, 5])
+
+
 def test_nothing_is_leased_before_it_is_due(ledger: Ledger) -> None:
     ledger.adopt(record(1), ["pacs"], NOW + 1)
     assert ledger.lease("pacs", NOW + 0.5, 60, 10) == []
