@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-hostile sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,10 @@ bench-receive: ## ours beside storescp, pynetdicom, Orthanc; CPU, memory; target
 bench-deliver: ## from the sealed vault to storescp beside storescu; memory; targets met or missed. ARGS="--help" for more
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.deliver $(ARGS)
+
+bench-queue: ## what a lease costs behind 100,000 deliveries, and what new instances wait there. ARGS="--help" for more
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.bench.queue $(ARGS)
 
 bench-hostile: ## what a modality notices of 1400 stallers, a flood and 64 that never release. ARGS="--help" for more
 	@.ci/setup --if-needed
