@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile reload-storm sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,10 @@ sensor-lab: ## as root: each rule of the sensor against real tools on a bridge o
 bench-sensor: ## as root: 1 Gbit/s through a veth, beside tshark and scapy, half-open flows, time to an alert. ARGS="--help"
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.sensor $(ARGS)
+
+reload-storm: ## 500 changes of the configuration under load: nothing dropped, nothing lost, memory flat. ARGS="--reloads 50"
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.bench.reload_storm $(ARGS)
 
 fuzz: ## every parser of strangers' bytes, FUZZ_SECONDS in all (600); coverage-guided where atheris has a wheel
 	@.ci/setup --if-needed
