@@ -58,7 +58,7 @@ class FirstSite:
 
     def authority(self, ae_title: str, names: tuple[str, ...]) -> None:
         """A site CA, and what this box shows to modalities and to destinations: one key for each program."""
-        authority = Authority.create(f"{ae_title} site CA")
+        authority = Authority.create(f"{ae_title} site CA (built into the appliance)")
         self._make(self._places.authority.with_suffix(".key"), authority.key, _SECRET)
         self._make(self._places.authority, authority.certificate, 0o444)
         for path, server in ((self._places.server, True), (self._places.client, False)):

@@ -15,7 +15,7 @@ from appliance.config.errors import ConfigErrors
 from appliance.config.model import Commitment, Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
 from appliance.config.respond_policy import parse_policy
-from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates
+from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates, under_passphrase
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.revocation import read_revocations, without_list
 from appliance.host.root_file import read_root_file
@@ -256,10 +256,17 @@ def _respond_error(config: Config) -> str:
 
 
 def _authority_key(config: Config) -> Path | None:
-    """The key of the CA, where `init` puts it: beside its certificate."""
+    """The key of the CA in clear, where `init` puts it: beside its certificate."""
     authority = config.receive.client_ca
     if authority is None:
         return None
     beside = authority.with_suffix(".key")
     ours = {config.receive.key, *(each.shown[1] for each in config.destination if each.shown)}
-    return beside if beside not in ours and _exists(beside) else None
+    return beside if beside not in ours and _exists(beside) and not _has_passphrase(beside) else None
+
+
+def _has_passphrase(path: Path) -> bool:
+    try:
+        return under_passphrase(_read(path)[0])
+    except OSError:
+        return False

@@ -56,6 +56,7 @@ COMMANDS = {
     "peers": Entry("appliance.cli.peers", "Propose entries for devices that were seen."),
     "sensor": Entry("appliance.cli.sensor", "Watch an interface or read a pcap."),
     "keys": Entry("appliance.cli.keys", "Show, make, rotate and export keys."),
+    "certs": Entry("appliance.cli.certs", "Show, request, install and issue certificates."),
     "unlock": Entry("appliance.cli.unlock", "Give the running box its identity."),
     "lock": Entry("appliance.cli.lock", "Have the running box forget it."),
     "passcode": Entry("appliance.cli.passcode", "Make what the configuration keeps of a passcode."),

@@ -63,16 +63,23 @@ def load_certificates(pem: bytes) -> list[x509.Certificate]:
         raise CryptoError("this is no certificate", fix='PEM is meant: "-----BEGIN CERTIFICATE-----".') from None
 
 
-def load_key(pem: bytes) -> Any:
-    """A private key from PEM without a passphrase."""
+def load_key(pem: bytes, passphrase: str | None = None) -> Any:
+    """A private key from PEM. One that has a passphrase takes it; one that has none is not asked."""
     try:
-        return load_pem_private_key(pem, password=None)
+        return load_pem_private_key(pem, passphrase.encode() if passphrase and under_passphrase(pem) else None)
     except TypeError:
         raise CryptoError(
             "the key has a passphrase", fix="Nobody is there to type it: `openssl pkey -in KEY -out NEW` removes it."
         ) from None
     except (ValueError, UnsupportedAlgorithm):
+        if passphrase and under_passphrase(pem):
+            raise CryptoError("the passphrase does not open the key", fix="Try again; look for its record.") from None
         raise CryptoError("this is no private key", fix='PEM is meant: "-----BEGIN PRIVATE KEY-----".') from None
+
+
+def under_passphrase(pem: bytes) -> bool:
+    """Whether a private key in PEM takes a passphrase."""
+    return b"ENCRYPTED" in pem
 
 
 def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -131,14 +138,21 @@ def _kind(key: Any) -> str:
     return type(key).__name__
 
 
-def _weakness(certificate: x509.Certificate, key: Any) -> str:
-    """Why RFC 9325 would not have it, if so."""
+def weak_key(key: Any) -> str:
+    """Why RFC 9325 would not have a public key, if so."""
     if isinstance(key, dsa.DSAPublicKey):
         return "its key is DSA"
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _RSA_BITS:
         return f"its RSA key has {key.key_size} bits, {_RSA_BITS} is the least"
     if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224:
         return f"its curve has {key.key_size} bits, 224 is the least"
+    return ""
+
+
+def _weakness(certificate: x509.Certificate, key: Any) -> str:
+    """Why RFC 9325 would not have a certificate, if so."""
+    if weakness := weak_key(key):
+        return weakness
     digest = certificate.signature_hash_algorithm
     if isinstance(digest, hashes.SHA1 | hashes.MD5) and certificate.issuer != certificate.subject:
         return f"it is signed with {digest.name.upper()}"

@@ -12,11 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.base.errors import CryptoError, LocalError
@@ -55,7 +61,7 @@ class Authority:
     def create(cls, name: str, now: datetime | None = None, lifetime: timedelta = AUTHORITY_LIFETIME) -> Authority:
         """A fresh CA that signs end certificates and nothing below it (RFC 5280 4.2.1.9, path length 0)."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = _subject(name)
+        subject = subject_of(name)
         begin = (now or datetime.now(UTC)) - _BACKDATED
         usage = _usage(key_cert_sign=True, crl_sign=True)
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -68,9 +74,9 @@ class Authority:
         return cls(builder.sign(key, hashes.SHA256()), key)
 
     @classmethod
-    def load(cls, certificate: bytes, key: bytes) -> Authority:
+    def load(cls, certificate: bytes, key: bytes, passphrase: str | None = None) -> Authority:
         """A CA from its PEM files; raises `CryptoError` when they are not a pair or not of this kind."""
-        loaded = load_key(key)
+        loaded = load_key(key, passphrase)
         parsed = load_certificates(certificate)[0]
         if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.public_key() != parsed.public_key():
             raise CryptoError("this is no CA certificate and its ECDSA key", fix="Give the files that `init` wrote.")
@@ -86,6 +92,10 @@ class Authority:
         """The CA's private key as PEM."""
         return _key_pem(self._key)
 
+    def key_under(self, passphrase: str) -> bytes:
+        """The CA's private key as PEM that opens with a passphrase (PKCS #8, RFC 5958)."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode()))
+
     def issue(
         self,
         name: str,
@@ -96,7 +106,25 @@ class Authority:
         now: datetime | None = None,
         lifetime: timedelta = LIFETIME,
     ) -> Issued:
-        """A fresh key and its certificate: `name` for people, `names` (DNS names and addresses) for TLS to check.
+        """A fresh key and its certificate: `name` for people, `names` (DNS names and addresses) for TLS to check."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self.certify(
+            key.public_key(), name, names, server=server, client=client, now=now, lifetime=lifetime
+        )
+        return Issued(certificate, _key_pem(key))
+
+    def certify(
+        self,
+        key: Any,
+        name: str,
+        names: Sequence[str],
+        *,
+        server: bool = False,
+        client: bool = False,
+        now: datetime | None = None,
+        lifetime: timedelta = LIFETIME,
+    ) -> bytes:
+        """The certificate of a public key as PEM.
 
         It may be shown by a server, a client or both (RFC 5280 4.2.1.12), never before or after the CA itself.
         """
@@ -105,24 +133,22 @@ class Authority:
             raise LocalError(
                 "a certificate needs a purpose and a name", fix="Say server, client or both, and for whom."
             )
-        key = ec.generate_private_key(ec.SECP256R1())
         at = now or datetime.now(UTC)
         begin = max(at - _BACKDATED, self._certificate.not_valid_before_utc)
         end = min(at + lifetime, self._certificate.not_valid_after_utc)
         if end <= begin:
             raise LocalError("the CA has expired", fix="Make a new one, and give its certificate to all peers.")
-        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        own = x509.SubjectKeyIdentifier.from_public_key(key)
         builder = (
-            _builder(_subject(name), self._certificate.subject, key.public_key(), begin, end)
+            _builder(subject_of(name), self._certificate.subject, key, begin, end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(_usage(digital_signature=True, key_encipherment=is_rsa(key)), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-            .add_extension(x509.SubjectAlternativeName([_general_name(each) for each in names]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([general_name(each) for each in names]), critical=False)
             .add_extension(own, critical=False)
             .add_extension(self._identifier(), critical=False)
         )
-        certificate = builder.sign(self._key, hashes.SHA256())
-        return Issued(certificate.public_bytes(Encoding.PEM), _key_pem(key))
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def _identifier(self) -> x509.AuthorityKeyIdentifier:
         """What the CA's own subject key identifier is called in what it signs (RFC 5280 4.2.1.1)."""
@@ -136,8 +162,13 @@ class Authority:
         return f"Authority({self._certificate.subject.rfc4514_string()!r})"
 
 
+def is_rsa(key: Any) -> bool:
+    """Whether old suites may encrypt to it: then its certificate has to allow that (RFC 5246 7.4.2)."""
+    return isinstance(key, rsa.RSAPublicKey)
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: Any, begin: datetime, end: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -150,11 +181,13 @@ def _builder(
     )
 
 
-def _usage(digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+def _usage(
+    digital_signature: bool = False, key_encipherment: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
+) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=digital_signature,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=key_encipherment,
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=key_cert_sign,
@@ -164,13 +197,15 @@ def _usage(digital_signature: bool = False, key_cert_sign: bool = False, crl_sig
     )
 
 
-def _subject(name: str) -> x509.Name:
+def subject_of(name: str) -> x509.Name:
+    """Who it is for, in words for people."""
     if not 1 <= len(name) <= 64 or not name.isprintable():
         raise LocalError("the name of a certificate has 1 to 64 printable characters")
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _general_name(name: str) -> x509.GeneralName:
+def general_name(name: str) -> x509.GeneralName:
+    """A DNS name or an address, as a certificate has it. Raises `LocalError`."""
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

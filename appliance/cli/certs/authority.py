@@ -1,0 +1,43 @@
+"""The CA that is built in, for a site without one: where it lies, and how it is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from appliance.base.errors import ConfigError
+from appliance.cli.output import say
+from appliance.cli.passphrase import known_passphrase
+from appliance.config.model import Config
+
+if TYPE_CHECKING:
+    from appliance.host.certificates import Authority
+
+
+def places(config: Config, key: Path | None = None) -> tuple[Path, Path]:
+    """Its certificate and its key, which `init` puts beside it. Raises `ConfigError` where there is none."""
+    certificate = config.receive.client_ca
+    if certificate is None:
+        raise ConfigError("the configuration names no client_ca", fix="`appliance init --with-ca` makes a CA.")
+    key = key or certificate.with_suffix(".key")
+    for path, what in ((certificate, "certificate"), (key, "key")):
+        if not path.is_file():
+            raise ConfigError(
+                f"the {what} of the built-in CA is not at {path}",
+                fix="A hospital's CA signs elsewhere; where the key was moved off the box, name it: --ca-key FILE.",
+            )
+    return certificate, key
+
+
+def opened(certificate: Path, key: Path, file: Path | None, descriptor: int | None) -> Authority:
+    """The CA, ready to sign; asks for the passphrase of its key."""
+    from appliance.host.certificate_facts import under_passphrase
+    from appliance.host.certificates import Authority
+
+    pem = key.read_bytes()
+    passphrase = None
+    if under_passphrase(pem):
+        passphrase = known_passphrase(file, descriptor)
+    else:
+        say(f"{key} has no passphrase: whoever copies it makes certificates of this site. `appliance certs protect`.")
+    return Authority.load(certificate.read_bytes(), pem, passphrase)

@@ -1,0 +1,93 @@
+"""The page that goes to a device with its certificate: what to type there, and what to add to the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import fill
+
+from appliance.config.model import Config
+from appliance.config.posture.facts import CertificateFacts
+from appliance.host.certificate_facts import read_certificates
+
+_WIDTH = 78
+
+
+def page(
+    config: Config,
+    device: str,
+    certificate: CertificateFacts,
+    *,
+    ae_title: str | None,
+    address: str | None,
+    files: Mapping[str, str],
+    authority: bytes,
+) -> str:
+    """One page of text; no secret is on it."""
+    ours = read_certificates(authority)[0]
+    port = next((str(each.port) for each in config.receive.listen), "2762")
+    rows = [
+        ("Remote AE title", " or ".join(config.called_ae_titles)),
+        ("Host", "the name or address of the appliance in your network"),
+        ("Port", f"{port}, with TLS (called Secure DICOM, TLS or BCP 195 profile)"),
+        ("Own AE title", ae_title or "as it is now: tell it to whoever runs the appliance"),
+        *zip(("Key and certificate", "", ""), _key_words(files), strict=False),
+        ("Trusted CA", f'"{ours.subject}",'),
+        ("", "the second certificate in the same file"),
+        ("Its SHA-256", ours.sha256[:32]),
+        ("", ours.sha256[32:]),
+        ("Good until", f"{certificate.not_after:%Y-%m-%d}; ask for the next one a month before"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"  {name:<{width}}  {value}" for name, value in rows]
+    name = certificate.names[0] if certificate.names else certificate.subject
+    peer = [
+        "  [[peer]]",
+        f'  name        = "{device}"',
+        f'  ae_titles   = ["{ae_title or "ITS_AE_TITLE"}"]',
+        f'  addresses   = ["{address or "ITS.ADDRESS"}"]',
+        f'  certificate = "san:{name}"',
+    ]
+    marked = fill(
+        "This certificate comes from the CA that is built into the appliance, for a site that has none of its own. "
+        "Trust it for DICOM with this appliance and for nothing else.",
+        _WIDTH,
+    )
+    return "\n".join(
+        [
+            f"Enrolment of {device} at {config.appliance.ae_title}",
+            "=" * _WIDTH,
+            "",
+            marked,
+            "",
+            "At the device",
+            "-" * _WIDTH,
+            *lines,
+            "",
+            "  Then: verification (C-ECHO), and one test image.",
+            "",
+            "In appliance.toml",
+            "-" * _WIDTH,
+            *peer,
+            "",
+            f"  The certificate: {', '.join(certificate.names)}",
+            f"  SHA-256 {certificate.sha256}",
+            "",
+            "When it does not work: the log of the appliance says why, in a line with HANDSHAKE-FAILED or",
+            "ASSOCIATION-REFUSED (journalctl -u appliance-receive).",
+            "",
+        ]
+    )
+
+
+def _key_words(files: Mapping[str, str]) -> list[str]:
+    def base(kind: str) -> str:
+        return files[kind].rpartition("/")[2]
+
+    if "p12" in files:
+        return [f"import {base('p12')};", "its passphrase is told to you apart from it"]
+    if "key" in files:
+        return [
+            f"{base('key')}, and the first certificate in {base('crt')};",
+            "the key is secret: remove it from the stick",
+        ]
+    return ["the key that the device made,", f"and the first certificate in {base('crt')}"]

@@ -1,0 +1,98 @@
+"""`appliance certs install`: checks a certificate and puts it where the configuration has it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from appliance.base.errors import ConfigError, CryptoError
+from appliance.cli.certs.slots import Slot, slot_of, slot_option, trusted
+from appliance.cli.options import config_option, json_option
+from appliance.cli.output import say, write_json
+from appliance.config.load import load_config
+
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.command(name="install")
+@click.argument("certificate", type=_FILE)
+@slot_option
+@click.option("--key", "key_file", type=_FILE, help="Its key, where it was not made by `appliance certs request`.")
+@click.option("--ca", "authority", type=_FILE, help="The CA that its chain leads to, where the configuration names "
+              "none that it does.")  # fmt: skip
+@click.option("--name", "names", multiple=True, help="A name that it has to have; may be repeated.  [default: those of "
+              "the certificate in force]")  # fmt: skip
+@config_option
+@json_option
+def command(
+    certificate: Path, place: str, key_file: Path | None, authority: Path | None, names: tuple[str, ...], path: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Check CERTIFICATE (PEM, with the CAs in between behind it) and put it and its key in their place.
+
+    It has to fit its key, lead to a CA that is known here, be valid now, be for the right purpose and for the names
+    that the old one is for, and be strong enough. Nothing is changed where it is not. The programs take it up by
+    themselves; open associations go on.
+
+    Exit status: 0 it is in place, 65 it will not do.
+
+    Example: appliance certs install edge01.pem
+    """
+    from appliance.host.certificate_pair import install_pair
+    from appliance.host.certificate_trial import authorities_of, objections
+
+    config = load_config(path)
+    slot = slot_of(config, place)
+    pem, key = certificate.read_bytes(), _key(slot, key_file)
+    authorities = b"\n".join(authorities_of(_read(each)) for each in ([authority] if authority else trusted(config)))
+    if not authorities:
+        raise ConfigError("no CA is known here", fix="Give the one that signed it: --ca FILE.")
+    wanted = names or (_names(slot) if slot.server else ())
+    against = objections(pem, key, authorities, server=slot.server, names=wanted, now=datetime.now(UTC))
+    if against:
+        for each in against:
+            say(f"{certificate}: {each}")
+        raise CryptoError(
+            f"this certificate will not do for {slot.name}, and nothing was changed",
+            fix="Have the CA issue another. Names: --name; another CA: --ca.",
+        )
+    install_pair(slot.certificate, pem, slot.key, key)
+    if key_file is None:
+        slot.requested.unlink(missing_ok=True)
+    if as_json:
+        write_json({"place": slot.name, "certificate": str(slot.certificate), "key": str(slot.key)})
+    else:
+        click.echo(f"{slot.certificate} and {slot.key} are in place.")
+    say(
+        "The programs take it up by themselves; `appliance reload --wait` says when. Give the key to its program, where"
+    )
+    say("that is new: systemd-tmpfiles --create appliance.conf")
+
+
+def _key(slot: Slot, given: Path | None) -> bytes:
+    """The key that it is for: the one that was given, that of the request, or the one in force."""
+    for each in (given,) if given else (slot.requested, slot.key):
+        if each.exists():
+            return _read(each)
+    raise ConfigError(
+        f"there is no key for {slot.name}", fix="`appliance certs request` makes one, or name its file: --key."
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", fix="Check the path and its owner.") from None
+
+
+def _names(slot: Slot) -> tuple[str, ...]:
+    """Those of the certificate in force, which nobody should miss."""
+    from appliance.host.certificate_facts import read_certificates
+
+    try:
+        return read_certificates(slot.certificate.read_bytes())[0].names
+    except (OSError, CryptoError):
+        return ()

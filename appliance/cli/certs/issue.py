@@ -1,0 +1,101 @@
+"""`appliance certs issue`: the built-in CA gives a device its certificate, and a person there a page."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance.base.errors import LocalError
+from appliance.cli.certs.authority import opened, places
+from appliance.cli.certs.enrolment import page
+from appliance.cli.options import config_option, json_option
+from appliance.cli.output import say, write_json
+from appliance.cli.passphrase import passphrase_options
+from appliance.config.load import load_config
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_WORDS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else on a scanner's keyboard
+
+
+@click.command(name="issue")
+@click.argument("device")
+@click.option("--name", "names", multiple=True, help="A DNS name or address of the device; may be repeated.  [default: "
+              "those in --request]")  # fmt: skip
+@click.option("--ae-title", help="The AE title that it calls itself, for the page.")
+@click.option("--address", help="The address that it calls from, for the page.")
+@click.option("--request", "request", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="A request (PKCS #10) that the device made; its key stays there.")  # fmt: skip
+@click.option("--pkcs12", is_flag=True, help="Also write key and certificates as one file under a passphrase.")
+@click.option("--old-pkcs12", is_flag=True, help="The same for a device that reads Triple DES and SHA-1 only.")
+@click.option("--server", is_flag=True, help="It also takes associations over TLS, for commitment reports for example.")
+@click.option("-d", "--directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), show_default=True,
+              help="Where the files go.")  # fmt: skip
+@click.option("--ca-key", type=_FILE, help="The key of the CA, where it is not beside client_ca.")
+@passphrase_options
+@config_option
+@json_option
+def command(
+    device: str, names: tuple[str, ...], ae_title: str | None, address: str | None, request: Path | None, pkcs12: bool,
+    old_pkcs12: bool, server: bool, directory: Path, ca_key: Path | None, passphrase_file: Path | None,
+    passphrase_fd: int | None, path: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Issue a certificate for DEVICE ("CT suite 2") with the CA that is built in, for a site without one.
+
+    Writes certificate, key and CA certificate as PEM, with --pkcs12 also as one file, and a page for the person at the
+    device: what to type there, and what to add to the configuration here. The passphrase options are for the key of the
+    CA. A hospital that has a CA uses that one instead.
+
+    Example: appliance certs issue "CT suite 2" --name ct2.rad.example --ae-title CT_SUITE2 --pkcs12 -d /media/usb
+    """
+    from appliance.host import pkcs12 as container
+    from appliance.host.certificate_facts import read_certificates
+    from appliance.host.certificate_request import key_pem, private_key, read_request
+    from appliance.host.create import create_file
+
+    if request and (pkcs12 or old_pkcs12):
+        raise click.UsageError("With --request the key is the device's own: there is none to put into a PKCS #12 file.")
+    config = load_config(path)
+    asked = read_request(request.read_bytes()) if request else None
+    wanted = names or (asked.names if asked else ())
+    if not wanted:
+        raise click.UsageError("Give --name: what the device is called in the network, or its address.")
+    certificate_of_ca, key_of_ca = places(config, ca_key)
+    stem = directory / (re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-") or "device")
+    files = {kind: stem.with_name(f"{stem.name}{kind}") for kind in (".crt", ".key", ".p12", ".txt")}
+    for each in files.values():
+        if each.exists():
+            raise LocalError(f"{each} exists already", fix="Nothing was written: move it away or name another -d.")
+    authority = opened(certificate_of_ca, key_of_ca, passphrase_file, passphrase_fd)
+    key = None if asked else private_key("rsa" if old_pkcs12 else "ec")
+    public = asked.key if asked else key.public_key() if key else None
+    certificate = authority.certify(public, device, wanted, client=True, server=server)
+    passphrase = "-".join("".join(secrets.choice(_WORDS) for _ in range(5)) for _ in range(4))
+    made: dict[str, Any] = {}
+
+    def write(kind: str, content: bytes | str, mode: int) -> None:
+        create_file(files[kind], content, mode)
+        made[kind.lstrip(".")] = str(files[kind])
+
+    if key is not None:
+        if pkcs12 or old_pkcs12:
+            pem = container.bundle(device, certificate, key_pem(key), authority.certificate, passphrase, old=old_pkcs12)
+            write(".p12", pem, 0o400)
+        else:
+            write(".key", key_pem(key), 0o400)
+    write(".crt", certificate + authority.certificate, 0o444)
+    facts = read_certificates(certificate)[0]
+    text = page(config, device, facts, ae_title=ae_title, address=address, files=made, authority=authority.certificate)
+    write(".txt", text, 0o644)
+    if as_json:
+        write_json({"device": device, "names": list(wanted), "sha256": facts.sha256, "files": made})
+    else:
+        click.echo(text, nl=False)
+    for each in made.values():
+        say(f"made {each}")
+    if "p12" in made:
+        say(f"The passphrase of {made['p12']} is shown once: {passphrase}")
+        say("Tell it apart from the file: by telephone, not on the same stick.")

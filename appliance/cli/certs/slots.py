@@ -1,0 +1,71 @@
+"""Where the configuration has a certificate of this box with its key: for `receive`, for a destination, for syslog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance.base.errors import ConfigError
+from appliance.config.model import Config
+
+SERVER = "receive"
+SYSLOG = "syslog"
+REQUESTED = ".requested"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One place. `server`: it is shown to who connects to us; else we show it to who asks."""
+
+    name: str
+    certificate: Path
+    key: Path
+    server: bool
+
+    @property
+    def requested(self) -> Path:
+        """The key of a request that was not answered yet."""
+        return self.key.with_name(self.key.name + REQUESTED)
+
+
+def slots(config: Config) -> dict[str, Slot]:
+    """All places, by name."""
+    receive, found = config.receive, {}
+    if receive.certificate and receive.key:
+        found[SERVER] = Slot(SERVER, receive.certificate, receive.key, server=True)
+    for each in config.destination:
+        if each.shown:
+            found[each.name] = Slot(each.name, *each.shown, server=False)
+    if config.alerts and config.alerts.certificate and config.alerts.key:
+        found[SYSLOG] = Slot(SYSLOG, config.alerts.certificate, config.alerts.key, server=False)
+    return found
+
+
+def slot_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --for; the command gets `place`."""
+    return click.option(
+        "--for", "place", default=SERVER, show_default=True, metavar="PLACE",
+        help=f'Whose: "{SERVER}", what modalities see; the name of a destination; or "{SYSLOG}".',
+    )(command)  # fmt: skip
+
+
+def slot_of(config: Config, place: str) -> Slot:
+    """The place of that name. Raises `ConfigError`."""
+    known = slots(config)
+    if place not in known:
+        raise ConfigError(
+            f'the configuration has no certificate for "{place}"',
+            fix=f"It has one for: {', '.join(known) or 'nothing'}. Name certificate and key there first.",
+        )
+    return known[place]
+
+
+def trusted(config: Config) -> list[Path]:
+    """The files of CAs that the configuration names."""
+    named = [config.receive.client_ca, *(path for each in config.destination for path in each.authorities.values())]
+    named += [config.alerts.ca] if config.alerts else []
+    return list(dict.fromkeys(path for path in named if path is not None))

@@ -1,0 +1,325 @@
+"""`appliance certs`: requests, installations and the built-in CA, each with OpenSSL's word beside ours."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from appliance.cli.main import run
+from appliance.host.certificates import Authority
+from tests.cli.sites import make_site
+from tests.cli.terminal import on_a_terminal
+
+Capture = pytest.CaptureFixture[str]
+NAME = "edge.example"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return make_site(tmp_path / "site")
+
+
+def tls(site: Path) -> Path:
+    return site.parent / "tls"
+
+
+def certs(site: Path, *arguments: str | Path) -> int:
+    return run(["certs", *map(str, arguments), "--config", str(site)])
+
+
+def openssl(*arguments: str | Path, give: bytes = b"") -> str:
+    done = subprocess.run(["openssl", *map(str, arguments)], input=give, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def verified(certificate: Path, authority: Path, purpose: str) -> bool:
+    command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile", str(authority), str(certificate)]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def of_the_hospital(tmp_path: Path, name: str = "Hospital CA") -> tuple[Path, Path]:
+    """A CA as a hospital has one, by OpenSSL."""
+    key, certificate = tmp_path / "ca.key", tmp_path / "ca.crt"
+    usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+            "-days", "900", "-keyout", key, "-out", certificate, *usage)  # fmt: skip
+    return key, certificate
+
+
+def sign(request: Path, ca: tuple[Path, Path], out: Path, *extensions: str, days: int = 90) -> Path:
+    """What such a CA does with a request: takes over what it asks for, or has `extensions` instead."""
+    more = out.with_suffix(".ext")
+    more.write_text("\n".join(extensions) + "\n")
+    how: list[str | Path] = ["-extfile", more] if extensions else ["-copy_extensions", "copyall"]
+    openssl("x509", "-req", "-in", request, "-CA", ca[1], "-CAkey", ca[0], "-days", str(days), "-out", out, *how)
+    return out
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# Requests and installations
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa"])
+def test_a_request_is_signed_by_a_hospital_and_installed(
+    site: Path, tmp_path: Path, kind: str, capsys: Capture
+) -> None:
+    ca, request = of_the_hospital(tmp_path), tmp_path / "edge.csr"
+    before = (tls(site) / "appliance.key").read_bytes()
+    assert certs(site, "request", "--name", NAME, "--name", "10.0.0.9", "--key-type", kind, "-o", request) == 0
+    openssl("req", "-in", request, "-verify", "-noout")
+    text = openssl("req", "-in", request, "-noout", "-text")
+    assert "DNS:edge.example, IP Address:10.0.0.9" in text and "TLS Web Server Authentication" in text
+    waiting = tls(site) / "appliance.key.requested"
+    assert mode(waiting) == 0o400
+    assert (tls(site) / "appliance.key").read_bytes() == before  # what is in force is left alone
+    assert certs(site, "request", "-o", tmp_path / "other") == 70  # one at a time
+    signed = sign(request, ca, tmp_path / "edge.pem")
+    assert certs(site, "install", signed) == 65  # by a CA that nobody named
+    assert "does not lead to a trusted CA: nobody here is CN=Hospital CA" in capsys.readouterr().err
+    assert certs(site, "install", signed, "--ca", ca[1]) == 0
+    assert (tls(site) / "appliance.crt").read_bytes() == signed.read_bytes()
+    assert (mode(tls(site) / "appliance.crt"), mode(tls(site) / "appliance.key")) == (0o444, 0o400)
+    assert not waiting.exists()
+    assert verified(tls(site) / "appliance.crt", ca[1], "sslserver")
+    shown = openssl("x509", "-in", tls(site) / "appliance.crt", "-noout", "-pubkey")
+    assert openssl("pkey", "-in", tls(site) / "appliance.key", "-pubout") == shown
+
+
+BAD = [
+    ("another key", [], 90, "it is not the certificate of this key"),
+    ("for clients", ["extendedKeyUsage=clientAuth", f"subjectAltName=DNS:{NAME}"], 90, "serverAuth is missing"),
+    ("other names", ["extendedKeyUsage=serverAuth", "subjectAltName=DNS:other.example"], 90, f"it is not for {NAME}"),
+    ("no names", ["extendedKeyUsage=serverAuth"], 90, "no subject alternative name"),
+    ("a CA", ["basicConstraints=critical,CA:TRUE", f"subjectAltName=DNS:{NAME}"], 90, "certificate of a CA"),
+    ("key usage", ["keyUsage=keyAgreement", f"subjectAltName=DNS:{NAME}"], 90, "no digitalSignature"),
+    ("expired", [f"subjectAltName=DNS:{NAME}"], -2, "it expired on"),
+]
+
+
+@pytest.mark.parametrize(("extensions", "days", "said"), [each[1:] for each in BAD], ids=[each[0] for each in BAD])
+def test_what_will_not_do_is_refused_and_nothing_is_changed(
+    site: Path, tmp_path: Path, extensions: list[str], days: int, said: str, capsys: Capture
+) -> None:
+    ca, request = of_the_hospital(tmp_path), tmp_path / "edge.csr"
+    if days > 0:
+        assert certs(site, "request", "-o", request) == 0
+    if not extensions:  # somebody else's request
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
+                "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", tmp_path / "k", "-out", request)  # fmt: skip
+    if days > 0:
+        signed = sign(request, ca, tmp_path / "edge.pem", *extensions, days=days)
+        arguments: list[str | Path] = []
+    else:
+        authority = Authority.create("Old CA", datetime.now(UTC) - timedelta(days=90))
+        issued = authority.issue("edge", [NAME], server=True, now=datetime.now(UTC) - timedelta(days=30),
+                                 lifetime=timedelta(days=28))  # fmt: skip
+        signed, ca = tmp_path / "edge.pem", (tmp_path, tmp_path / "old.crt")
+        issued.write(signed, tmp_path / "edge.key")
+        ca[1].write_bytes(authority.certificate)
+        arguments = ["--key", tmp_path / "edge.key"]
+    before = {path: path.read_bytes() for path in tls(site).iterdir()}
+    assert certs(site, "install", signed, "--ca", ca[1], *arguments) == 65
+    shown = capsys.readouterr().err
+    assert said in shown and "nothing was changed" in shown
+    assert {path: path.read_bytes() for path in tls(site).iterdir()} == before
+
+
+def test_a_weak_key_and_a_chain_that_is_none_are_all_said_at_once(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    leaf = tmp_path / "leaf.pem"
+    openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak", "-keyout", tmp_path / "k", "-out",
+            leaf, "-addext", "subjectAltName=DNS:other.example", "-addext", "basicConstraints=CA:FALSE")  # fmt: skip
+    assert certs(site, "install", leaf, "--key", tmp_path / "k") == 65
+    shown = capsys.readouterr().err
+    for said in ("RSA key has 1024 bits", "its chain does not lead", f"it is not for {NAME}"):
+        assert said in shown
+
+
+def test_a_chain_with_a_ca_in_between_is_followed_as_openssl_does(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    root = of_the_hospital(tmp_path)
+    between_key, between_csr = tmp_path / "between.key", tmp_path / "between.csr"
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Issuing CA", "-keyout", between_key,
+            "-out", between_csr)  # fmt: skip
+    usage = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
+    between = sign(between_csr, root, tmp_path / "between.crt", *usage)
+    request = tmp_path / "edge.csr"
+    assert certs(site, "request", "-o", request) == 0
+    leaf = sign(request, (between_key, between), tmp_path / "leaf.pem")
+    assert certs(site, "install", leaf, "--ca", root[1]) == 65
+    assert "nobody here is CN=Issuing CA" in capsys.readouterr().err
+    whole = tmp_path / "whole.pem"
+    whole.write_bytes(leaf.read_bytes() + between.read_bytes())
+    assert certs(site, "install", whole, "--ca", root[1]) == 0
+    command = ["openssl", "verify", "-CAfile", root[1], "-untrusted", between, tls(site) / "appliance.crt"]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    # One that may not sign.
+    no_ca = sign(between_csr, root, tmp_path / "no-ca.crt", "basicConstraints=critical,CA:FALSE")
+    whole.write_bytes(leaf.read_bytes() + no_ca.read_bytes())
+    assert certs(site, "install", whole, "--ca", root[1]) == 65
+    assert "may not sign" in capsys.readouterr().err
+
+
+def test_a_client_certificate_for_a_destination(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    site.write_text(
+        site.read_text() + '[[destination]]\nname = "main"\nkind = "dimse"\naddress = "pacs.example:2762"\n'
+        f'ae_title = "PACS"\nca = "{tls(site)}/site-ca.crt"\ncertificate = "{tmp_path}/client.crt"\n'
+        f'key = "{tmp_path}/client.key"\n'
+    )
+    capsys.readouterr()
+    assert certs(site, "request", "--for", "main", "--name", NAME, "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["key"] == f"{tmp_path}/client.key.requested"
+    request = tmp_path / "client.csr"
+    request.write_text(made["request"])
+    assert "TLS Web Client Authentication" in openssl("req", "-in", request, "-noout", "-text")
+    ca = of_the_hospital(tmp_path)
+    signed = sign(request, ca, tmp_path / "signed.pem")
+    assert certs(site, "install", "--for", "main", signed, "--ca", ca[1]) == 0
+    assert verified(tmp_path / "client.crt", ca[1], "sslclient")
+    assert certs(site, "request", "--for", "nobody") == 78
+    assert "It has one for: receive, main" in capsys.readouterr().err
+
+
+# What is there
+
+
+def test_status_says_for_whom_by_whom_and_how_long(site: Path, capsys: Capture) -> None:
+    assert certs(site, "status") == 1
+    assert "ca-key-on-box" in capsys.readouterr().out
+    (tls(site) / "site-ca.key").unlink()
+    capsys.readouterr()
+    assert certs(site, "status", "--json") == 0
+    found = {each["place"]: each for each in json.loads(capsys.readouterr().out)}
+    ours = found["receive.certificate"]
+    assert (ours["names"], ours["level"], ours["requested"]) == ([NAME], "ok", False)
+    assert "built into the appliance" in ours["issuer"]
+    assert ours["sha256"] == re.sub(
+        "[^0-9a-f]", "", openssl("x509", "-in", ours["path"], "-noout", "-fingerprint", "-sha256").split("=")[1].lower()
+    )
+    assert certs(site, "request", "-o", site.with_name("csr")) == 0
+    assert certs(site, "status") == 0
+    assert "a new one was requested" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("days", "level", "status"), [(70, "ok", 0), (40, "ok", 0), (20, "warn", 1), (5, "alarm", 1)])
+def test_status_before_the_end(site: Path, days: int, level: str, status: int, capsys: Capture) -> None:
+    authority = Authority.load(*((tls(site) / f"site-ca.{kind}").read_bytes() for kind in ("crt", "key")))
+    for name in ("appliance.crt", "appliance.key", "site-ca.key"):
+        (tls(site) / name).unlink()
+    issued = authority.issue("edge", [NAME], server=True, lifetime=timedelta(days=days, hours=1))
+    issued.write(tls(site) / "appliance.crt", tls(site) / "appliance.key")
+    capsys.readouterr()
+    assert certs(site, "status", "--json") == status
+    found = {each["place"]: each for each in json.loads(capsys.readouterr().out)}
+    assert found["receive.certificate"]["level"] == level
+
+
+def test_status_of_what_is_not_there_or_does_not_fit(site: Path, capsys: Capture) -> None:
+    (tls(site) / "appliance.crt").unlink()
+    assert certs(site, "status") == 1
+    assert "No such file" in capsys.readouterr().out
+    Authority.create("x").issue("x", [NAME], server=True).write(tls(site) / "appliance.crt", site.with_name("other"))
+    assert certs(site, "status") == 1
+    assert "is not the certificate of" in " ".join(capsys.readouterr().out.split())
+
+
+# The CA that is built in
+
+
+def test_a_device_gets_its_files_and_its_page(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "stick"
+    out.mkdir()
+    capsys.readouterr()
+    arguments = ("CT suite 2", "--name", "ct2.rad.example", "--ae-title", "CT_SUITE2", "--address", "10.20.0.12")
+    assert certs(site, "issue", *arguments, "-d", out) == 0
+    page = (out / "ct-suite-2.txt").read_text()
+    assert capsys.readouterr().out == page
+    assert len(page.splitlines()) <= 60 and max(map(len, page.splitlines())) <= 100  # it is one page
+    assert "built into the appliance" in page and "2762" in page
+    assert 'certificate = "san:ct2.rad.example"' in page
+    assert verified(out / "ct-suite-2.crt", tls(site) / "site-ca.crt", "sslclient")
+    assert not verified(out / "ct-suite-2.crt", tls(site) / "site-ca.crt", "sslserver")
+    assert mode(out / "ct-suite-2.key") == 0o400
+    assert "BEGIN" not in page and "PRIVATE" not in page
+    # What the page says to add is taken, and lets it in.
+    entry = page[page.index("  [[peer]]") :].split("\n\n")[0]
+    site.write_text(site.read_text() + "\n" + entry.replace("\n  ", "\n").strip() + "\n")
+    assert run(["check", "--config", str(site)]) == 0
+    assert certs(site, "issue", *arguments, "-d", out) == 70  # nothing is overwritten
+
+
+@pytest.mark.parametrize("option", ["--pkcs12", "--old-pkcs12"])
+def test_one_file_for_a_scanner(site: Path, tmp_path: Path, option: str, capsys: Capture) -> None:
+    assert certs(site, "issue", "MR", "--name", "mr1.rad.example", option, "-d", tmp_path) == 0
+    shown = capsys.readouterr()
+    passphrase = shown.err.partition("shown once: ")[2].split()[0]
+    assert passphrase not in (tmp_path / "mr.txt").read_text()
+    assert not (tmp_path / "mr.key").exists()
+    assert mode(tmp_path / "mr.p12") == 0o400
+    legacy = ["-legacy"] if option == "--old-pkcs12" else []
+    out = openssl("pkcs12", "-in", tmp_path / "mr.p12", "-nodes", "-passin", f"pass:{passphrase}", *legacy)
+    assert out.count("BEGIN CERTIFICATE") == 2 and out.count("PRIVATE KEY") == 2
+    (tmp_path / "leaf.pem").write_text(out[out.index("-----BEGIN CERT") :])
+    assert verified(tmp_path / "leaf.pem", tls(site) / "site-ca.crt", "sslclient")
+
+
+def test_a_device_that_makes_its_own_key(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    request = tmp_path / "us.csr"
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=US", "-addext",
+            "subjectAltName=DNS:us1.rad.example", "-keyout", tmp_path / "us.own", "-out", request)  # fmt: skip
+    assert certs(site, "issue", "US", "--request", request, "-d", tmp_path) == 0
+    assert not (tmp_path / "us.key").exists()
+    assert verified(tmp_path / "us.crt", tls(site) / "site-ca.crt", "sslclient")
+    assert openssl("x509", "-in", tmp_path / "us.crt", "-noout", "-pubkey") == openssl(
+        "pkey", "-in", tmp_path / "us.own", "-pubout"
+    )
+    broken = bytearray(request.read_bytes())
+    broken[400] ^= 1
+    request.write_bytes(broken)
+    assert certs(site, "issue", "US 2", "--request", request, "-d", tmp_path) == 65
+    openssl(
+        "req", "-new", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=x", "-keyout", tmp_path / "w", "-out", request
+    )
+    assert certs(site, "issue", "US 3", "--request", request, "--name", "a.example", "-d", tmp_path) == 65
+    assert "1024 bits" in capsys.readouterr().err
+
+
+def test_the_key_of_the_ca_under_a_passphrase(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text("korrekt pferd\n")
+    secret.chmod(0o400)
+    key = tls(site) / "site-ca.key"
+    assert certs(site, "issue", "A", "--name", "a.example", "-d", tmp_path) == 0
+    assert "has no passphrase" in capsys.readouterr().err
+    assert certs(site, "protect", "--passphrase-file", secret) == 0
+    assert b"ENCRYPTED PRIVATE KEY" in key.read_bytes() and mode(key) == 0o400
+    assert openssl("pkey", "-in", key, "-passin", f"file:{secret}", "-noout") == ""
+    assert certs(site, "protect", "--passphrase-file", secret) == 70
+    assert certs(site, "issue", "B", "--name", "b.example", "-d", tmp_path, "--passphrase-file", secret) == 0
+    assert verified(tmp_path / "b.crt", tls(site) / "site-ca.crt", "sslclient")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("falsch\n")
+    wrong.chmod(0o400)
+    capsys.readouterr()
+    assert certs(site, "issue", "C", "--name", "c.example", "-d", tmp_path, "--passphrase-file", wrong) == 65
+    assert "does not open the key" in capsys.readouterr().err
+    assert not (tmp_path / "c.crt").exists()
+    typed = on_a_terminal("certs", "issue", "D", "--name", "d.example", "-d", tmp_path, "--config", site,
+                          typing=[("Passphrase:", "korrekt pferd")])  # fmt: skip
+    assert typed.status == 0 and "korrekt" not in typed.seen
+    assert (tmp_path / "d.crt").exists()
+
+
+def test_without_a_ca_of_our_own_it_says_where_to_go(site: Path, capsys: Capture) -> None:
+    (tls(site) / "site-ca.key").rename(tls(site) / "elsewhere")
+    assert certs(site, "issue", "A", "--name", "a.example") == 78
+    assert "--ca-key" in capsys.readouterr().err
