@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile reload-storm sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault reload-storm sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,10 @@ bench-queue: ## what a lease costs behind 100,000 deliveries, and what new insta
 bench-hostile: ## what a modality notices of 1400 stallers, a flood and 64 that never release. ARGS="--help" for more
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.hostile $(ARGS)
+
+bench-vault: ## a ledger of a million objects beside an empty one: insert, lease, start, status, memory; met or missed
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.vault.million $(ARGS)
 
 sensor-lab: ## as root: each rule of the sensor against real tools on a bridge of its own, as a table. ARGS="D05 D38" for some
 	@.ci/setup --if-needed

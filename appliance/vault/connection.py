@@ -28,6 +28,10 @@ _CONDITIONS = {
     sqlite3.SQLITE_NOMEM: Condition.EXHAUSTED,
 }
 
+CHECKPOINT = 4000
+"""Pages in the WAL (16 MiB) before they go into the ledger. Keyed tags are random, so among a million objects each new
+one dirties a page of its own; with SQLite's 1000 pages it would be written twice after every eighth batch."""
+
 
 class LedgerDamaged(DiskRefused):
     """The ledger's file is not a whole SQLite database. It can be set aside and rebuilt from the objects."""
@@ -58,6 +62,7 @@ class Connection:
                 self._sqlite.execute("PRAGMA synchronous = FULL")
                 self._sqlite.execute("PRAGMA foreign_keys = ON")
                 self._sqlite.execute("PRAGMA journal_size_limit = 67108864")
+                self._sqlite.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
                 self.db = Database(self._sqlite, recursive_triggers=False, execute_plugins=False)
                 self.db.enable_wal()
                 self.new = migrate(self.db)

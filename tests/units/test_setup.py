@@ -371,9 +371,12 @@ def test_the_makefile_lists_what_it_can_do() -> None:
     benches = [
         "bench-receive",
         "bench-deliver",
+        "bench-queue",
         "bench-hostile",
+        "bench-vault",
         "sensor-lab",
         "bench-sensor",
+        "reload-storm",
         "fuzz",
         "crash-states",
         "power-cut",
