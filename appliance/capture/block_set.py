@@ -170,21 +170,30 @@ def _merged(tables: Iterable[Mapping[str, Any]]) -> dict[Address, Element]:
 
 
 def _elements(listed: Mapping[str, Any]) -> dict[Address, Element]:
-    found: dict[Address, Element] = {}
+    """Raises FilterFailed where nft answered in another form than it has."""
+    try:
+        return dict(_read(listed))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        raise FilterFailed("nft answered in a form that is not known here") from None
+
+
+def _read(listed: Mapping[str, Any]) -> Iterator[tuple[Address, Element]]:
     for each in listed.get("nftables", ()):
         for item in each.get("set", {}).get("elem", ()):
             element = item.get("elem", {}) if isinstance(item, dict) else {"val": item}
             try:
-                address = ipaddress.ip_address(element.get("val", ""))
+                address = ipaddress.ip_address(str(element.get("val", "")))
             except ValueError:
                 continue
             comment = str(element.get("comment", ""))
-            found[address] = Element(
-                comment if _RULE.fullmatch(comment) else "",
-                float(element.get("expires", element.get("timeout", _FOREVER))),
-                int(element.get("counter", {}).get("packets", 0)),
+            yield (
+                address,
+                Element(
+                    comment if _RULE.fullmatch(comment) else "",
+                    float(element.get("expires", element.get("timeout", _FOREVER))),
+                    int(element.get("counter", {}).get("packets", 0)),
+                ),
             )
-    return found
 
 
 def _failure(said: str) -> LocalError:

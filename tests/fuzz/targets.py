@@ -6,9 +6,15 @@ else that comes out, an AssertionError of ours included, is a finding.
 
 from __future__ import annotations
 
-from tests.fuzz import association, sealed, sensor, texts
+from tests.fuzz import association, respond, sealed, sensor, texts
 from tests.fuzz.target import Target
 
 __all__ = ["TARGETS", "Target"]
 
-TARGETS: tuple[Target, ...] = (*association.TARGETS, *sealed.TARGETS, *sensor.TARGETS, *texts.TARGETS)
+TARGETS: tuple[Target, ...] = (
+    *association.TARGETS,
+    *respond.TARGETS,
+    *sealed.TARGETS,
+    *sensor.TARGETS,
+    *texts.TARGETS,
+)
