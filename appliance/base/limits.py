@@ -91,6 +91,8 @@ BANDWIDTH = Limit("bandwidth", "bit/s", 10**7, 64_000, 10**11, "below it one pie
 SCHEDULE_LOOK = Limit(
     "schedule", "s", 60, 1, 600, "a closed destination is looked at anew so often: the clock may have been set"
 )
+STUDY_QUIET = Limit("quiet", "s", 600, 10, 86400, "a study counts as complete when nothing came for so long")
+STUDY_LONGEST = Limit("longest study", "s", 4 * 3600, 600, 7 * 86400, "then it goes, though it never was quiet")
 EVICTION = Limit("eviction", "s", 60, 1, 3600, "between two looks for objects that may go")
 
 # Storage commitment.

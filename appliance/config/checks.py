@@ -201,6 +201,9 @@ def _routes(document: dict[str, Any]) -> Iterator[Finding]:
     for index, route in tables(document, "route"):
         yield from _named(document, route, "to", ("route", index), "destination")
         yield from _named(document, table(route, "when"), "peer", ("route", index, "when"), "peer")
+        when = table(route, "when")
+        if "quiet" in when and "study" not in when:
+            yield ("route", index, "when", "quiet"), 'without study = "complete" this is not looked at; leave it out'
 
 
 def _named(document: dict[str, Any], entry: dict[str, Any], key: str, at: Place, section: str) -> Iterator[Finding]:

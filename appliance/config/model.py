@@ -146,6 +146,14 @@ class When(Section):
     ae_title: tuple[AETitle, ...] = ()
     modality: tuple[Modality, ...] = ()
     sop_class: tuple[Uid, ...] = ()
+    study: Literal["complete"] | None = None
+    """Not before the study of the object is complete: when nothing of it came for a `quiet` time."""
+    quiet: Annotated[Duration, within(limits.STUDY_QUIET)] = float(limits.STUDY_QUIET.default)
+
+    @property
+    def quiet_time(self) -> float:
+        """For how long nothing of the study must have come, in seconds; 0 where the route does not ask for that."""
+        return self.quiet if self.study else 0.0
 
 
 class Route(Section):

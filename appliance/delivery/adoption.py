@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from appliance.base import catalogue
 from appliance.base.errors import ApplianceError, DiskError
@@ -18,7 +18,7 @@ from appliance.base.throttle import Throttle
 from appliance.config.model import Route
 from appliance.host.log import log
 from appliance.host.watch import Watch, watch_directory
-from appliance.routing.routes import Facts, destinations_for
+from appliance.routing.routes import Facts, quiet_times
 from appliance.seal.record import Record
 from appliance.vault.adoption import BATCH, Adopted, Adoption, Fate
 
@@ -28,12 +28,12 @@ _GATHER = 0.02
 object that is adopted alone costs five times the flushes of one among eight, and a sender waits for the same disk."""
 
 
-def route(routes: Sequence[Route]) -> Callable[[Record], tuple[str, ...]]:
-    """The routing of records by the routes of the configuration."""
+def route(routes: Sequence[Route]) -> Callable[[Record], Mapping[str, float]]:
+    """The routing of records by the routes of the configuration: destinations, and how long they wait for the study."""
 
-    def destinations(record: Record) -> tuple[str, ...]:
+    def destinations(record: Record) -> Mapping[str, float]:
         facts = Facts(record.peer, record.calling_ae, record.sop_class, record.modality)
-        return destinations_for(facts, routes)
+        return quiet_times(facts, routes)
 
     return destinations
 

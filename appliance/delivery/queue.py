@@ -135,6 +135,7 @@ class DestinationQueue:
             wait = max(0.0, breaker.until - time.monotonic()) if breaker.circuit is Circuit.OPEN else 0.0
             return {
                 "waiting": counts.waiting,
+                "gathering": counts.gathering,
                 "leased": counts.leased,
                 "stored": counts.stored,
                 "held": counts.held,

@@ -198,6 +198,7 @@ METRICS: tuple[Metric, ...] = (
     _gauge("appliance_vault_object_bytes", "Bytes of sealed objects that are kept.", _of("forward", "bytes")),
     _gauge("appliance_vault_locked", "Whether deliveries wait for an identity.", _locked),
     _gauge("appliance_delivery_waiting", "Deliveries that wait.", _queue("waiting"), "destination"),
+    _gauge("appliance_delivery_gathering", "Until their studies are complete.", _queue("gathering"), "destination"),
     _gauge("appliance_delivery_in_flight", "Deliveries on their way.", _queue("leased"), "destination"),
     _gauge("appliance_delivery_held", "Deliveries that wait for a person.", _queue("held"), "destination"),
     _gauge("appliance_delivery_kept", "Delivered objects that are still kept.", _queue("delivered"), "destination"),

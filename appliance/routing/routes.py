@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,6 +25,18 @@ def destinations_for(facts: Facts, routes: Iterable[Route]) -> tuple[str, ...]:
     What is unknown matches every condition, so before a data set has come this is every destination that may get it.
     """
     return tuple(dict.fromkeys(name for route in routes if _matches(route.when, facts) for name in route.to))
+
+
+def quiet_times(facts: Facts, routes: Iterable[Route]) -> dict[str, float]:
+    """The destinations of all matching routes, and for each how long nothing of the study must have come before the
+    object goes there, in seconds. 0: it goes at once, as some route says; of several quiet times the shortest counts.
+    """
+    found: dict[str, float] = {}
+    for route in routes:
+        if _matches(route.when, facts):
+            for name in route.to:
+                found[name] = min(found.get(name, math.inf), route.when.quiet_time)
+    return found
 
 
 def _matches(when: When, facts: Facts) -> bool:

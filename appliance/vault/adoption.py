@@ -9,7 +9,7 @@ records with the index key; opens no object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -74,7 +74,7 @@ class Adoption:
         objects: Objects,
         ledger: Ledger,
         index_key: IndexKey,
-        destinations_for: Callable[[Record], Sequence[str]],
+        destinations_for: Callable[[Record], Collection[str]],
     ) -> None:
         """`destinations_for` is the routing. Raises `CryptoError` for an index key that is not this ledger's."""
         self.objects = objects
@@ -227,9 +227,9 @@ class Adoption:
         return Adopted(object_id, Fate.SET_ASIDE, reason=why.message)
 
     def _enter(self, record: Record, now: float) -> Adopted:
-        destinations = tuple(self.destinations_for(record))
+        destinations = self.destinations_for(record)
         result = self.ledger.adopt(record, destinations, now, self.objects.holds)
-        return Adopted(record.object_id, _FATES[result.kind], destinations, result.other, record.peer)
+        return Adopted(record.object_id, _FATES[result.kind], tuple(destinations), result.other, record.peer)
 
 
 def _record(file: BufferedIOBase, index_key: IndexKey) -> Record:

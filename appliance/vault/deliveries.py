@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from appliance.base.text import wash
 from appliance.vault import entries
-from appliance.vault.connection import Connection
+from appliance.vault.gathering import NEXT as NEXT_STUDY
+from appliance.vault.gathering import Gathering
 
 _IDENTIFYING = re.compile(r"\d+(?:\.\d+){4,}|\d{6,}")  # UIDs, and digits long enough for an id or a date
 _REASON_LENGTH = 200
@@ -47,6 +48,7 @@ class Queue:
     """The rows of one destination; `oldest` is when the longest-owed object was received, None if none is owed."""
 
     waiting: int = 0
+    gathering: int = 0
     leased: int = 0
     stored: int = 0
     held: int = 0
@@ -75,9 +77,10 @@ NEXT_DUE = """SELECT min(due) FROM delivery INDEXED BY delivery_due
               WHERE destination = ? AND state IN ('waiting', 'leased')"""
 OLDEST = """SELECT min(since) FROM delivery INDEXED BY delivery_since
             WHERE destination = ? AND state <> 'delivered'"""
+OLDEST_RIPE = f"{OLDEST} AND state <> 'gathering'"
 
 
-class Deliveries(Connection):
+class Deliveries(Gathering):
     """The queues of the ledger. Every change is durable when its call returns."""
 
     def lease(
@@ -90,6 +93,7 @@ class Deliveries(Connection):
         leases: list[Lease] = []
         expires = now + lease_seconds
         with self.transaction() as sqlite:
+            self._complete(sqlite, destination, now)
             for select, count in ((LONGEST_DUE, limit - fresh), (LATELY_DUE, fresh)):
                 rows = _up_to(most_bytes, sqlite.execute(select, (destination, now, count)).fetchall())
                 sqlite.executemany(
@@ -198,8 +202,9 @@ class Deliveries(Connection):
     def next_due(self, destination: str, now: float) -> float | None:
         """When `lease` next has something: `now` or later, None if nothing is owed."""
         with self.reading() as sqlite:
-            (due,) = sqlite.execute(NEXT_DUE, (destination,)).fetchone()
-            return None if due is None else max(now, due)
+            found = [sqlite.execute(each, (destination,)).fetchone()[0] for each in (NEXT_DUE, NEXT_STUDY)]
+            dues = [due for due in found if due is not None]
+            return max(now, min(dues)) if dues else None
 
     def counts(self) -> dict[str, Queue]:
         """The queues by destination. The cost does not depend on the number of rows."""
@@ -207,7 +212,10 @@ class Deliveries(Connection):
         with self.reading() as sqlite:
             for destination, state, rows in sqlite.execute("SELECT destination, state, rows FROM delivery_tally"):
                 found.setdefault(destination, {})[state] = rows
-            oldest = {name: sqlite.execute(OLDEST, (name,)).fetchone()[0] for name in found}
+            oldest = {
+                name: sqlite.execute(OLDEST_RIPE if states.get("gathering") else OLDEST, (name,)).fetchone()[0]
+                for name, states in found.items()
+            }
         return {name: Queue(**states, oldest=oldest[name]) for name, states in sorted(found.items())}
 
     def take_back_leases(self, now: float) -> int:
@@ -240,14 +248,24 @@ class Deliveries(Connection):
             sqlite.execute(update, values)
 
     @staticmethod
-    def _owe(sqlite: sqlite3.Connection, key: int, since: float, due: float, destinations: Iterable[str]) -> int:
-        """Add the rows of an object that are not there yet; the number added."""
-        added = sqlite.executemany(
-            "INSERT INTO delivery (object, destination, state, since, due) VALUES (?, ?, 'waiting', ?, ?) "
-            "ON CONFLICT DO NOTHING",
-            [(key, destination, since, due) for destination in destinations],
-        )
-        return max(0, added.rowcount)  # -1 where there was nothing to add
+    def _owe(
+        sqlite: sqlite3.Connection, key: int, since: float, due: float, destinations: Iterable[str], now: float
+    ) -> int:
+        """Add the rows of an object that are not there yet; the number added. A mapping of destinations has the quiet
+        time of the study in seconds for each, 0 for one that gets the object at once."""
+        quiets = destinations if isinstance(destinations, Mapping) else {}
+        added = 0
+        for destination in destinations:
+            quiet = quiets.get(destination, 0.0)
+            changed = sqlite.execute(
+                "INSERT INTO delivery (object, destination, state, since, due) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (key, destination, "gathering" if quiet else "waiting", since, due),
+            ).rowcount
+            if quiet and changed:
+                Gathering._gather(sqlite, key, destination, quiet, now)
+            added += changed
+        return added
 
 
 def _up_to(most_bytes: int, rows: list[Any]) -> list[Any]:

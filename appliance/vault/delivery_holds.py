@@ -49,7 +49,7 @@ class DeliveryHolds:
             object_ids,
             destination,
             f"UPDATE delivery SET state = 'held', error = '{BY_A_PERSON}' "  # noqa: S608, our own words
-            f"WHERE {_FIND} AND state IN ('waiting', 'leased', 'held')",
+            f"WHERE {_FIND} AND state IN ('waiting', 'gathering', 'leased', 'held')",
             (),
             lambda object_id: entries.keep_back(object_id, destination, now),
         )

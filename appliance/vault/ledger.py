@@ -85,7 +85,7 @@ class Ledger(Deliveries):
                     if not present(object_id):
                         self._except(sqlite, object_id, "lost", MISSING)
                     elif same:
-                        if self._owe(sqlite, twin, record.received, due, destinations):
+                        if self._owe(sqlite, twin, record.received, due, destinations, now):
                             sqlite.execute("UPDATE object SET proven = NULL WHERE id = ?", (twin,))
                             self.enter(entries.owed(object_id, tuple(destinations), record.received))
                         return AdoptResult(Kind.DUPLICATE, object_id)
@@ -94,7 +94,7 @@ class Ledger(Deliveries):
             values = [getattr(record, field) for field in _FIELDS]
             key = sqlite.execute(_INSERT, (*values, now)).lastrowid
             assert key is not None
-            self._owe(sqlite, key, record.received, due, destinations)
+            self._owe(sqlite, key, record.received, due, destinations, now)
         return AdoptResult(Kind.CONFLICT, other) if other else AdoptResult(Kind.NEW)
 
     def record(self, object_id: str) -> Record | None:
@@ -188,7 +188,7 @@ class Ledger(Deliveries):
         """An object is owed to destinations too; to those that have it or get it anyway nothing changes."""
         with self.transaction() as sqlite:
             row = sqlite.execute("SELECT id FROM object WHERE object_id = ?", (object_id,)).fetchone()
-            if row and self._owe(sqlite, row[0], since, since, destinations):
+            if row and self._owe(sqlite, row[0], since, since, destinations, since):
                 sqlite.execute("UPDATE object SET proven = NULL WHERE id = ?", row)
 
     def keep_marks(self) -> None:
@@ -268,7 +268,8 @@ class Ledger(Deliveries):
         sqlite.execute("UPDATE object SET state = ? WHERE object_id = ?", (state, object_id))
         sqlite.execute(
             "UPDATE delivery SET state = 'held', error = ? "
-            "WHERE object = (SELECT id FROM object WHERE object_id = ?) AND state IN ('waiting', 'leased', 'stored')",
+            "WHERE object = (SELECT id FROM object WHERE object_id = ?) AND "
+            "state IN ('waiting', 'gathering', 'leased', 'stored')",
             (error, object_id),
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from appliance.vault.ledger import Ledger
 
-DELIVERY_STATES = ("waiting", "leased", "held", "delivered")
+DELIVERY_STATES = ("waiting", "gathering", "leased", "held", "delivered")
 OBJECT_STATES = ("present", "leaving", "lost", "quarantined")
 WINDOW = 5000
 """Rows that a page looks at."""

@@ -67,6 +67,7 @@ def recover(adoption: Adoption, now: float, *, compare: bool = False, rebuild: R
     objects.prepare()
     remove_parts(objects)
     ledger.take_back_leases(now)
+    ledger.mend_quiet(now)
     ledger.mend_waits(now, limits.RETRY_AFTER.default, 60 / limits.REDELIVERY.default)
     departure.finish(ledger, objects)
     waiting = objects.waiting()

@@ -71,7 +71,7 @@ bandwidth = "20Mbit/s Mon-Fri 07:00-19:00, 200Mbit/s"
 
 [[route]]
 to = ["pacs"]
-when = { modality = ["CT", "MR"], peer = ["CT suite 2"], ae_title = ["MR1"], sop_class = ["1.2.840.10008.5.1.4.1.1.2"] }
+when = { modality = ["CT", "MR"], peer = ["CT suite 2"], ae_title = ["MR1"], sop_class = ["1.2.840.10008.5.1.4.1.1.2"], study = "complete", quiet = "10min" }
 
 [alerts]
 syslog = "tls://siem.example:6514"

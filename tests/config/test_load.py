@@ -622,3 +622,16 @@ def test_loading_imports_little_and_leaves_cryptography_alone() -> None:
     count, loaded = out.stdout.split(" ", 1)
     assert loaded.strip() == "[]"
     assert int(count) < 320
+
+
+def test_a_quiet_time_without_a_study_and_one_that_is_too_short_are_said() -> None:
+    route = '[[route]]\nto = ["pacs"]\n'
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config((VALID + route + 'when = { quiet = "10min" }\n').encode())
+    assert 'without study = "complete" this is not looked at' in str(caught.value.problems[0])
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config((VALID + route + 'when = { study = "complete", quiet = "1s" }\n').encode())
+    assert "10 to 86400 s are possible" in str(caught.value.problems[0])
+    with pytest.raises(ConfigErrors) as caught:
+        parse_config((VALID + route + 'when = { study = "whole" }\n').encode())
+    assert '"whole" is not "complete"' in str(caught.value.problems[0])

@@ -173,3 +173,19 @@ def test_a_crash_in_between_leaves_nothing_behind(hall: Hall) -> None:
     until(lambda: not waiting.exists())
     assert hall.counts("pacs").waiting == 1
     assert hall.objects.holds(object_id)
+
+
+def test_a_route_that_waits_for_the_study_makes_its_deliveries_gather(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    ledger = Ledger(state.layout.ledger)
+    routes = [
+        Route.model_validate({"to": ["pacs"]}),
+        Route.model_validate({"to": ["archive"], "when": {"study": "complete", "quiet": 60.0}}),
+    ]
+    adoption = Adoption(Objects(state.layout), ledger, state.index_key, route(routes))
+    (fate,) = adoption.adopt([state.put()], 4e9)
+    counts = ledger.counts()
+    ledger.close()
+    assert fate.destinations == ("pacs", "archive")
+    assert (counts["pacs"].waiting, counts["pacs"].gathering) == (1, 0)
+    assert (counts["archive"].waiting, counts["archive"].gathering) == (0, 1)

@@ -58,6 +58,7 @@ def _destination(name: str, answer: dict[str, Any]) -> Iterator[Any]:
         ("state", f"[{colour}]{words}[/]"),
         ("breaker", f"{queue['circuit']}, {queue['failures']} failures in a row" if queue["failures"] else "closed"),
         ("waiting", str(queue["waiting"])),
+        ("gathering", f"{queue['gathering']}, until their studies are complete" if queue["gathering"] else ""),
         ("on their way", str(queue["leased"])),
         ("held", str(queue["held"])),
         ("delivered", f"{queue['delivered']} that are still here; {queue['instances_sent']} since the start"),

@@ -1,0 +1,43 @@
+"""Studies that are not complete yet: their deliveries gather until nothing more of them came for a while.
+
+Owns the table of quiet times. A study that never rests goes after a longest time all the same. Times are seconds on the
+clock of the queues, and come in as arguments.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from appliance.base import limits
+from appliance.vault.connection import Connection
+
+DUE = "SELECT study_tag FROM study_quiet INDEXED BY study_quiet_due WHERE destination = ? AND due <= ? LIMIT 16"
+NEXT = "SELECT min(due) FROM study_quiet INDEXED BY study_quiet_due WHERE destination = ?"
+LET_GO = """UPDATE delivery SET state = 'waiting', due = min(since, ?) WHERE destination = ? AND state = 'gathering'
+            AND object IN (SELECT id FROM object INDEXED BY object_study WHERE study_tag = ? AND state = 'present')"""
+
+
+class Gathering(Connection):
+    """The quiet times of the ledger. Every change is durable when the outermost transaction ends."""
+
+    def mend_quiet(self, now: float) -> None:
+        """At start-up: nobody waits longer than the quiet time, whatever the clock said before."""
+        with self.transaction() as sqlite:
+            sqlite.execute("UPDATE study_quiet SET due = min(due, ? + quiet)", (now,))
+
+    @staticmethod
+    def _gather(sqlite: sqlite3.Connection, key: int, destination: str, quiet: float, now: float) -> None:
+        """A delivery came that waits for its study: the quiet time begins anew."""
+        longest = max(quiet, limits.STUDY_LONGEST.default)
+        sqlite.execute(
+            """INSERT INTO study_quiet SELECT ?1, study_tag, ?2 + ?3, ?2 + ?4, ?3 FROM object WHERE id = ?5
+               ON CONFLICT DO UPDATE SET due = min(max(due, excluded.due), latest), quiet = excluded.quiet""",
+            (destination, now, quiet, longest, key),
+        )
+
+    @staticmethod
+    def _complete(sqlite: sqlite3.Connection, destination: str, now: float) -> None:
+        """Let go what waited for studies that are complete now."""
+        for (study_tag,) in sqlite.execute(DUE, (destination, now)).fetchall():
+            sqlite.execute(LET_GO, (now, destination, study_tag))
+            sqlite.execute("DELETE FROM study_quiet WHERE destination = ? AND study_tag = ?", (destination, study_tag))
