@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from appliance.config.load import load_config
-from appliance.host import libraries, log
+from appliance.host import dumps, libraries, log
 from appliance.programs.names import PROGRAMS
 
 
@@ -17,6 +17,7 @@ from appliance.programs.names import PROGRAMS
 @click.option("--config", "path", type=click.Path(path_type=Path), required=True)
 def command(name: str, path: Path) -> None:
     """Run one program until it is told to stop."""
+    dumps.forbid_dumps()  # plaintext or keys pass through the memory of most of them, and no unit may be there
     log.configure(name)
     libraries.silence()
     config = load_config(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import selectors
 import socket
 import time
@@ -32,7 +31,6 @@ from appliance.delivery.vault_desk import VaultDesk
 from appliance.host import notify
 from appliance.host.clock import SteadyClock
 from appliance.host.credentials import read_secret, read_secrets
-from appliance.host.dumps import forbid_dumps
 from appliance.host.log import log
 from appliance.host.reloading import Reloading
 from appliance.host.signals import Signals
@@ -61,9 +59,6 @@ _GRACE = 10.0  # seconds for instances that are under way when we are told to st
 def main(config: Config, path: Path) -> int:
     """Run until told to stop. What is cut off by the end is taken up at the next start."""
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # plaintext passes through our memory
-    if config.vault.identity == "unlock":
-        forbid_dumps()  # what only a person can give back lies in it
     signals = Signals()
     forward = Forward(config, path)
     forward.start()
