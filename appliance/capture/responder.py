@@ -158,6 +158,7 @@ class Responder:
                 "protects": SCOPES[self.scope],
                 "nameless": list(self.bounds.nameless),
                 "most_blocks": self.bounds.most_blocks,
+                "addresses": len(self._blocking),
                 "blocks": [block.as_dict() for block in self._blocking.blocks()],
                 **self.counts,
             }

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from appliance.capture.block_set import BlockSet, FilterFailed, FilterRefused
 from appliance.inspection.blocking import Element
-from tests.capture.lab import Wire, needs, needs_root, wire
+from tests.capture.lab import Wire, needs, needs_root, run, wire
 
 STRANGER, OTHER = ipaddress.ip_address("10.20.0.99"), ipaddress.ip_address("2001:db8::99")
 pytestmark = [needs_root, needs("ip", "nft")]
@@ -227,3 +228,51 @@ def test_elements_that_are_no_addresses_are_passed_over() -> None:
 def test_only_ids_of_rules_come_into_a_command() -> None:
     with pytest.raises(ValueError, match="no id"):
         answering(0, "").add(STRANGER, 60, 'D05"; delete')
+
+
+@contextmanager
+def behind(lab: Wire) -> Iterator[str]:
+    """Makes the far host a bridge, and gives the address of a machine behind it that serves."""
+    name = f"{lab.namespace}-behind"
+    address = lab.far_ip.rpartition(".")[0] + "." + str(int(lab.far_ip.rpartition(".")[2]) + 1)
+    inside_box = ["ip", "-n", lab.namespace]
+    run("ip", "netns", "add", name)
+    try:
+        run(*inside_box, "link", "add", "br0", "type", "bridge")
+        run(*inside_box, "link", "add", "b1", "type", "veth", "peer", "name", "eth0", "netns", name)
+        for port in (lab.far, "b1"):
+            run(*inside_box, "link", "set", port, "master", "br0", "up")
+        run(*inside_box, "link", "set", "br0", "up")
+        run("ip", "-n", name, "addr", "add", f"{address}/29", "dev", "eth0")
+        run("ip", "-n", name, "link", "set", "eth0", "up")
+        command = ["ip", "netns", "exec", name, sys.executable, "-c", SERVER, address]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+            yield address
+            process.kill()
+    finally:
+        run("ip", "netns", "del", name)
+
+
+def test_as_a_bridge_it_protects_what_lies_behind_it(lab: Wire) -> None:
+    near = ipaddress.ip_address(lab.near_ip)
+    with behind(lab) as address:
+
+        def passes() -> bool:
+            try:
+                with socket.create_connection((address, 11112), 0.6) as talk:
+                    return talk.recv(5) == b"hello"
+            except TimeoutError:
+                return False
+
+        alone, blocks = inside(lab, "self"), inside(lab, "inline")
+        alone.prepare()
+        assert passes()
+        alone.add(near, 60, "D13")
+        assert passes()  # what goes through the box is none of its own: as the scope says
+        assert blocks.prepare().keys() == {near}
+        assert not passes()
+        assert (blocks.elements() or {})[near].packets >= 1
+        blocks.remove([near])
+        assert passes()

@@ -51,6 +51,7 @@ def test_every_metric_is_told_where_it_is_known(metric: Metric) -> None:
     queue = {**QUEUE, "oldest": NOW - 5}
     programs = {
         "sensor": said(**dict.fromkeys(SENSOR, 1)),
+        "respond": said(**dict.fromkeys(("addresses", "blocked", "mitigated", "refused", "failed"), 1)),
         "receive": said(
             **dict.fromkeys(("associations", "pending", "workers", "accepted", "refused", "failed_handshakes"), 1),
             **dict.fromkeys(("stored", "not_stored", "stored_bytes"), 1),

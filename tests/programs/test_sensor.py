@@ -59,6 +59,36 @@ def test_it_loads_little_and_nothing_that_scapys_licence_forbids(tmp_path: Path)
     assert took < 5
 
 
+LICENCES = """
+import importlib.metadata as metadata, json, sys
+import appliance.programs.sensor
+from appliance.capture import evidence_store, pcap_file, scapy_socket
+from appliance.capture.certificate import read_certificate
+from appliance.inspection import link_decoders
+link_decoders.prepare()
+read_certificate(b"none")
+homes = metadata.packages_distributions()
+loaded = {home for name in {each.partition(".")[0] for each in sys.modules} for home in homes.get(name, ())}
+said = {}
+for home in loaded:
+    about = metadata.metadata(home)
+    words = [about.get("License-Expression") or about.get("License") or ""]
+    words += [each for each in about.get_all("Classifier") or () if each.startswith("License")]
+    said[home] = " ; ".join(words)
+print(json.dumps(said))
+"""
+
+
+def test_no_package_that_it_loads_is_under_the_apache_licence_alone() -> None:
+    """scapy's GPL-2.0-only does not go together with that; a choice beside it (cryptography has BSD) does."""
+    done = subprocess.run([sys.executable, "-c", LICENCES], capture_output=True, text=True, check=True)
+    licences = json.loads(done.stdout)
+    assert {"scapy", "cryptography", "pydantic"} <= set(licences)
+    apache = {home: words for home, words in licences.items() if "apache" in words.lower()}
+    assert [home for home, words in apache.items() if " or " not in words.lower()] == []
+    assert all(words.strip(" ;") for words in licences.values())  # each says what it is under
+
+
 # A live program
 
 
