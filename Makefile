@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault reload-storm sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault reload-storm man sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,10 @@ bench-sensor: ## as root: 1 Gbit/s through a veth, beside tshark and scapy, half
 reload-storm: ## 500 changes of the configuration under load: nothing dropped, nothing lost, memory flat. ARGS="--reloads 50"
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.reload_storm $(ARGS)
+
+man: ## build/man/appliance.1, the manual page, from the commands themselves
+	@.ci/setup --if-needed
+	@.venv/bin/python docs/manual.py build/man/appliance.1
 
 fuzz: ## every parser of strangers' bytes, FUZZ_SECONDS in all (600); coverage-guided where atheris has a wheel
 	@.ci/setup --if-needed

@@ -18,7 +18,10 @@ from appliance.host.control import ask
 
 @click.group(name="blocks")
 def command() -> None:
-    """Show and end blocks: `list`, `release`. Only root and respond's own user may ask."""
+    """Show and end blocks: `list`, `release`. Only root and respond's own user may ask.
+
+    Example: appliance blocks list
+    """
 
 
 def _ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:

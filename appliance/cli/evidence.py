@@ -18,7 +18,10 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 @click.group(name="evidence")
 def command() -> None:
-    """Show and open sealed captures: `list` on the box, `open` where the identity is."""
+    """Show and open sealed captures: `list` on the box, `open` where the identity is.
+
+    Example: appliance evidence list
+    """
 
 
 @command.command(name="list")

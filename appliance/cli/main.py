@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from appliance import __version__
 from appliance.base.errors import ApplianceError, DiskError
-from appliance.cli.output import fail, print_error, say
+from appliance.cli.output import colours, fail, print_error, say
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -44,6 +45,7 @@ COMMANDS = {
     "init": Entry("appliance.cli.init", "Make keys and a first configuration."),
     "check": Entry("appliance.cli.check", "Check the configuration and how safe it is."),
     "run": Entry("appliance.cli.run", "Run all programs here, until Ctrl-C."),
+    "config": Entry("appliance.cli.config", "Show the configuration as it counts; its schema."),
     "reload": Entry("appliance.cli.reload", "Have the programs read the configuration again."),
     "status": Entry("appliance.cli.status", "Show what works, what does not, and what to do."),
     "lamps": Entry("appliance.cli.lamps", "Show what the lamps mean; light them one by one."),
@@ -64,6 +66,7 @@ COMMANDS = {
     "deliver": Entry("appliance.cli.deliver", "Deliver sealed objects from an object store into a PACS."),
     "vault": Entry("appliance.cli.vault", "Show, check, open and keep what is stored."),
     "demo": Entry("appliance.cli.demo", "Show all of it on this machine."),
+    "completion": Entry("appliance.cli.completion", "Print what a shell completes our commands with."),
     "program": Entry("appliance.cli.program", "Run one program, as its unit does.", hidden=True),
 }
 
@@ -91,6 +94,13 @@ class LazyGroup(click.Group):
         rows = [(name, COMMANDS[name].help) for name in self.list_commands(ctx) if not COMMANDS[name].hidden]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, from the table; options as for any command."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete) and not COMMANDS[name].hidden]
+        return [CompletionItem(name, help=COMMANDS[name].help) for name in names] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -154,7 +164,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: Sequence[str]) -> int:
     try:
-        result = command.main(list(arguments), prog_name="appliance", standalone_mode=False)
+        result = command.main(list(arguments), prog_name="appliance", standalone_mode=False, color=colours())
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except ApplianceError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,12 @@ def print_error(error: ApplianceError) -> None:
         fail(str(error))
 
 
+def colours() -> bool | None:
+    """False where nobody wants any (https://no-color.org); else the terminal decides."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def fail(message: str) -> None:
     """One line that says why the command ends without success."""
-    click.secho("appliance: error: ", err=True, fg="red", bold=True, nl=False)
+    click.secho("appliance: error: ", err=True, fg="red", bold=True, nl=False, color=colours())
     say(message)

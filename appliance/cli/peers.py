@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @click.group(name="peers")
 def command() -> None:
-    """Propose entries for devices that were seen: `learn`."""
+    """Propose entries for devices that were seen: `learn`.
+
+    Example: appliance peers learn
+    """
 
 
 @command.command(name="learn")

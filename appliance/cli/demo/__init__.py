@@ -24,7 +24,9 @@ def command(instances: int, kills: int, seed: int | None, classical: bool, keep:
     DCMTK's storescu is the modality and storescp the upstream, which goes away for a while; parts of the appliance are
     killed on the way; strangers try to get in. The table at the end says which promise was seen to hold, and by what.
 
-    Exit status: 0 when no row failed, 1 else. Example: appliance demo --instances 50 --kills 10
+    Exit status: 0 when no row failed, 1 else.
+
+    Example: appliance demo --instances 50 --kills 10
     """
     from rich.console import Console
 

@@ -9,7 +9,10 @@ from appliance.cli.keys import export, kit, new, rotate, show
 
 @click.group(name="keys")
 def command() -> None:
-    """Show, make, rotate and export keys: `show`, `new`, `rotate`, `export`, `kit`."""
+    """Show, make, rotate and export keys: `show`, `new`, `rotate`, `export`, `kit`.
+
+    Example: appliance keys show
+    """
 
 
 for each in (show.command, new.command, rotate.command, export.command, kit.command):

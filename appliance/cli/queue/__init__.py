@@ -13,6 +13,8 @@ def command() -> None:
 
     All of it asks forward, which alone has the queues, and only root and forward's own user may. Nothing shows patient
     data.
+
+    Example: appliance queue list
     """
 
 

@@ -14,6 +14,8 @@ def command() -> None:
     What reads or changes the ledger asks forward, which alone has it: `list`, `show`, `hold`, `release`, `rewrap`,
     `studies`. What reads objects needs the right to read the state directory; nothing shows patient data but `studies`,
     `open` and `export`.
+
+    Example: appliance vault list
     """
 
 
