@@ -41,7 +41,7 @@ def test_every_exit_status_of_ours_is_said() -> None:
 def test_a_reader_of_manual_pages_takes_it(tmp_path: Path) -> None:
     (tmp_path / "appliance.1").write_text(manual.manual())
     if reader := shutil.which("groff"):
-        command = [reader, "-man", "-ww", "-z", "-Tascii", str(tmp_path / "appliance.1")]
+        command = [reader, "-man", "-ww", "-z", "-Tutf8", str(tmp_path / "appliance.1")]
     elif reader := shutil.which("mandoc"):
         command = [reader, "-T", "lint", "-W", "error", str(tmp_path / "appliance.1")]
     else:
