@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.config.model import Config
+from appliance.config.model import Config, UserIdentity, When
 from appliance.config.section import Section
 from appliance.config.values import HostPort, Share
 
@@ -44,6 +44,8 @@ def _departing(value: Any, name: str) -> Any:
 
 def _value(value: Any, name: str) -> Any:
     match value:
+        case When() | UserIdentity():  # of these, some keys may stand beside certain others only
+            return _departing(value, name)
         case Section():
             return written(value)
         case tuple():
