@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from appliance.cli.delivery_words import forecast, pace, state_of
+from appliance.cli.delivery_words import forecast, last_error, pace, state_of
 from appliance.panel.health.words import amount, count, span
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ def _deliveries(status: dict[str, Any], now: float) -> Iterator[RenderableType]:
         since = span(now - oldest) if oldest else ""
         table.add_row(escape(name), f"[{colour}]{words}[/]", *numbers, since, pace(queue), forecast(queue))
     yield table
+    for name, queue in destinations.items():
+        if error := last_error(queue, now):
+            yield f"{escape(name)}: last error: {escape(error)}"
 
 
 def _alerts(status: dict[str, Any]) -> Iterator[RenderableType]:

@@ -92,7 +92,7 @@ def test_what_is_bad_comes_first_with_what_to_do(panel: Answering, capsys: pytes
     assert lines[0] == "1 thing needs you now, and 3 things soon."
     assert lines[1] == "! D01 unknown [bold]peer: 1 alert, the last from 192.0.2.9, 60 s ago (since 60 s ago)"
     assert lines[2] == "    → Look."
-    assert "! pacs refused 3 instances for good; they are held here (since 2 h ago)" in lines
+    assert "! pacs 3 instances held here: refused for good, or held back by a person (since 2 h ago)" in lines
     assert "    → `appliance queue held` says why. Mend it there, then `appliance queue retry`." in lines
     assert out.index("! clock") < out.index("What works") < out.index("Programs") < out.index("Deliveries")
     assert "failing" in out and "2023-11-14 22:12:20" in out

@@ -48,6 +48,9 @@ def adopt(state: State, ledger: Ledger, count: int, proven: int) -> list[str]:
         (NOW + KEEP - 1, ROOM, 0),
         (NOW + KEEP, ROOM, 3),
         (NOW, NO_ROOM, 3),
+        (NOW + KEEP - 3600, ROOM, 0),  # the clock was put back by an hour: an hour more
+        (NOW + KEEP - 1 + 3600, ROOM, 3),  # and forward: an hour less
+        (NOW - 10 * 365 * 86400, NO_ROOM, 3),  # what is proven goes where space is short, whenever that was
     ],
 )
 def test_only_what_is_proven_goes_after_its_time_or_under_pressure(

@@ -60,6 +60,7 @@ def _destination(name: str, answer: dict[str, Any]) -> Iterator[Any]:
         ("waiting", str(queue["waiting"])),
         ("gathering", f"{queue['gathering']}, until their studies are complete" if queue["gathering"] else ""),
         ("on their way", str(queue["leased"])),
+        ("to be proven", f"{queue['stored']} that it says it has" if queue.get("stored") else ""),
         ("held", str(queue["held"])),
         ("delivered", f"{queue['delivered']} that are still here; {queue['instances_sent']} since the start"),
         ("oldest", f"{span(time.time() - queue['oldest'])} ago" if queue["oldest"] else ""),

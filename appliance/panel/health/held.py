@@ -18,7 +18,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 "held",
                 name,
                 Level.WARN,
-                f"refused {count(number, 'instance')} for good; they are held here",
+                f"{count(number, 'instance')} held here: refused for good, or held back by a person",
                 "`appliance queue held` says why. Mend it there, then `appliance queue retry`.",
                 lamps=("backlog:held",),
             )

@@ -12,6 +12,6 @@ def test_none_some_and_nowhere_to_deliver() -> None:
     queues = {"a": {**QUEUE, "held": 1}, "b": QUEUE, "c": {**QUEUE, "held": 40}}
     found = list(check(facts(programs={"forward": said(destinations=queues)})))
     assert summary(found) == [(name, Level.WARN, ("backlog:held",)) for name in ("a", "c")]
-    assert "1 instance for good" in found[0].what and "40 instances" in found[1].what
+    assert "1 instance held here" in found[0].what and "40 instances" in found[1].what
     assert not list(check(facts(programs={"forward": said()})))
     assert not list(check(facts(programs={"forward": {**forward(held=3), "state": "ended"}})))
