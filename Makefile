@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault reload-storm man sensor-lab bench-sensor fuzz crash-states power-cut clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,10 @@ fuzz: ## every parser of strangers' bytes, FUZZ_SECONDS in all (600); coverage-g
 crash-states: ## what any power cut may leave of the vault, in full: every flush needed, every order. ARGS="one instance"
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.vault.crash.run $(if $(ARGS),"$(ARGS)")
+
+kills: ## 200 kill -9 while instances come in, 60 amid a rewrap of 10,000 objects: what was acknowledged is whole
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.vault.kills $(ARGS)
 
 power-cut: ## a machine that receives loses its power, 50 times and 50 more with its drive's cache. ARGS="--cuts 5"
 	@.ci/setup --if-needed

@@ -377,8 +377,10 @@ def test_the_makefile_lists_what_it_can_do() -> None:
         "sensor-lab",
         "bench-sensor",
         "reload-storm",
+        "man",
         "fuzz",
         "crash-states",
+        "kills",
         "power-cut",
     ]
     assert targets == [*daily, "conformance", *benches, "clean", "fresh-test"]

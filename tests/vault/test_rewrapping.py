@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
-import time
 from dataclasses import replace as replaced
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from appliance.vault.objects import Objects
 from appliance.vault.recovery import recover
 from appliance.vault.refusals import DiskRefused
 from appliance.vault.rewrapping import PART_SUFFIX, remove_parts, replace_header
+from tests.vault import kills
 from tests.vault.media import Recording
 from tests.vault.samples import IDENTITY, INDEX_KEY, NOW, Vault
 
@@ -172,34 +170,4 @@ def test_what_leaves_meanwhile_does_not_come_back(vault: Vault) -> None:
 @pytest.mark.slow
 def test_killed_at_random_every_object_opens_with_the_old_or_the_new_identity(tmp_path: Path) -> None:
     vault = Vault(tmp_path / "state")
-    object_ids = stored(vault, 300)
-    plain = {object_id: vault.plaintext(object_id) for object_id in object_ids}
-    vault.ledger.close()
-    command = [sys.executable, "-m", "tests.vault.rewrapper", str(vault.root), IDENTITY.export(), NEW.export()]
-    draw = random.Random(5)
-    kills = 0
-    left = 0
-    while True:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout
-            assert process.stdout.readline() == "ready\n"
-            time.sleep(draw.uniform(0.002, 0.03))
-            ended = process.poll() is not None or kills >= 40
-            if not ended:
-                process.kill()
-                kills += 1
-            rest = process.stdout.read()
-        left += len(parts(vault))
-        for object_id in object_ids:
-            assert opens(vault, object_id, IDENTITY, NEW) == plain[object_id]
-        if rest:
-            break
-    assert kills >= 1
-    for object_id in object_ids:
-        assert opens(vault, object_id, NEW) == plain[object_id]
-    again = Vault(vault.root)
-    assert list(recover(again.adoption, NOW, compare=True))[-1].fates == []
-    assert parts(again) == []
-    assert set(again.ledger.ids("")) == set(object_ids)
-    again.close()
-    print(f"{kills} kills, {left} parts left by them")
+    print(kills.rewrap(vault, 300, 40, (0.002, 0.03), random.Random(5)))
