@@ -40,6 +40,7 @@ def statuses() -> dict[int, str]:
             continue
         words = " ".join((kind.__doc__ or "").split())
         found[kind.exit_status] = f"{_SYSEXITS[kind.exit_status]}: {words}"
+    found[75] = "EX_TEMPFAIL: the time that was given was over before it was done"
     found[77] = "EX_NOPERM: a right is missing, such as CAP_NET_RAW for the sensor"
     return dict(sorted({**found, INTERRUPTED: "interrupted", PIPE_CLOSED: "nobody reads the output any more"}.items()))
 
