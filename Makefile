@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault bench-idle reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,10 @@ sensor-lab: ## as root: each rule of the sensor against real tools on a bridge o
 bench-sensor: ## as root: 1 Gbit/s through a veth, beside tshark and scapy, half-open flows, time to an alert. ARGS="--help"
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.bench.sensor $(ARGS)
+
+bench-idle: ## start-up of each program, memory of all at rest, and a panel that hangs; met or missed. ARGS="--runs 3"
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.bench.whole_box $(ARGS)
 
 reload-storm: ## 500 changes of the configuration under load: nothing dropped, nothing lost, memory flat. ARGS="--reloads 50"
 	@.ci/setup --if-needed
