@@ -26,7 +26,6 @@ _CONTEXTS = tuple(
     PresentationContext(2 * index + 1, STORAGE_COMMITMENT, (syntax,)) for index, syntax in enumerate(TRANSFER_SYNTAXES)
 )
 _SUCCESS = 0x0000
-_NO_SUCH_EVENT = 0x0113
 
 
 class NotOffered(UpstreamError):
@@ -87,7 +86,7 @@ class ProofSession:
             self._association.close()
 
     def _on_report(self, context_id: int, command: CommandSet, data_set: bytes) -> int:
-        if objection := report_objection(command):
+        if objection := words.report_objection(command):
             return objection
         try:
             self._take(*words.decode_report(data_set, self._syntaxes[context_id]))
@@ -96,14 +95,3 @@ class ProofSession:
         except ApplianceError:
             return words.PROCESSING_FAILURE  # it is not durable; a peer that reports again does us a favour
         return _SUCCESS
-
-
-def report_objection(command: CommandSet) -> int:
-    """The status that speaks against an N-EVENT-REPORT-RQ by its command alone; 0 for none."""
-    if command.affected_sop_class != STORAGE_COMMITMENT:
-        return 0x0118
-    if command.affected_sop_instance != words.WELL_KNOWN_INSTANCE:
-        return words.NO_SUCH_INSTANCE
-    if command.event_type not in (words.ALL_COMMITTED, words.FAILURES_EXIST):
-        return _NO_SUCH_EVENT
-    return 0 if command.data_set_follows else words.INVALID_ARGUMENT

@@ -20,6 +20,7 @@ from appliance.host.credentials import read_secret
 from appliance.host.log import log
 from appliance.host.reloading import Reloading
 from appliance.host.snapshot import Reporter
+from appliance.routing.upstreams import reporters
 from appliance.scp import handoff
 from appliance.scp.acceptor import Acceptor, Listener, listen
 from appliance.scp.gate import Gate
@@ -94,7 +95,8 @@ def _slots(config: Config) -> Slots:
 
 
 def _networks(config: Config) -> tuple[Network, ...]:
-    return tuple(network for peer in config.peer if peer.accept for network in peer.addresses)
+    known = (*(peer for peer in config.peer if peer.accept), *reporters(config))
+    return tuple(network for peer in known for network in peer.addresses)
 
 
 def _workers(config: Config) -> int:

@@ -7,8 +7,8 @@ does, and says what to add to the configuration. It must never read a clock, a s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import time
 from enum import Enum
 
@@ -55,9 +55,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The caller is this peer."""
+    """The caller is this peer. `reports_for`: the destination as which it may report on commitment too, if it is one;
+    one that is nothing else is a peer by that name."""
 
     peer: Peer
+    reports_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +86,28 @@ class Refused:
         return self.rejection.value[2]
 
 
-def admit(config: Config, caller: Caller, local_time: time | None = None) -> Admitted | Refused:
+def admit(
+    config: Config, caller: Caller, local_time: time | None = None, reporters: Sequence[Peer] = ()
+) -> Admitted | Refused:
     """Decide on an A-ASSOCIATE-RQ. Who calls is settled before what is called, so strangers can't try our titles.
 
     `local_time` is the time of day where the box stands; None while the clock is not set, when hours refuse nobody.
+    `reporters` are destinations as peers (`upstreams.py`).
     """
     if caller.calling_ae is None:
         return Refused(
             Rejection.CALLING_AE, "the calling AE title is blank or malformed", "Set an AE title on the device."
         )
     found = _identify(config.peer, caller.calling_ae, caller)
+    reporter = _reporter(reporters, caller.calling_ae, caller)
     if isinstance(found, Refused):
-        return found
-    if caller.called_ae is None or caller.called_ae not in config.called_ae_titles:
+        if not isinstance(reporter, Peer):
+            unknown = all(caller.calling_ae not in peer.ae_titles for peer in config.peer)
+            return reporter if reporter and unknown else found
+        found = reporter
+    reports_for = reporter.name if isinstance(reporter, Peer) else None
+    ours_too = (config.appliance.ae_title,) if reports_for else ()  # as which we asked it
+    if caller.called_ae is None or caller.called_ae not in (*config.called_ae_titles, *ours_too):
         title = "a malformed AE title" if caller.called_ae is None else f'"{wash(caller.called_ae, 16)}"'
         ours = " or ".join(f'"{each}"' for each in config.called_ae_titles)
         return Refused(
@@ -110,7 +121,17 @@ def admit(config: Config, caller: Caller, local_time: time | None = None) -> Adm
             f"it may associate at {found.hours} only; from {found.hours.next_opening(local_time)} on it is let in",
             f'Change hours of [[peer]] "{found.name}" if it may come at {local_time:%H:%M} too.',
         )
-    return Admitted(found)
+    return Admitted(found, reports_for)
+
+
+def _reporter(reporters: Sequence[Peer], calling_ae: str, caller: Caller) -> Peer | Refused | None:
+    """The destination that calls, None if none has its title."""
+    if not any(calling_ae in each.ae_titles for each in reporters):
+        return None
+    found = _identify(reporters, calling_ae, caller)
+    if isinstance(found, Refused):
+        return replace(found, advice=found.advice.replace("[[peer]]", "reports of [[destination]]"))
+    return found
 
 
 def _identify(peers: Iterable[Peer], calling_ae: str, caller: Caller) -> Peer | Refused:

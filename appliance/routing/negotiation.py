@@ -48,14 +48,22 @@ class Answer:
 
 
 def negotiate(
-    config: Config, peer: Peer, calling_ae: str, proposed: Sequence[Proposed], accepted: Accepted
+    config: Config,
+    peer: Peer,
+    calling_ae: str,
+    proposed: Sequence[Proposed],
+    accepted: Accepted,
+    *,
+    reports: bool = False,
 ) -> list[Answer]:
-    """An answer to every proposed context, in order, for an admitted peer."""
-    return [_answer(config, peer, calling_ae, context, accepted) for context in proposed]
+    """An answer to every proposed context, in order, for an admitted peer; `reports`: it may report on commitment."""
+    return [_answer(config, peer, calling_ae, context, accepted, reports) for context in proposed]
 
 
-def _answer(config: Config, peer: Peer, calling_ae: str, context: Proposed, accepted: Accepted) -> Answer:
-    refusal = _refusal(peer, context.abstract_syntax)
+def _answer(
+    config: Config, peer: Peer, calling_ae: str, context: Proposed, accepted: Accepted, reports: bool
+) -> Answer:
+    refusal = _refusal(peer, context.abstract_syntax, reports)
     if refusal:
         return Answer(context.context_id, refusal)
     if not context.transfer_syntaxes:
@@ -70,11 +78,11 @@ def _answer(config: Config, peer: Peer, calling_ae: str, context: Proposed, acce
     return Answer(context.context_id, ACCEPTANCE, syntax)
 
 
-def _refusal(peer: Peer, abstract_syntax: str) -> int:
+def _refusal(peer: Peer, abstract_syntax: str, reports: bool) -> int:
     if abstract_syntax == VERIFICATION:
         return 0 if "echo" in peer.services else USER_REJECTION
     if abstract_syntax == STORAGE_COMMITMENT:
-        return 0 if "commit" in peer.services else USER_REJECTION
+        return 0 if reports or "commit" in peer.services else USER_REJECTION
     if not is_storage(abstract_syntax):
         return ABSTRACT_SYNTAX_NOT_SUPPORTED
     if "store" not in peer.services or (peer.sop_classes and abstract_syntax not in peer.sop_classes):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 from appliance.base import catalogue, limits
 from appliance.base.errors import PeerError
 from appliance.base.text import wash
 from appliance.routing import admission, negotiation
 from appliance.routing.sop_classes import STORAGE_COMMITMENT, VERIFICATION
+from appliance.scp import proof_intake
 from appliance.scp.alerts import ASSOCIATION_REFUSED, DECOY_CALLED, PROTOCOL_BROKEN
 from appliance.scp.commitment import Requesting
 from appliance.scp.deadlines import Deadline
@@ -22,7 +25,13 @@ from appliance.scp.service import Service
 from appliance.scp.transport import Transport
 from appliance.upper_layer import association as upper
 from appliance.upper_layer.command import CommandField, CommandSet, c_echo_rsp, response
-from appliance.upper_layer.negotiation import AssociateAccept, AssociateRequest, AsyncWindow, ContextResult
+from appliance.upper_layer.negotiation import (
+    AssociateAccept,
+    AssociateRequest,
+    AsyncWindow,
+    ContextResult,
+    RoleSelection,
+)
 
 UNRECOGNIZED_OPERATION = 0x0211
 
@@ -48,6 +57,8 @@ class Dispatch:
         self._associated = False
         self._entry: LetIn | None = None
         self._sender: Sender | None = None
+        self._reports_for: str | None = None
+        self._commits = False
         self._contexts: dict[int, StoreContext] = {}
         self.reports: Reports | None = None
         """What waits for commitment reports over this association, where there may be any."""
@@ -172,7 +183,11 @@ class Dispatch:
             for context in request.contexts
         ]
         accepted = self._service.accepted.read()
-        answers = negotiation.negotiate(self._service.config, peer, request.calling_ae, proposed, accepted)
+        self._reports_for = entry.reports_for
+        self._commits = "commit" in peer.services
+        answers = negotiation.negotiate(
+            self._service.config, peer, request.calling_ae, proposed, accepted, reports=bool(entry.reports_for)
+        )
         abstract = {context.context_id: context.abstract_syntax for context in request.contexts}
         self._contexts = {
             answer.context_id: StoreContext(abstract[answer.context_id], answer.transfer_syntax)
@@ -180,13 +195,13 @@ class Dispatch:
             if answer.result == negotiation.ACCEPTANCE
         }
         self._sender = Sender(peer.name, request.calling_ae, request.called_ae)
-        if peer.commitment is None and not any(
-            role.sop_class == STORAGE_COMMITMENT and not role.scu for role in request.roles
-        ):
+        roles = [role for role in request.roles if role.sop_class == STORAGE_COMMITMENT]
+        if self._commits and peer.commitment is None and all(role.scu for role in roles):
             self.reports = self._reports(kept=True)  # it has no address, so whatever is kept for it goes over this
         results = tuple(ContextResult(each.context_id, each.result, each.transfer_syntax) for each in answers)
         accept = AssociateAccept(
             contexts=results,
+            roles=_roles(roles, self._commits) if self._reports_for else (),
             async_window=_window(request.async_window),
             identity_response=entry.identity_response,
         )
@@ -224,7 +239,12 @@ class Dispatch:
         match command.command_field:
             case CommandField.C_ECHO_RQ if context.sop_class == VERIFICATION:
                 return Answered(c_echo_rsp(command, SUCCESS))
-            case CommandField.N_ACTION_RQ if context.sop_class == STORAGE_COMMITMENT:
+            case CommandField.N_EVENT_REPORT_RQ if context.sop_class == STORAGE_COMMITMENT and self._reports_for:
+                ingest = self._service.ingest
+                return proof_intake.begin(
+                    ingest.intake, ingest.index_key, command, context, self._reports_for, self._refuse_commitment
+                )
+            case CommandField.N_ACTION_RQ if context.sop_class == STORAGE_COMMITMENT and self._commits:
                 return self._service.commitment.begin(
                     command,
                     context,
@@ -336,3 +356,8 @@ def _window(proposed: AsyncWindow | None) -> AsyncWindow | None:
         return None
     most = limits.OPERATIONS.default
     return AsyncWindow(invoked=min(proposed.invoked or most, most), performed=1)
+
+
+def _roles(proposed: Sequence[RoleSelection], commits: bool) -> tuple[RoleSelection, ...]:
+    """Which of the roles a destination may have that proposed some for storage commitment (PS3.7 D.3.3.4)."""
+    return tuple(replace(role, scu=role.scu and commits) for role in proposed)

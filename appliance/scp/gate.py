@@ -13,6 +13,7 @@ from datetime import datetime
 from appliance.config.model import Config, Peer
 from appliance.host.clock import synchronised
 from appliance.routing.admission import Caller, Certificate, Refused, Rejection, admit
+from appliance.routing.upstreams import reporters
 from appliance.scp.origin import Origin
 from appliance.scp.places import Places, Taken
 from appliance.scp.user_identities import UserIdentities, response
@@ -26,6 +27,8 @@ class LetIn:
     peer: Peer
     identity_response: bytes | None = None
     place: Taken | None = None
+    reports_for: str | None = None
+    """The destination as which it may report on commitment."""
 
 
 class Gate:
@@ -33,6 +36,7 @@ class Gate:
 
     def __init__(self, config: Config, identities: UserIdentities, places: Places) -> None:
         self._config = config
+        self._reporters = reporters(config)
         self._identities = identities
         self._places = places
         total = config.receive.max_associations
@@ -44,7 +48,8 @@ class Gate:
         known = origin.certificate
         certificate = Certificate(known.sha256, known.names) if known else None
         caller = Caller(request.calling_ae, request.called_ae, origin.address, certificate, origin.legacy_tls)
-        decision = admit(self._config, caller, datetime.now().astimezone().time() if synchronised() else None)
+        now = datetime.now().astimezone().time() if synchronised() else None
+        decision = admit(self._config, caller, now, self._reporters)
         if isinstance(decision, Refused):
             return decision
         peer = decision.peer
@@ -68,7 +73,7 @@ class Gate:
                     if peer.max_associations
                     else "The rest is kept for the other peers. Raise receive.max_associations if they are all wanted.",
                 )
-        return LetIn(peer, response(peer, request.user_identity), place)
+        return LetIn(peer, response(peer, request.user_identity), place, decision.reports_for)
 
     def leave(self, entry: LetIn) -> None:
         """The association is over, or never came about."""

@@ -1,7 +1,7 @@
 """A destination's commitment report at rest: keyed tags and reasons, sealed under a key from the index key, and padded.
 
-Owns the layout, version 1 (FORMAT.md, section 9). It holds no UID of an instance even when it is open; it is sealed all
-the same, so that nobody without the index key can make one up and have an object forgotten.
+Owns the layout, version 1 (FORMAT.md, section 8.1). It holds no UID of an instance even when it is open; it is sealed
+all the same, so that nobody without the index key can make one up and have an object forgotten.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -43,6 +44,16 @@ class ProofReport:
     transaction_tag: bytes
     reasons: tuple[tuple[str, bytes, int], ...]
     """SOP class, keyed tag of the instance, and its Failure Reason or 0."""
+
+
+def tags(
+    index_key: IndexKey, transaction: str, reasons: Mapping[tuple[str, str], int]
+) -> tuple[bytes, dict[tuple[str, bytes], int]]:
+    """The keyed tags of a report: of its transaction, and of its instances with their reasons."""
+    return (
+        index_key.tag("transaction", transaction),
+        {(sop_class, index_key.tag("instance", instance)): reason for (sop_class, instance), reason in reasons.items()},
+    )
 
 
 def seal(report: ProofReport, index_key: IndexKey, salt: bytes) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from appliance.base import limits, names
 from appliance.base.errors import PeerError
+from appliance.upper_layer.command import CommandSet
 
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 WELL_KNOWN_INSTANCE = "1.2.840.10008.1.20.1.1"
@@ -20,6 +21,8 @@ REQUEST_COMMITMENT = 1  # action type, PS3.4 J.3.2.1
 ALL_COMMITTED = 1  # event types, PS3.4 J.3.3.1
 FAILURES_EXIST = 2
 
+NO_SUCH_SOP_CLASS = 0x0118
+NO_SUCH_EVENT = 0x0113
 PROCESSING_FAILURE = 0x0110
 NO_SUCH_INSTANCE = 0x0112
 INVALID_ARGUMENT = 0x0115
@@ -237,6 +240,17 @@ def encode_report(
     if committed:
         parts.append(write.sequence(_REFERENCED, committed))
     return FAILURES_EXIST if failed else ALL_COMMITTED, b"".join(parts)
+
+
+def report_objection(command: CommandSet) -> int:
+    """The status that speaks against an N-EVENT-REPORT-RQ by its command alone; 0 for none."""
+    if command.affected_sop_class != STORAGE_COMMITMENT:
+        return NO_SUCH_SOP_CLASS
+    if command.affected_sop_instance != WELL_KNOWN_INSTANCE:
+        return NO_SUCH_INSTANCE
+    if command.event_type not in (ALL_COMMITTED, FAILURES_EXIST):
+        return NO_SUCH_EVENT
+    return 0 if command.data_set_follows else INVALID_ARGUMENT
 
 
 def report_taken(status: int) -> bool:

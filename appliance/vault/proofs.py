@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from appliance.seal import proof_report
 from appliance.seal.index_key import IndexKey
 from appliance.vault.ledger import Ledger
 
@@ -223,7 +224,7 @@ class Proofs:
         self, transaction: str, reasons: Mapping[tuple[str, str], int]
     ) -> tuple[bytes, dict[tuple[str, bytes], int]]:
         """A report as `report` takes it, from one with UIDs."""
-        return tags(self._index_key, transaction, reasons)
+        return proof_report.tags(self._index_key, transaction, reasons)
 
     @staticmethod
     def _newest(sqlite: sqlite3.Connection, destination: str, key: int) -> int:
@@ -254,16 +255,6 @@ class Proofs:
             result.asked_again += _set(sqlite, object_id, destination, "due = ?", (now,))
         elif _set(sqlite, object_id, destination, "state = 'held', error = ?", (why,)):
             result.held.append((object_id, why))
-
-
-def tags(
-    index_key: IndexKey, transaction: str, reasons: Mapping[tuple[str, str], int]
-) -> tuple[bytes, dict[tuple[str, bytes], int]]:
-    """The keyed tags of a report: of its transaction, and of its instances with their reasons."""
-    return (
-        index_key.tag("transaction", transaction),
-        {(sop_class, index_key.tag("instance", instance)): reason for (sop_class, instance), reason in reasons.items()},
-    )
 
 
 def _set(

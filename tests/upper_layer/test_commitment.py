@@ -24,6 +24,7 @@ from appliance.upper_layer.commitment import (
     RESOURCE_LIMITATION,
     TRANSFER_SYNTAXES,
     ReferencesRefused,
+    decode_report,
     decode_request,
     encode_report,
     encode_request,
@@ -196,3 +197,52 @@ def test_a_request_with_bytes_changed_returns_or_refuses(draw: st.DataObject, sy
         assert len(references) <= len(data) // 8
     except ReferencesRefused:
         pass
+
+
+# Reports as they are taken
+
+
+@syntaxes
+def test_a_report_is_read_as_it_was_written(syntax: str) -> None:
+    _, data = encode_report(TRANSACTION, REFERENCES, (0, NO_SUCH_INSTANCE, 0), syntax)
+    assert decode_report(data, syntax) == (TRANSACTION, dict(zip(REFERENCES, (0, NO_SUCH_INSTANCE, 0), strict=True)))
+
+
+@syntaxes
+@pytest.mark.parametrize("undefined", [False, True])
+def test_a_report_of_pydicom_is_read(syntax: str, undefined: bool) -> None:
+    said = asked(REFERENCES[:1])
+    failed = Dataset()
+    failed.ReferencedSOPClassUID, failed.ReferencedSOPInstanceUID, failed.FailureReason = CT, "1.2.3.9", 0x0213
+    said.FailedSOPSequence = [failed]
+    reasons = decode_report(written(said, syntax, undefined=undefined), syntax)[1]
+    assert reasons == {REFERENCES[0]: 0, (CT, "1.2.3.9"): RESOURCE_LIMITATION}
+
+
+def test_where_it_says_both_the_failure_counts_and_one_without_a_reason_is_a_failure() -> None:
+    said = asked(REFERENCES[:1])
+    failed = Dataset()
+    failed.ReferencedSOPClassUID, failed.ReferencedSOPInstanceUID = REFERENCES[0]
+    said.FailedSOPSequence = [failed]
+    data = written(said, EXPLICIT_VR_LITTLE_ENDIAN)
+    assert decode_report(data, EXPLICIT_VR_LITTLE_ENDIAN)[1] == {REFERENCES[0]: PROCESSING_FAILURE}
+
+
+@given(st.binary(max_size=300), st.sampled_from(TRANSFER_SYNTAXES))
+def test_whatever_comes_as_a_report_returns_or_is_refused(data: bytes, syntax: str) -> None:
+    try:
+        transaction, reasons = decode_report(data, syntax)
+    except ReferencesRefused as error:
+        assert error.status
+    else:
+        assert transaction and reasons
+
+
+@syntaxes
+def test_a_report_that_is_cut_anywhere_is_refused_or_shorter(syntax: str) -> None:
+    _, data = encode_report(TRANSACTION, REFERENCES, (0, NO_SUCH_INSTANCE, 0), syntax)
+    for end in range(len(data)):
+        try:
+            assert len(decode_report(data[:end], syntax)[1]) < len(REFERENCES)
+        except ReferencesRefused:
+            pass

@@ -1,0 +1,62 @@
+"""The PACS commits, and only then is an instance delivered: Orthanc, which reports over associations of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pynetdicom import AE
+from pynetdicom.sop_class import CTImageStorage
+
+from appliance.cli.demo.dcmtk import free_port
+from appliance.cli.demo.images import ct_series
+from tests import orthanc as orthancs
+from tests.e2e.conftest import Start
+
+
+@pytest.mark.skipif(not orthancs.find(), reason=orthancs.MISSING)
+def test_orthanc_stores_commits_and_reports_to_receive(start: Start, tmp_path: Path) -> None:
+    found = orthancs.find()
+    assert found
+    dicom, plain = free_port(), free_port()
+    orthanc = (
+        '[[destination]]\nname = "orthanc"\nkind = "dimse"\nproof = "commitment"\ntls = "never"\n'
+        f'address = "127.0.0.1:{dicom}"\nae_title = "ORTHANC"\n\n[[route]]\nto = ["orthanc"]\n\n[[destination]]'
+    )
+    scanner = '[[peer]]\nname = "old"\nae_titles = ["OLD"]\naddresses = ["127.0.0.1"]\ntls = "never"\n[vault]'
+    site, box, _ = start(
+        lambda text: (
+            text.replace("[receive]", f'[receive]\nlisten_plain = ["127.0.0.1:{plain}"]')
+            .replace("[[destination]]", orthanc, 1)
+            .replace("[vault]", scanner, 1)
+        )
+    )
+    with orthancs.running(
+        found,
+        tmp_path / "orthanc",
+        DicomServerEnabled=True,
+        DicomAet="ORTHANC",
+        DicomPort=dicom,
+        DicomModalities={"edge": ["EDGE01", "127.0.0.1", plain]},
+    ) as server:
+        images = ct_series(tmp_path / "ct", 5)
+        ae = AE("OLD")
+        ae.add_requested_context(CTImageStorage, "1.2.840.10008.1.2.1")
+        association = ae.associate("127.0.0.1", plain, ae_title="EDGE01")
+        for image in images:
+            assert association.send_c_store(dcmread(image.path)).Status == 0
+        association.release()
+        assert box.wait(lambda: len(json.loads(server.call("/instances"))) == 5, 30)
+        log = lambda: site.log.read_text()  # noqa: E731
+        assert box.wait(lambda: "orthanc committed to" in log(), 60), log()[-3000:]
+        proven = sum(
+            int(line.split("orthanc committed to ")[1].split()[0])
+            for line in log().splitlines()
+            if "orthanc committed to " in line
+        )
+        assert proven == 5, log()[-3000:]
+    for path in (each for each in site.state.rglob("*") if each.is_file()):
+        content = path.read_bytes()
+        assert not any(str(dcmread(image.path).SOPInstanceUID).encode() in content for image in images), path
