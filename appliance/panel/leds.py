@@ -144,6 +144,7 @@ class Lamps:
         self._leds = leds
         self._lock = lock
         self._shown: dict[str, tuple[Pattern, float]] = {}
+        self._triggers: dict[str, str] = {}  # what the kernel was left with
 
     def show(self, patterns: Mapping[str, Pattern], now: float) -> float | None:
         """Bring all lamps up to date; the seconds until one wants to be renewed, None for never."""
@@ -156,10 +157,14 @@ class Lamps:
             for function, led in self._leds.items():
                 pattern = patterns.get(function, OFF)
                 before = self._shown.get(function)
-                if before and before[0] == pattern and (pattern.lasting or 0 <= now - before[1] < RENEW):
-                    continue
+                if before and before[0] == pattern:
+                    # systemd takes the alarm lamp for a program that ended, also for one that it starts again.
+                    ours_still = pattern.lasting and led.state()[0] == self._triggers[function]
+                    if ours_still or 0 <= now - before[1] < RENEW:
+                        continue
                 led.show(pattern)
                 self._shown[function] = (pattern, now)
+                self._triggers[function] = led.state()[0]
         ends = [since + RENEW - now for pattern, since in self._shown.values() if not pattern.lasting]
         return max(0.0, min(ends)) if ends else None
 

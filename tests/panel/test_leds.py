@@ -111,13 +111,26 @@ def test_only_what_changed_is_written_and_what_would_end_is_renewed(tmp_path: Pa
     wanted = {"ready": ON, "alarm": FAST}
     assert lamps.show(wanted, 100.0) == RENEW
     for path in made.values():
-        blank(path)
+        (path / "repeat").write_text("")
     assert lamps.show(wanted, 101.0) == pytest.approx(RENEW - 1)
     assert read(made["ready"], "repeat") == "" and read(made["alarm"], "repeat") == ""
     assert lamps.show(wanted, 100.0 + RENEW) == RENEW
     assert read(made["ready"], "repeat") == "1" and read(made["alarm"], "repeat") == ""
     assert lamps.show({"ready": OFF, "alarm": OFF}, 105.0) is None
     assert read(made["alarm"], "pattern") == "0 60000 0 0"
+
+
+def test_a_lamp_that_systemd_took_is_taken_back(tmp_path: Path) -> None:
+    path = lamp(tmp_path / "leds", "edge:red:alarm")
+    lamps = Lamps(find(None, tmp_path / "leds"), tmp_path / "lock")
+    lamps.show({"alarm": OFF}, 0.0)
+    (path / "trigger").write_text("none [timer] pattern\n")
+    assert Led(path).state()[0] == "timer"
+    lamps.show({"alarm": OFF}, 100.0)
+    assert Led(path).state()[0] == "pattern"
+    (path / "pattern").write_text("untouched\n")
+    lamps.show({"alarm": OFF}, 200.0)
+    assert read(path, "pattern") == "untouched", "it is ours: nothing is written"
 
 
 def test_while_somebody_tries_the_lamps_we_leave_them_alone(tmp_path: Path) -> None:

@@ -1,0 +1,213 @@
+"""The programs and the service manager, by its real protocols: sockets, readiness, credentials, watchdog. No boot.
+
+systemd-socket-activate opens the sockets; the notify socket is the test's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.cli.demo.dcmtk import Modality, free_port
+from appliance.cli.demo.site import Site, build
+from tests.programs.test_forward import Box
+from tests.units.machine import tool
+
+WATCHED = {"WATCHDOG_USEC": "30000000"}
+
+# Read by each Python that finds it: here an engine of `forward` ends at its first work, as a bug would have it.
+ENDS = """\
+import os
+
+from appliance.programs import forward
+from appliance.vault.adoption import Adoption
+
+
+def adopt(self, *_):
+    raise SystemExit
+
+
+if os.environ.get("ENGINE_ENDS"):
+    Adoption.adopt = adopt
+forward._HEARTBEAT = 0.3
+"""
+
+
+class Manager:
+    """Hears what a program says of itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+
+    def hear(self, word: str, seconds: float) -> str | None:
+        """The message with this word; None when there is none for so long."""
+        give_up = time.monotonic() + seconds
+        while (left := give_up - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                said = self._socket.recv(4096).decode()
+            except TimeoutError:
+                return None
+            if word in said.split("\n") or any(line.startswith(f"{word}=") for line in said.split("\n")):
+                return said
+        return None
+
+    def forget(self) -> None:
+        """What was said so far."""
+        self._socket.settimeout(0)
+        try:
+            while self._socket.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    made = Manager(tmp_path / "notify")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """As the units have it: the index key is a credential, and the listener somebody else's."""
+    if not shutil.which("echoscu"):
+        pytest.skip("DCMTK is not installed: `make setup` does that")
+    (tmp_path / "site").mkdir()
+    made = build(tmp_path / "site", classical=True, port=free_port(), upstream_port=free_port())
+    text = made.config.read_text().replace(f"file:{tmp_path}/site/keys/index-key", "credential:index-key")
+    assert "credential:index-key" in text
+    # Were it to open a listener itself, this address would refuse it.
+    made.config.write_text(text.replace(f'["127.0.0.1:{made.port}"]', '["192.0.2.1:2762"]'))
+    return made
+
+
+def activated(site: Site, manager: Manager, credentials: Path | None) -> subprocess.Popen[bytes]:
+    """`receive` as its socket unit would start it: at the first connection."""
+    settings = {"NOTIFY_SOCKET": str(manager.path), **WATCHED}
+    if credentials:
+        settings["CREDENTIALS_DIRECTORY"] = str(credentials)
+    given = [f"--setenv={name}={value}" for name, value in settings.items()]
+    with site.log.open("ab") as log:
+        return subprocess.Popen(
+            [
+                *(tool("systemd-socket-activate"), f"--listen=127.0.0.1:{site.port}", "--fdname=dicom-tls", *given),
+                *(sys.executable, "-m", "appliance", "program", "receive", "--config", site.config),
+            ],
+            stdout=log,
+            stderr=log,
+        )
+
+
+def connect(site: Site) -> socket.socket:
+    """The first connection, which starts the program."""
+    give_up = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", site.port), 5)
+        except OSError:
+            assert time.monotonic() < give_up, site.log.read_text()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def credentials(site: Site, tmp_path: Path) -> Path:
+    """A directory as systemd makes it for LoadCredential=."""
+    made = tmp_path / "credentials"
+    made.mkdir(mode=0o500)
+    made.chmod(0o700)
+    shutil.copy(site.root / "keys/index-key", made / "index-key")
+    return made
+
+
+def test_receive_serves_on_the_socket_that_it_was_handed_and_says_how_it_is(
+    site: Site, manager: Manager, credentials: Path
+) -> None:
+    process = activated(site, manager, credentials)
+    try:
+        with connect(site):
+            ready = manager.hear("READY", 30)
+            assert ready and "STATUS=listening on" in ready, site.log.read_text()
+        manager.forget()
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+        assert manager.hear("WATCHDOG", 12), "no beat although something happened"
+        process.send_signal(signal.SIGTERM)
+        assert manager.hear("STOPPING", 10)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_receive_does_not_begin_without_its_credential(site: Site, manager: Manager) -> None:
+    process = activated(site, manager, None)
+    try:
+        with connect(site):
+            assert process.wait(30) in (77, 78), "a status at which the unit does not start it again"
+    finally:
+        process.kill()
+        process.wait()
+    assert manager.hear("READY", 0.2) is None
+    assert "credential" in site.log.read_text() and "index-key" in site.log.read_text()
+
+
+def test_a_program_that_stands_still_feeds_no_watchdog(site: Site, manager: Manager, credentials: Path) -> None:
+    process = activated(site, manager, credentials)
+    try:
+        with connect(site):
+            assert manager.hear("READY", 30), site.log.read_text()
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.2)
+        manager.forget()
+        with connect(site):
+            assert manager.hear("WATCHDOG", 2) is None
+        process.send_signal(signal.SIGCONT)
+        assert manager.hear("WATCHDOG", 12)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["works", "ended"])
+def test_forward_feeds_the_watchdog_only_while_its_engines_live(
+    tmp_path: Path, manager: Manager, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python/sitecustomize.py").write_text(ENDS)
+    (tmp_path / "box").mkdir()
+    box = Box(tmp_path / "box")
+    box.destination("pacs", free_port())
+    box.configure()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "python"), *sys.path[:1]]))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    monkeypatch.setenv("ENGINE_ENDS", "1" if ends else "")
+    for name, value in WATCHED.items():
+        monkeypatch.setenv(name, value)
+    box.start()
+    try:
+        assert manager.hear("READY", 30), box.log
+        assert manager.hear("WATCHDOG", 10), box.log
+        box.state.put()
+        time.sleep(2)
+        manager.forget()
+        assert (manager.hear("WATCHDOG", 3) is None) == ends, box.log
+    finally:
+        assert box.process
+        box.process.kill()
+        box.process.wait()
