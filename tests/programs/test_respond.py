@@ -21,10 +21,12 @@ from appliance.cli.main import run as appliance
 from appliance.host.alerts import read_alerts
 from appliance.host.snapshot import Collector
 from appliance.inspection.block_request import BlockRequest, encode
-from tests.capture.lab import Wire, needs, needs_root, wire
+from tests.capture.lab import Wire, needs, needs_root, run, wire
+from tests.inspection.wire import ACK, PSH, SYN, associate, frame
 
 pytestmark = [needs_root, needs("ip", "nft", "setpriv", "echoscu", "storescp")]
 PORT = 11113
+ONLY_NET_RAW = ["setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw"]
 ONLY_NET_ADMIN = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"]
 
 IMPORTS = """
@@ -97,7 +99,7 @@ respond_file = "{self.policy}"
 
     def serve(self) -> None:
         """A storage SCP where ours would be."""
-        process = self.lab.start_inside("storescp", "--ignore", str(PORT))
+        process = self.lab.start_inside("storescp", "--fork", "--ignore", str(PORT))
         self.processes.append(process)
         self.until(lambda: "11113" in self.lab.inside("ss", "-ltn").stdout)
 
@@ -150,6 +152,8 @@ respond_file = "{self.policy}"
         for each in self.processes:
             each.kill()
             each.wait()
+        for left in run("ip", "netns", "pids", self.lab.namespace).stdout.split():  # children of storescp
+            os.kill(int(left), signal.SIGKILL)
         self.collector.close()
 
 
@@ -168,7 +172,7 @@ def test_a_stranger_at_the_decoy_is_shut_out_for_a_while(box: Box, capsys: pytes
     box.configure()
     box.serve()
     box.start("respond", ONLY_NET_ADMIN)
-    box.start("sensor", ["setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw"])
+    box.start("sensor", ONLY_NET_RAW)
     assert box.echo()
     box.echo("ARCHIVE", timeout="1")  # this storescp answers to any title; the sensor minds, often before it has
     assert box.until(lambda: box.said("BLOCK-SET") == 1), box.log.read_text()
@@ -194,8 +198,41 @@ def test_a_stranger_at_the_decoy_is_shut_out_for_a_while(box: Box, capsys: pytes
     assert box.command("blocks", "release", box.lab.near_ip) == 0
     assert capsys.readouterr().out == f"Released: {box.lab.near_ip}.\n"
     assert box.blocked() == []
-    assert box.echo()
+    assert box.until(box.echo)
     assert box.command("blocks", "release", box.lab.near_ip) == 1
+
+
+@needs("nmap")
+def test_nmap_finds_the_server_and_is_shut_out(box: Box) -> None:
+    box.configure()
+    box.serve()
+    box.start("respond", ONLY_NET_ADMIN)
+    box.start("sensor", ONLY_NET_RAW)
+    scan = ["nmap", "-Pn", "-n", "-p", str(PORT), "--script", "+dicom-ping", "--host-timeout", "4s", box.lab.far_ip]
+    subprocess.run(scan, capture_output=True, timeout=60)
+    assert box.until(lambda: box.blocked() == [box.lab.near_ip]), box.log.read_text()
+    assert box.said("because of D05") == 1
+    assert not box.echo(timeout="1")
+
+
+def test_a_forged_association_has_nobody_shut_out(box: Box) -> None:
+    """Somebody on the wire sends a whole association in the name of another address, and cannot see the answers."""
+    box.configure()
+    box.serve()
+    box.start("respond", ONLY_NET_ADMIN)
+    box.start("sensor", ONLY_NET_RAW)
+    victim = box.lab.far_ip.rpartition(".")[0] + "." + str(int(box.lab.far_ip.rpartition(".")[2]) + 2)
+    mac = json.loads(box.lab.inside("ip", "-j", "link", "show", box.lab.far).stdout)[0]["address"]
+    request = associate(called=b"ARCHIVE", calling=b"ROGUE")
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as forger:
+        forger.bind((box.lab.near, 0))
+        for seq, ack, flags, payload in ((1000, 0, SYN, b""), (1001, 77, ACK, b""), (1001, 77, ACK | PSH, request)):
+            forged = frame(victim, 40000, box.lab.far_ip, PORT, seq, ack, flags, payload)
+            forger.send(bytes.fromhex(mac.replace(":", "")) + forged[6:])
+            time.sleep(0.2)
+    assert box.until(lambda: box.said("D13 a decoy was touched") == 1), box.log.read_text()  # it is told all the same
+    assert box.until(lambda: box.said(f"did not block {victim} for D13: the handshake was not acknowledged") == 1)
+    assert box.blocked() == []
 
 
 def test_who_must_stay_reachable_is_refused(box: Box) -> None:
