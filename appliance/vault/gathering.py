@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from appliance.base import limits
+from appliance.routing.study import Quiet
 from appliance.vault.connection import Connection
 
 DUE = "SELECT study_tag FROM study_quiet INDEXED BY study_quiet_due WHERE destination = ? AND due <= ? LIMIT 16"
@@ -28,11 +29,14 @@ class Gathering(Connection):
     @staticmethod
     def _gather(sqlite: sqlite3.Connection, key: int, destination: str, quiet: float, now: float) -> None:
         """A delivery came that waits for its study: the quiet time begins anew."""
-        longest = max(quiet, limits.STUDY_LONGEST.default)
+        (study_tag,) = sqlite.execute("SELECT study_tag FROM object WHERE id = ?", (key,)).fetchone()
+        found = sqlite.execute(
+            "SELECT due, latest FROM study_quiet WHERE destination = ? AND study_tag = ?", (destination, study_tag)
+        ).fetchone()
+        study = Quiet(*found).another(now, quiet) if found else Quiet.begin(now, quiet, limits.STUDY_LONGEST.default)
         sqlite.execute(
-            """INSERT INTO study_quiet SELECT ?1, study_tag, ?2 + ?3, ?2 + ?4, ?3 FROM object WHERE id = ?5
-               ON CONFLICT DO UPDATE SET due = min(max(due, excluded.due), latest), quiet = excluded.quiet""",
-            (destination, now, quiet, longest, key),
+            "INSERT OR REPLACE INTO study_quiet VALUES (?, ?, ?, ?, ?)",
+            (destination, study_tag, study.due, study.latest, quiet),
         )
 
     @staticmethod

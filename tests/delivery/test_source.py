@@ -82,3 +82,24 @@ def test_an_object_is_opened_when_it_is_asked_for_what_is_in_it(state: State) ->
         assert source.sealed.read() == state.layout.incoming_file(object_id).read_bytes()
         with pytest.raises(Locked):
             assert source.meta
+
+
+@pytest.mark.parametrize("how", ["data_set", "part10", "outgoing"])
+def test_every_byte_that_goes_out_is_held_to_the_bandwidth_before_it_goes(state: State, how: str) -> None:
+    object_id = state.put(bytes(300_000))
+    spent: list[int] = []
+    out = 0
+    with state.layout.incoming_file(object_id).open("rb") as file:
+        source = Source(file, [state.identity], (CT, EXPLICIT), object_id, spent.append)
+        if how == "outgoing":
+            out = len(source.outgoing().read())
+        for piece in getattr(source, how)() if how != "outgoing" else ():
+            out += len(piece[0] if how == "data_set" else piece)
+            assert sum(spent) == out
+    assert sum(spent) == out >= 300_000
+    assert max(spent) <= 1 << 17
+
+
+def test_without_a_limit_the_sealed_file_goes_as_it_is(state: State) -> None:
+    with state.layout.incoming_file(state.put()).open("rb") as file:
+        assert Source(file, [state.identity], None).outgoing() is file

@@ -63,3 +63,24 @@ def test_the_bandwidth_bounds_all_associations_together(box: Box, tmp_path: Path
         took = time.monotonic() - begun
         assert upstream.received() == box.state.sent
     assert 1.6 < took < 8
+
+
+@pytest.mark.slow
+def test_a_study_goes_when_it_is_quiet_and_then_whole(box: Box, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "upstream", options=("+xa", "--fork")) as upstream:
+        box.destination("now", upstream.port)
+        box.destination("whole", upstream.port)
+        box.configure()
+        text = box.path.read_text().replace('to = ["now", "whole"]', 'to = ["now"]')
+        box.path.write_text(text + '[[route]]\nto = ["whole"]\nwhen = { study = "complete", quiet = "10s" }\n')
+        box.start()
+        for _ in range(3):
+            box.state.put(pixels=1000)
+        until(lambda: box.delivered("now") == 3)
+        begun = time.monotonic()
+        box.state.put(pixels=1000)
+        until(lambda: box.delivered("now") == 4)
+        said = (box.ask("queue") or {})["destinations"]["whole"]
+        assert (said["gathering"], said["waiting"], said["delivered"]) == (4, 0, 0)
+        until(lambda: box.delivered("whole") == 4, 30)
+        assert 9 < time.monotonic() - begun < 25
