@@ -20,7 +20,7 @@ from appliance.config.values import Address
 from appliance.inspection.blocking import Element
 
 TABLE = "appliance_respond"
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 _RULE = re.compile(r"D[0-9]{2}")
 _FOREVER = float("inf")
 _FAMILIES = ("inet", "bridge")

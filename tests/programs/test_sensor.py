@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from appliance.config.load import parse_config
 from appliance.host.alerts import read_alerts
 from appliance.host.snapshot import Collector
 from appliance.seal.keys import generate_identity
+from appliance.seal.opening import Opening
 from tests.capture.lab import Wire, needs, needs_root, wire
 from tests.capture.test_pcap_file import classic
 from tests.inspection.scene import CONFIG
@@ -449,6 +451,38 @@ def test_evidence_of_a_stranger_is_sealed_and_read_elsewhere(
     ]
     assert "ROGUE" in subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert appliance(["evidence", "open", "-i", str(key), "-o", str(clear), str(sealed)]) == 70  # never overwritten
+
+
+@needs_root
+@needs("ip")
+def test_evidence_is_kept_from_the_reload_on_that_asks_for_it(tmp_path: Path, lab: Wire, server: None) -> None:
+    identity = generate_identity("classical")
+    path = configuration(tmp_path, lab)
+    before = path.read_text()
+    program = Program(tmp_path, path)
+    kept = tmp_path / "state" / "alerts" / "evidence"
+
+    def reload(text: str, word: str, times: int) -> None:
+        path.write_text(text)
+        program.process.send_signal(signal.SIGHUP)
+        assert program.wait(lambda: program.log.read_text().count(word) >= times)
+
+    try:
+        program.ready()
+        lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"FIRST").hex(), check=True)
+        assert program.wait(lambda: "D01" in program.rules())
+        broken = before + f'evidence_recipients = ["{str(identity.recipient)[:-1]}x"]\n'
+        reload(broken, "CONFIG-REJECTED", 1)
+        reload(before + f'evidence_recipients = ["{identity.recipient}"]\n', "CONFIG-LOADED", 1)
+        lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"SECOND").hex(), check=True)
+        assert program.wait(lambda: program.snapshot()["associations"] == 2)
+        reload(before, "CONFIG-LOADED", 2)  # what waits is written before it ends
+        assert program.wait(lambda: kept.is_dir() and len(list(kept.iterdir())) == 1)
+    finally:
+        program.close()
+    (sealed,) = kept.iterdir()
+    clear = b"".join(map(bytes, Opening(io.BytesIO(sealed.read_bytes()), [identity])))  # type: ignore[arg-type]
+    assert b"SECOND" in clear and b"FIRST" not in clear
 
 
 def test_evidence_goes_to_nobody_who_opens_images(tmp_path: Path) -> None:
