@@ -132,6 +132,10 @@ DELIVERY_BATCH_BYTES = Limit(
     "bytes of a batch", "bytes", 4 << 20, 0, 1 << 30, "then the next instance is for another association"
 )
 DELIVERY_FRESH = Limit("fresh", "rows", 4, 0, 16, "of a batch, which became due last: new instances pass a backlog")
+DELIVERY_SUSPECT = Limit(
+    "suspect", "times", 6, 2, 100, "that an instance ended its association while others got through; then it is held"
+)
+DELIVERY_SUSPECTS = Limit("suspects", "instances", 256, 16, 65536, "of one destination, remembered at a time")
 HTTP_ANSWER = Limit("HTTP answer", "bytes", 1 << 20, 4096, 1 << 24, "the answer to one instance is a few kilobytes")
 STORE_PART = Limit("part", "bytes", 5 << 20, 5 << 20, 1 << 26, "of a multipart upload; longer objects go in parts")
 STORE_PARTS = Limit("parts", "parts", 2, 1, 8, "of one object on their way at a time; each is held in memory")

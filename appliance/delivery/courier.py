@@ -126,7 +126,7 @@ class Courier(threading.Thread):
                 return session.store(source)
         except UpstreamError as error:
             self._end_session()
-            return Outcome(Verdict.BUSY, error.message, error.fix)
+            return Outcome(Verdict.BUSY, error.message, error.fix, ended=True)
         except NotThere as error:
             return Outcome(Verdict.PERMANENT, "the object's file is missing", error.fix, ours=True)
         except CryptoError as error:

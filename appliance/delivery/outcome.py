@@ -24,7 +24,7 @@ class Outcome:
     """The verdict on one instance. `reason` and `advice` hold our words only, never the peer's.
 
     `ours`: it was decided here, and says nothing of how the destination is. `retry_after`: the seconds for which the
-    destination asked to be left alone.
+    destination asked to be left alone. `ended`: the association ended instead of an answer.
     """
 
     verdict: Verdict
@@ -33,9 +33,17 @@ class Outcome:
     status: int | None = None
     ours: bool = False
     retry_after: float = 0.0
+    ended: bool = False
 
 
 _ASK = "Ask the destination's administrator; then run `appliance queue retry`."
+
+POISON = Outcome(
+    Verdict.PERMANENT,
+    "the association ended each time that it was sent, while others were delivered",
+    "Look at the destination's log of that time; then run `appliance queue retry`.",
+    ours=True,
+)
 
 # Exact statuses first, then ranges by their high byte.
 _STATUSES: dict[int, tuple[Verdict, str, str]] = {

@@ -21,9 +21,10 @@ from appliance.base.throttle import Throttle, not_shown
 from appliance.config.week import Week
 from appliance.delivery.figures import Figures
 from appliance.delivery.gate import Gate
-from appliance.delivery.outcome import Outcome, Verdict
+from appliance.delivery.outcome import POISON, Outcome, Verdict
 from appliance.delivery.session import Kind, Session
 from appliance.delivery.sessions import Sessions
+from appliance.delivery.suspects import Suspects
 from appliance.host.log import log
 from appliance.routing.retry import CLOSED, Backoff, Breaker, Circuit
 from appliance.vault.deliveries import Lease, Queue
@@ -72,6 +73,7 @@ class DestinationQueue:
         self._error = ""
         self._refusals: dict[Kind, float] = {}
         self._throttle = Throttle()
+        self._suspects = Suspects()
         self._unwritten: deque[Callable[[], object]] = deque()
         self.sessions = Sessions(name, self._condition)
 
@@ -211,6 +213,8 @@ class DestinationQueue:
         self._write(write)
         with self._condition:
             self._figures.delivered([lease for lease, _ in proofs])
+            for lease, _ in proofs:
+                self._suspects.delivered(lease.object_id)
         event = catalogue.STORED if on_stored else catalogue.DELIVERED
         for lease, status in proofs:
             log(event, object_id=lease.object_id, destination=self.name, status=f"0x{status:04X}")
@@ -220,6 +224,7 @@ class DestinationQueue:
 
     def succeeded(self) -> None:
         """The destination showed itself at work."""
+        self._suspects.succeeded()
         if self._breaker is CLOSED and not self._error:
             return  # nothing to change, and so nothing to wait for: this is asked for each instance
         with self._condition:
@@ -234,8 +239,10 @@ class DestinationQueue:
 
     def not_delivered(self, lease: Lease, outcome: Outcome) -> None:
         """This one was not stored; later, or held for a person."""
-        reason, advice = outcome.reason, outcome.advice
         with self._condition:
+            if outcome.ended and self._suspects.ended(lease.object_id):
+                outcome = POISON
+            reason, advice = outcome.reason, outcome.advice
             self._figures.failed(reason)
         if outcome.verdict is Verdict.PERMANENT:
             self._write(lambda: self._ledger.hold(lease.object_id, self.name, reason))
