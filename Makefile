@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault bench-idle reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut clean fresh-test
+.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault bench-idle reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut delivery-faults clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,10 @@ man: ## build/man/appliance.1, the manual page, from the commands themselves
 fuzz: ## every parser of strangers' bytes, FUZZ_SECONDS in all (600); coverage-guided where atheris has a wheel
 	@.ci/setup --if-needed
 	@.venv/bin/python -m tests.fuzz.run
+
+delivery-faults: ## upstreams that refuse, abort, crash, lie; lines that break; forward killed 100 times: what came of each
+	@.ci/setup --if-needed
+	@.venv/bin/python -m tests.delivery_lab.run $(ARGS)
 
 crash-states: ## what any power cut may leave of the vault, in full: every flush needed, every order. ARGS="one instance"
 	@.ci/setup --if-needed

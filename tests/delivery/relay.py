@@ -26,7 +26,12 @@ class Relay:
     """From `with` to its end. `port` is where we connect; `passed` counts bytes on their way to the peer."""
 
     def __init__(
-        self, target: int, fault: Fault | None = None, pair: Pair | None = None, clients: Authority | None = None
+        self,
+        target: int,
+        fault: Fault | None = None,
+        pair: Pair | None = None,
+        clients: Authority | None = None,
+        port: int = 0,
     ) -> None:
         self._target = target
         self.fault = fault or Fault()
@@ -38,7 +43,7 @@ class Relay:
             if clients:
                 self._context.verify_mode = ssl.CERT_REQUIRED
                 self._context.load_verify_locations(clients.certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []

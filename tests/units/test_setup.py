@@ -379,6 +379,7 @@ def test_the_makefile_lists_what_it_can_do() -> None:
         "reload-storm",
         "man",
         "fuzz",
+        "delivery-faults",
         "crash-states",
         "kills",
         "power-cut",

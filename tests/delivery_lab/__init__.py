@@ -1,0 +1,1 @@
+"""Delivery against real upstreams that misbehave: one row a fault."""

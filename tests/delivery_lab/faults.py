@@ -1,0 +1,7 @@
+"""All faults, in the order of the table."""
+
+from __future__ import annotations
+
+from tests.delivery_lab import answer_faults, own_faults, storescp_faults
+
+ALL = (*storescp_faults.FAULTS, *answer_faults.FAULTS, *own_faults.FAULTS)

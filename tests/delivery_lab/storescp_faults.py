@@ -1,0 +1,102 @@
+"""What DCMTK's storescp can be told to do wrong, what happens to it, and to the line before it."""
+
+from __future__ import annotations
+
+from appliance.cli.demo.evidence import Row
+from tests.delivery.relay import Fault as Harm
+from tests.delivery.relay import Relay
+from tests.delivery_lab.lab import Fault, Lab, again, stored, storescp, whole
+
+
+def _until_well(option: str, words: str, twice: int) -> Fault:
+    def run(lab: Lab) -> Row:
+        lab.put()
+        with storescp(lab, option) as upstream:
+            lab.begin(upstream.port)
+            lab.told(words)
+            again(upstream)
+            lab.all_delivered()
+            return lab.arrived(whole(upstream, lab.box.state.sent), twice=twice)
+
+    return Fault(f"storescp {option}, then well", run)
+
+
+def _slow(option: str, count: int) -> Fault:
+    def run(lab: Lab) -> Row:
+        lab.put(count)
+        with storescp(lab, option, "1") as upstream:
+            lab.begin(upstream.port)
+            lab.all_delivered(hurry=False)
+            return lab.arrived(stored(upstream))
+
+    return Fault(f"storescp {option} 1", run)
+
+
+def _killed_in_an_instance(lab: Lab) -> Row:
+    lab.put(6, pixels=4_000_000)
+    with storescp(lab) as upstream, Relay(upstream.port) as relay:
+        lab.begin(relay.port)
+        lab.await_(lambda: relay.passed > 10_000_000, "10 MB on their way")
+        upstream.stop()
+        lab.told("")
+        upstream.start()
+        lab.all_delivered()
+        return lab.arrived(whole(upstream, lab.box.state.sent), twice=2)  # two associations, one answer each
+
+
+def _cut_again_and_again(lab: Lab) -> Row:
+    lab.put(10, pixels=300_000)
+    with storescp(lab) as upstream, Relay(upstream.port, Harm(cut=400_000)) as relay:
+        lab.begin(relay.port)
+        for number in range(1, 4):
+            lab.await_(lambda: relay.fault.cut is None, "the line was cut")
+            relay.fault.cut = relay.passed + 250_000 * number
+            lab.box.ask("retry", destination="pacs")
+        lab.all_delivered()
+        return lab.arrived(whole(upstream, lab.box.state.sent), twice=4)
+
+
+def _partition(lab: Lab) -> Row:
+    """Nothing gets through for a while: half an hour, compressed to seconds by the person who retries."""
+    lab.put(20, pixels=200_000)
+    with storescp(lab) as upstream:
+        with Relay(upstream.port, Harm(cut=900_000)) as relay:
+            port = relay.port
+            lab.begin(port)
+            lab.await_(lambda: relay.fault.cut is None, "the line was cut")
+        lab.told("refused")
+        lab.put(5)  # reception goes on meanwhile
+        for _ in range(5):
+            failures = lab.queue["failures"]
+            lab.box.ask("retry", destination="pacs")
+            lab.await_(lambda failures=failures: lab.queue["failures"] > failures, "one more try failed")  # type: ignore[misc]
+        waiting = lab.queue["waiting"] + lab.queue["leased"] + lab.box.delivered()
+        assert waiting == 25, lab.queue
+        with Relay(upstream.port, port=port):
+            lab.all_delivered()
+            return lab.arrived(whole(upstream, lab.box.state.sent), twice=2)
+
+
+def _contexts_refused(lab: Lab) -> Row:
+    lab.put(20)
+    with storescp(lab, tls=()) as upstream:  # uncompressed little and big endian only
+        lab.begin(upstream.port)
+        lab.held("does not accept this SOP class with this transfer syntax", 6)
+        lab.await_(lambda: lab.box.delivered() == 14, "the others are delivered")
+        upstream.options = ("+xa", "--fork")
+        again(upstream)
+        lab.all_delivered()
+        return lab.arrived(stored(upstream))
+
+
+FAULTS = (
+    _until_well("--refuse", "rejected", 0),
+    _until_well("--abort-after", "", 12),
+    _until_well("--abort-during", "", 12),
+    _slow("--sleep-after", 3),
+    _slow("--sleep-during", 1),
+    Fault("upstream killed in mid-instance", _killed_in_an_instance),
+    Fault("the line is cut in mid-instance, again and again", _cut_again_and_again),
+    Fault("a partition while instances come in", _partition),
+    Fault("contexts refused for some instances", _contexts_refused),
+)
