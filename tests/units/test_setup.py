@@ -376,6 +376,7 @@ def test_the_makefile_lists_what_it_can_do() -> None:
         "bench-vault",
         "sensor-lab",
         "bench-sensor",
+        "bench-idle",
         "reload-storm",
         "man",
         "fuzz",
