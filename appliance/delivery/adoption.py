@@ -2,14 +2,15 @@
 over what is there, and wakes the queues.
 
 One thread. It sleeps until the directory changes; while it works on a batch the next gathers, so under load flushes are
-shared. What became of each object is said in the log, by its random id.
+shared. While nothing comes in after a start, files and ledger are compared, a directory a second. What became of each
+object is said in the log, by its random id.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from appliance.base import catalogue
 from appliance.base.errors import ApplianceError, DiskError
@@ -23,6 +24,7 @@ from appliance.seal.record import Record
 from appliance.vault.adoption import BATCH, Adopted, Adoption, Fate
 
 _DISK_PAUSE = 5.0  # seconds until a medium that refused is tried again
+_SWEEP = 1.0  # seconds between two directories of a sweep
 _GATHER = 0.02
 """Seconds between two looks that found something. The first of a series is adopted at once, the rest in batches: an
 object that is adopted alone costs five times the flushes of one among eight, and a sender waits for the same disk."""
@@ -48,13 +50,16 @@ class Adopter:
         now: Callable[[], float] = time.time,
         looked: Callable[[], None] = lambda: None,
         gather: float = _GATHER,
+        sweep: Iterator[Sequence[Adopted]] | None = None,
     ) -> None:
-        """`looked` is called whenever what lay in `incoming/` was seen to; `gather` is in seconds."""
+        """`looked` is called whenever what lay in `incoming/` was seen to; `gather` is in seconds. `sweep` is gone on
+        with while nothing comes in."""
         self._adoption = adoption
         self._adopted = adopted
         self._now = now
         self._looked = looked
         self._gather = gather
+        self._sweep = sweep
         self._found = False
         self._condition = threading.Condition()
         self._changed = True  # files may lie there already
@@ -106,9 +111,27 @@ class Adopter:
                 self._changed = False
             pause = self._look()
             self._looked()
+            if pause is None and not self._found:
+                pause = self._go_on_with_the_sweep()
             if self._found:
                 with self._condition:
                     self._condition.wait_for(lambda: self._stopping, self._gather)
+
+    def _go_on_with_the_sweep(self) -> float | None:
+        """One step of it; the seconds until the next, None after the last."""
+        if self._sweep is None:
+            return None
+        try:
+            self.tell(next(self._sweep))
+            return _SWEEP
+        except StopIteration:
+            pass
+        except DiskError as error:
+            log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+        except Exception as error:  # noqa: BLE001, adoption must go on
+            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="sweep")
+        self._sweep = None  # the next start has another
+        return None
 
     def _look(self) -> float | None:
         """Adopt what waits. Returns the seconds after which to look again unasked, if need be."""

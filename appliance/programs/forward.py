@@ -47,7 +47,7 @@ from appliance.vault.objects import Objects
 from appliance.vault.proof_reports import WaitingReports
 from appliance.vault.proofs import Proofs
 from appliance.vault.rebuild import Rebuild
-from appliance.vault.recovery import open_ledger, recover
+from appliance.vault.recovery import open_ledger, recover, sweep
 from appliance.vault.space import Space
 from appliance.vault.standing import standing
 
@@ -118,7 +118,7 @@ class Forward:
             on_change=self._ring,
             now=steady,
         )
-        self._adopter = Adopter(adoption, self._adopted, now=steady, looked=self._looked)
+        self._adopter = Adopter(adoption, self._adopted, now=steady, looked=self._looked, sweep=sweep(adoption, steady))
         commitments = Commitments(self._ledger, index_key)
         self._committer = Committer(
             WaitingRequests(layout, index_key),

@@ -15,10 +15,12 @@ from appliance.vault.adoption import Adoption
 from appliance.vault.deliveries import Queue
 from appliance.vault.ledger import Ledger
 from appliance.vault.objects import Objects
+from appliance.vault.recovery import sweep
 from appliance.vault.segments import Segments
 from tests.delivery.upstream import until
 from tests.delivery.vaults import MR, State
 
+NOW = 4e9
 ROUTES = [
     Route.model_validate({"to": ["pacs"], "when": {"modality": ["CT", "MR"]}}),
     Route.model_validate({"to": ["research"], "when": {"sop_class": [MR]}}),
@@ -173,6 +175,23 @@ def test_a_crash_in_between_leaves_nothing_behind(hall: Hall) -> None:
     until(lambda: not waiting.exists())
     assert hall.counts("pacs").waiting == 1
     assert hall.objects.holds(object_id)
+
+
+def test_a_sweep_enters_what_has_a_file_and_no_row_and_finds_what_has_a_row_and_no_file(hall: Hall) -> None:
+    adoption = hall.adopter._adoption
+    stray, lost = hall.state.put(), hall.state.put()
+    hall.objects.prepare()
+    adoption.adopt([lost], NOW)
+    hall.state.layout.object_file(lost).unlink()
+    hall.state.layout.incoming_file(stray).rename(hall.state.layout.object_file(stray))
+    steps = (each for each in sweep(adoption, lambda: NOW) if each)  # those of which there is something to tell
+    hall.adopter = Adopter(adoption, hall.woken.append, sweep=steps)
+    hall.adopter.start()
+    until(lambda: hall.ledger.state(stray) == "present" and hall.ledger.state(lost) == "lost")
+    until(lambda: hall.adopter._sweep is None)
+    assert {"pacs"} in hall.woken
+    late = hall.state.put()
+    until(lambda: hall.ledger.state(late) == "present")
 
 
 def test_a_route_that_waits_for_the_study_makes_its_deliveries_gather(tmp_path: Path) -> None:

@@ -26,13 +26,17 @@ from appliance.vault import commitment_requests, departure, flusher, recovery, s
 from appliance.vault.adoption import Adopted, Adoption
 from appliance.vault.commitment_requests import WaitingRequests
 from appliance.vault.commitments import Commitments
+from appliance.vault.holds import Holds
 from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
+from appliance.vault.journal import Journal
 from appliance.vault.layout import StateLayout, object_id_of, request_id_of
 from appliance.vault.ledger import Ledger
 from appliance.vault.medium import Medium
 from appliance.vault.objects import Objects
+from appliance.vault.rebuild import Rebuild
 from appliance.vault.segments import Segments
+from appliance.vault.standing import standing
 from tests.vault.crash.disk import SimulatedDisk
 from tests.vault.crash.turns import Turns
 from tests.vault.samples import CT, HEAD, IDENTITY, INDEX_KEY, NOW, facts, to_pacs
@@ -98,15 +102,24 @@ def start(
     medium: Medium,
     ledger: Callable[[Path], Ledger] = Ledger,
     now: Callable[[], float] = lambda: NOW,
+    random: Callable[[int], bytes] | None = None,
 ) -> Forward:
-    """Start as programs/forward.py does, up to where it delivers."""
+    """Start as programs/forward.py does, up to where it delivers; with its journal where `random` is given for it."""
     layout.create(medium)
     with patch.object(recovery, "Ledger", ledger):
         opened, damaged = recovery.open_ledger(layout, medium)
     try:
         objects = Objects(layout, medium)
+        rebuild = None
+        if random:
+            journal = Journal(layout, INDEX_KEY, medium, random)
+            opened.mirror = journal.append
+            rebuild = Rebuild(opened, journal)
+            rebuild.resume_marks()
         adoption = Adoption(objects, opened, INDEX_KEY, to_pacs)
-        fates = [fate for step in recovery.recover(adoption, NOW) for fate in step.fates]
+        fates = [fate for step in recovery.recover(adoption, NOW, rebuild=rebuild) for fate in step.fates]
+        if rebuild and (rebuild.needed or journal.due):
+            journal.write_anew(standing(opened))
         commitments = Commitments(opened, INDEX_KEY)
         committer = Committer(
             WaitingRequests(layout, INDEX_KEY, medium),
@@ -130,8 +143,9 @@ def _nowhere(peer: str, calling_ae: str) -> NoReturn:
 class Box:
     """A vault on a simulated disk: `forward` runs from the beginning, `receive` when it is first used."""
 
-    def __init__(self, turns: Turns | None = None, *, seed: int = 0, made: bool = True) -> None:
+    def __init__(self, turns: Turns | None = None, *, seed: int = 0, made: bool = True, journal: bool = False) -> None:
         """`made`: the state directory is there, empty and durable. Else nothing is, and `begin` makes it."""
+        self._journal = journal
         self.top = scratch()
         self.layout = StateLayout(self.top / ROOT)
         self.layout.ledger.parent.mkdir(parents=True)  # for SQLite alone; the simulated one is made by the vault
@@ -151,7 +165,8 @@ class Box:
 
     def begin(self) -> None:
         """Start `forward`."""
-        self.forward = start(self.layout, self.disk, self._ledger, lambda: self.now)
+        random = self.random if self._journal else None
+        self.forward = start(self.layout, self.disk, self._ledger, lambda: self.now, random)
 
     def _ledger(self, path: Path) -> Ledger:
         return RecordedLedger(path, self.disk)
@@ -236,6 +251,11 @@ class Box:
         """The destination proved that it has it."""
         self.forward.ledger.delivered(object_id, "pacs", 0, NOW)
         self.disk.mark("proven", object_id)
+
+    def hold(self, object_id: str) -> None:
+        """A person puts it on hold, and is told so."""
+        assert Holds(self.forward.ledger).hold([object_id], NOW)[0]
+        self.disk.mark("on hold", object_id)
 
     def evict(self) -> list[str]:
         """Forget what is proven."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from tests.vault.crash.box import Box
 from tests.vault.crash.disk import Killed
 from tests.vault.crash.restart import Machine
 from tests.vault.crash.scenarios import Scenario
-from tests.vault.crash.states import states
+from tests.vault.crash.states import State, states
 from tests.vault.crash.trace import Change, Mark, Trace
 from tests.vault.crash.turns import Turns
 
@@ -77,7 +77,9 @@ def caught(scenario: Scenario, machine: Machine, effort: Effort, mutant: Mutant)
         for seed in range(effort.seeds if scenario.threads else 1):
             box = play(scenario, seed, mutant=mutant)
             try:
-                found = look(box.disk.trace, machine, effort, seed=seed, few=few, until_fault=True)
+                found = look(
+                    box.disk.trace, machine, effort, seed=seed, few=few, until_fault=True, journal=scenario.journal
+                )
             finally:
                 box.close()
             if found.faults:
@@ -88,7 +90,7 @@ def caught(scenario: Scenario, machine: Machine, effort: Effort, mutant: Mutant)
 def play(scenario: Scenario, seed: int = 0, *, mutant: Mutant = SOUND, kill_at: int | None = None) -> Box:
     """Do what the scenario does, on a disk of its own; the caller closes it. With `kill_at`: die after so many
     operations, counted from its beginning, start again, and store one more."""
-    box = Box(Turns(seed), seed=seed, made=scenario.made)
+    box = Box(Turns(seed), seed=seed, made=scenario.made, journal=scenario.journal)
     disk = box.disk
     try:
         scenario.prepare(box)
@@ -116,6 +118,7 @@ def look(
     seed: int = 0,
     few: int | None = None,
     until_fault: bool = False,
+    journal: bool = False,
 ) -> Found:
     """Start the vault on the states of each moment, or on the first `few` of them."""
     found = Found(trace.operations)
@@ -124,7 +127,7 @@ def look(
         marks = trace.marks(cut)
         for state in islice(states(trace, cut, most=effort.most, seed=seed), few):
             found.states += 1
-            if fault := machine.fault(state, marks):
+            if fault := _fault(machine, state, marks, journal=journal):
                 left = sorted(name for name, _ in state.contents)
                 found.faults.append(f"a cut before {cut}: {fault}\nleft: {left}\n{trace.told()}")
                 if until_fault:
@@ -133,10 +136,18 @@ def look(
     return found
 
 
+def _fault(machine: Machine, state: State, marks: tuple[Mark, ...], *, journal: bool) -> str | None:
+    fault = machine.fault(state, marks, journal=journal)
+    if fault is None and journal:
+        fault = machine.fault(replace(state, ledger=None), marks, journal=True)
+        return f"with its ledger lost: {fault}" if fault else None
+    return fault
+
+
 def _once(found: Found, scenario: Scenario, machine: Machine, effort: Effort, seed: int, kill_at: int | None) -> Trace:
     box = play(scenario, seed, kill_at=kill_at)
     try:
-        one = look(box.disk.trace, machine, effort, seed=seed)
+        one = look(box.disk.trace, machine, effort, seed=seed, journal=scenario.journal)
         if kill_at is not None:
             one.faults = [f"killed after {kill_at} operations, then {fault}" for fault in one.faults]
         one.sites = box.disk.sites

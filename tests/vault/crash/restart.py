@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +14,13 @@ from appliance.seal.commitment import open_request
 from appliance.seal.errors import SealError
 from appliance.seal.opening import verify
 from appliance.seal.record import Record
+from appliance.vault import recovery
 from appliance.vault.layout import StateLayout, free_segment_id_of, object_id_of
 from appliance.vault.medium import Medium
 from tests.vault.crash.box import ROOT, Forward, scratch, start
 from tests.vault.crash.states import State
 from tests.vault.crash.trace import Mark
-from tests.vault.samples import INDEX_KEY
+from tests.vault.samples import INDEX_KEY, NOW
 
 LEDGER = f"{ROOT}/ledger/ledger.sqlite"
 
@@ -34,6 +37,7 @@ class Promises:
     """Objects of which the upstream's proof was committed: they are never owed again."""
     may_go: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    on_hold: set[str] = field(default_factory=set)
     damaged: dict[str, bytes] = field(default_factory=dict)
     """The names of files that cannot be used, and their content: they are kept in quarantine."""
 
@@ -49,6 +53,7 @@ class Promises:
                     "proven": found.proven,
                     "may go": found.may_go,
                     "gone": found.gone,
+                    "on hold": found.on_hold,
                 }[mark.what].add(about)
             else:
                 assert isinstance(about, tuple)
@@ -69,21 +74,23 @@ class Machine:
         self.twice = twice
         self.started = 0
         self.surplus = 0
-        """On how many states there was a file of an instance that nobody was answered for, and no row."""
+        """On how many states there was a file of an instance that nobody was answered for, and no row: a sweep's."""
         layout = self.layout
         alone = [layout.incoming, layout.quarantine, layout.alerts, layout.ledger.parent, layout.journal]
         leaves = [*alone, *layout.fan()]
         self._directories = [str(each) for each in leaves]
         self._made = frozenset(str(each.relative_to(self.top)) for each in (layout.root, layout.objects, *leaves))
         self._whole: frozenset[str] | None = None  # the directories, when they are just those that every start makes
+        self._random: Callable[[int], bytes] | None = None
         self._known: dict[tuple[State, tuple[Mark, ...]], str | None] = {}
 
     def close(self) -> None:
         shutil.rmtree(self.top)
 
-    def fault(self, state: State, marks: tuple[Mark, ...]) -> str | None:
+    def fault(self, state: State, marks: tuple[Mark, ...], *, journal: bool = False) -> str | None:
         """What is wrong after a start on this state, in a line, or None. What was looked at before is known."""
         key = state, marks
+        self._random = random.Random(1).randbytes if journal else None
         if key not in self._known:
             self.started += 1
             self._lay_out(state)
@@ -115,7 +122,7 @@ class Machine:
 
     def _look(self, promises: Promises) -> str | None:
         try:
-            forward = start(self.layout, Medium())
+            forward = start(self.layout, Medium(), random=self._random)
         except ApplianceError as error:
             return f"the start failed: {error}"
         try:
@@ -124,20 +131,20 @@ class Machine:
             forward.ledger.close()
         if fault is None and self.twice:
             before = sorted(self._files())
-            again = start(self.layout, Medium())
+            again = start(self.layout, Medium(), random=self._random)
             again.ledger.close()
             if again.fates or sorted(self._files()) != before:
                 fault = f"a second start found something to do: {again.fates}"
         self._whole = self._made
         return fault
 
-    def _compare(self, forward: Forward, promises: Promises) -> str | None:
+    def _compare(self, forward: Forward, promises: Promises, *, swept: bool = False) -> str | None:
         """The first thing that does not hold."""
         records: dict[str, Record] = {}
         aside: dict[str, bytes] = {}
         for name in self._files():
             path = Path(name)
-            if path.parent == self.layout.ledger.parent:
+            if path.parent in (self.layout.ledger.parent, self.layout.journal):
                 continue
             if path.parent == self.layout.quarantine:
                 aside[path.name] = path.read_bytes()
@@ -153,11 +160,13 @@ class Machine:
                 except SealError as error:
                     return f"object {object_id} is not whole: {error.message}"
         # A name or a record that was not durable yet may have been adopted already, and its row is not there: nobody
-        # was answered for it. What is left is a file too many, which the next comparison finds.
+        # was answered for it. The sweep that follows a start enters it.
         surplus = records.keys() - set(forward.ledger.ids("")) - promises.answered.keys()
-        self.surplus += bool(surplus)
-        for object_id in surplus:
-            del records[object_id]
+        if surplus and not swept:
+            self.surplus += 1
+            for fates in recovery.sweep(forward.adoption, lambda: NOW):
+                forward.fates.extend(fates)
+            return self._compare(forward, promises, swept=True)
         return (
             _of_files(forward, records)
             or _of_queue(forward, records, promises)
@@ -187,6 +196,10 @@ def _of_queue(forward: Forward, records: dict[str, Record], promises: Promises) 
         owed = dict(
             sqlite.execute("SELECT o.object_id, d.state FROM delivery AS d JOIN object AS o ON o.id = d.object")
         )
+    with forward.ledger.reading() as sqlite:
+        on_hold = {found for (found,) in sqlite.execute("SELECT object_id FROM object WHERE hold IS NOT NULL")}
+    if released := promises.on_hold - on_hold:
+        return f"on hold no more: {released}"
     for object_id in records:
         state = "delivered" if object_id in promises.proven else "waiting"
         # Its proof may be durable although the cut came before anybody heard of it.

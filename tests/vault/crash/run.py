@@ -119,7 +119,7 @@ def main(names: list[str]) -> int:
             bad += _verdicts(pool.map(spare, having), "without this flush no promise is broken, for")
     print(
         f"\n{total.states} states after {total.moments} moments explored, {starts} of them different and started; "
-        f"{surplus} with a file that nobody was answered for; {len(total.faults)} faults; "
+        f"{surplus} with a file that nobody was answered for, entered by the sweep; {len(total.faults)} faults; "
         f"{time.monotonic() - began:.0f} s"
     )
     return 1 if bad else 0

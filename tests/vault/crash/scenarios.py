@@ -29,6 +29,8 @@ class Scenario:
     prepare: Callable[[Box], object] = _nothing
     made: bool = True
     threads: bool = False
+    journal: bool = False
+    """`forward` keeps its journal; each state is looked at twice, the second time with its ledger lost."""
 
 
 def _one_instance(box: Box) -> None:
@@ -288,6 +290,25 @@ def _two_adopted(box: Box) -> None:
     box.adopt()
 
 
+def _proofs_and_holds(box: Box) -> None:
+    """One is proven, one put on hold, one comes later; the journal is begun, and written anew in between."""
+    first, second = (adopted.object_id for adopted in box.adopt())
+    box.prove(first)
+    box.hold(second)
+    box.store(b"third", "1.2.3")
+    (third,) = (adopted.object_id for adopted in box.adopt())
+    box.restart()
+    box.prove(third)
+
+
+def _eviction_with_a_journal(box: Box) -> None:
+    """From a segment: what is in it still must not come back as new when its object has gone."""
+    first, second = (adopted.object_id for adopted in box.adopt())
+    box.hold(second)
+    box.prove(first)
+    assert box.evict() == [first]
+
+
 SCENARIOS = (
     Scenario("one instance", _one_instance),
     Scenario("instances that share a flush", _several_instances, threads=True),
@@ -313,5 +334,7 @@ SCENARIOS = (
     Scenario("the ledger is damaged", _start, _damaged_ledger),
     Scenario("a start amid setting the ledger aside", _start_amid_setting_aside, _damaged_ledger),
     Scenario("rewrapping", _rewrap, _two_adopted),
+    Scenario("proofs and holds, and the ledger lost", _proofs_and_holds, _two_waiting, journal=True),
+    Scenario("an eviction, and the ledger lost", _eviction_with_a_journal, _two_in_a_segment, journal=True),
     Scenario("the first start", _first_start, made=False),
 )

@@ -7,6 +7,9 @@ A site is the way to the flush, innermost function first, and what is flushed. A
 from __future__ import annotations
 
 _ADOPTING = "adoption.Adoption._take < adoption.Adoption.adopt"
+_COMMITTING = "connection.Connection.transaction"
+_LOST = "proofs and holds, and the ledger lost"
+_EVICTED = "an eviction, and the ledger lost"
 _MOVED = "a rename is atomic in the journal, and a file that is back at its old name is moved again"
 _LEDGER_MOVED = "a rename is atomic in the journal; that the old name has gone durably is what counts"
 _SQLITE = "SQLite flushes the directory itself, when it makes the new ledger and before it writes to it"
@@ -50,6 +53,12 @@ NEEDED = {
     "recovery._finish_setting_aside < recovery.open_ledger: ledger": "a start amid setting the ledger aside",
     # Another header
     "rewrapping.replace_header: data": "rewrapping",
+    # The journal, where the ledger is lost
+    f"journal.Journal._begin < journal.Journal.append < {_COMMITTING}: data": _LOST,
+    f"journal.Journal._begin < journal.Journal.append < {_COMMITTING}: journal": _LOST,
+    f"journal.Journal.append < {_COMMITTING} < holds.Holds.hold: data": _LOST,
+    f"journal.Journal.append < {_COMMITTING} < deliveries.Deliveries.delivered: data": _EVICTED,
+    f"journal.Journal.append < {_COMMITTING} < departure._remove: data": _EVICTED,
     # The directories
     "layout._settle < layout.StateLayout.create: state": "the first start",
     "layout._settle < layout.StateLayout.create: above": "the first start",
