@@ -103,6 +103,13 @@ class Host:
         """Whether anything listens at a TCP port of this host."""
         return bool(self.run("ss", "-Hltn", f"sport = :{port}").stdout.strip())
 
+    def announce(self) -> None:
+        """Say by ARP which address is here (RFC 5227 2.3)."""
+        mac, address = bytes.fromhex(self.mac.replace(":", "")), socket.inet_aton(self.address)
+        body = b"\0\1\x08\0\6\4\0\1" + mac + address + bytes(6) + address
+        with self.raw_socket() as out:
+            out.send(b"\xff" * 6 + mac + b"\x08\x06" + body)
+
     def raw_socket(self) -> socket.socket:
         """A socket that sends whole frames from this host's interface."""
         return within(self.namespace, lambda: raw_socket(self.interface))

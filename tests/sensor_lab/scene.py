@@ -112,6 +112,7 @@ def play(lab: Lab, scene: Scene, captures: Path) -> Outcome:
     begun = time.monotonic()
     engine = lab.engine()
     lab.mirror.begin(engine)
+    lab.announce()
     running = {host.name: list(host.started) for host in lab.ground.hosts.values()}
     try:
         scene.act(lab)

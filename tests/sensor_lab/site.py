@@ -177,6 +177,12 @@ class Lab:
         """A sensor that knows this site and has seen nothing yet."""
         return Inspection(self.registry, self.ground.mirror, certificates=read_certificate)
 
+    def announce(self) -> None:
+        """All but the attacker say by ARP where they are, as they do all day: their kernels choose when."""
+        for name, host in self.ground.hosts.items():
+            if name != "attacker":
+                host.announce()
+
     def room(self, name: str) -> Path:
         """An empty directory."""
         made = self.where / name

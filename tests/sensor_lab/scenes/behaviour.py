@@ -51,9 +51,11 @@ def known_compression(lab: Lab) -> None:
 
 
 def _day_of_work(lab: Lab, then: int) -> None:
-    line = Line(lab.ct, lab.edge).ask(calling=b"CT1")
+    lab.viewer.serve(11113, "env", "TCP_NODELAY=1", "storescp", "--ignore", "11113")
+    line = Line(lab.ct, lab.viewer, 11113).ask(calling=b"CT1", called=b"READ1")
     uid = struct.pack("<HHI", 0, 0x1000, 8) + b"1.2.3.4\0"
-    one = wire.p_data(wire.pdv(1, 3, wire.command(1, data_set=True, more=uid)))
+    priority = struct.pack("<HHIH", 0, 0x0700, 2, 0)
+    one = wire.p_data(wire.pdv(1, 3, wire.command(1, data_set=True, between=priority, more=uid)))
     one += wire.p_data(wire.pdv(1, 2, struct.pack("<HHI", 8, 0x60, 2) + b"CT"))
     for _ in range(25):
         line.say(one).hear()
@@ -63,13 +65,13 @@ def _day_of_work(lab: Lab, then: int) -> None:
     line.release()
 
 
-@shows("D34", "forged PDUs", evidence="1000 in this hour")
+@shows("D34", "storescp", evidence="1000 in this hour")
 def surge(lab: Lab) -> None:
     """The CT stores 1,020 instances in an hour, and one in each of the 25 before."""
     _day_of_work(lab, 1020)
 
 
-@quiet("D34", "forged PDUs")
+@quiet("D34", "storescp")
 def busy_hour(lab: Lab) -> None:
     """It stores 300."""
     _day_of_work(lab, 300)
