@@ -43,6 +43,7 @@ from appliance.vault.space import Space
 
 _HEARTBEAT = 10.0
 _AT_MOST_EVERY = 1.0
+_HANGS = 15.0  # seconds without a sign of a worker that was handed something
 
 
 def main(config: Config, path: Path) -> int:
@@ -189,7 +190,9 @@ class _Report:
         rest = _AT_MOST_EVERY if moved else _HEARTBEAT
         if since >= rest or self._changed:
             self.send()
-            notify.beat()
+            # A worker that hangs takes its associations along, and the kernel goes on handing it connections.
+            if self.acceptor.behind(time.monotonic()) < _HANGS:
+                notify.beat()
             since = 0.0
         return min(rest - since, self.reloading.wait())
 

@@ -46,6 +46,7 @@ class _Worker:
     tally: Tally
     started: float
     retiring: bool = False
+    behind: float | None = None  # since when it takes nothing that it is handed, and reports nothing
     places: dict[int, Place] = field(default_factory=dict)
 
 
@@ -139,6 +140,15 @@ class Acceptor:
                 total[name] += value
         return total | {"pending": self.slots.pending, "workers": len(self._workers)}
 
+    def behind(self, now: float) -> float:
+        """For how many seconds a worker has neither taken what it was handed nor reported anything; 0: none lags."""
+        for worker in self._workers:
+            if worker.retiring or not handoff.untaken(worker.channel):
+                worker.behind = None
+            elif worker.behind is None:
+                worker.behind = now
+        return max((now - worker.behind for worker in self._workers if worker.behind is not None), default=0.0)
+
     # Workers
 
     def _fill(self) -> None:
@@ -190,6 +200,7 @@ class Acceptor:
         if became is None:
             self._bury(worker)
             return
+        worker.behind = None
         place = worker.places.get(became.number)
         if place is None:
             return

@@ -6,8 +6,11 @@ acceptor: what became of a connection. The number of a connection is the accepto
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
+import struct
+import termios
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -49,6 +52,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
 def pass_connection(to: socket.socket, connected: Connected, connection: socket.socket) -> None:
     """Hand a connection over. Raises BlockingIOError when the worker's queue is full, OSError when it is gone."""
     socket.send_fds(to, [json.dumps(asdict(connected)).encode()], [connection.fileno()])
+
+
+def untaken(to: socket.socket) -> bool:
+    """Whether something that was handed over still lies there: the worker has not come to it."""
+    (length,) = struct.unpack("i", fcntl.ioctl(to, termios.TIOCOUTQ, bytes(4)))  # SIOCOUTQ, unix(7)
+    return bool(length)
 
 
 def displace(to: socket.socket, displaced: Displaced) -> None:

@@ -20,7 +20,7 @@ import pytest
 from appliance.cli.demo.dcmtk import Modality, free_port
 from appliance.cli.demo.site import Site, build
 from tests.programs.test_forward import Box
-from tests.units.machine import tool
+from tests.units.machine import REPOSITORY, tool
 
 WATCHED = {"WATCHDOG_USEC": "30000000"}
 
@@ -28,7 +28,7 @@ WATCHED = {"WATCHDOG_USEC": "30000000"}
 ENDS = """\
 import os
 
-from appliance.programs import forward
+from appliance.programs import forward, receive
 from appliance.vault.adoption import Adoption
 
 
@@ -38,7 +38,8 @@ def adopt(self, *_):
 
 if os.environ.get("ENGINE_ENDS"):
     Adoption.adopt = adopt
-forward._HEARTBEAT = 0.3
+forward._HEARTBEAT = receive._HEARTBEAT = 0.3
+receive._HANGS = 1.0
 """
 
 
@@ -97,9 +98,9 @@ def site(tmp_path: Path) -> Site:
     return made
 
 
-def activated(site: Site, manager: Manager, credentials: Path | None) -> subprocess.Popen[bytes]:
+def activated(site: Site, manager: Manager, credentials: Path | None, **more: str) -> subprocess.Popen[bytes]:
     """`receive` as its socket unit would start it: at the first connection."""
-    settings = {"NOTIFY_SOCKET": str(manager.path), **WATCHED}
+    settings = {"NOTIFY_SOCKET": str(manager.path), **WATCHED, **more}
     if credentials:
         settings["CREDENTIALS_DIRECTORY"] = str(credentials)
     given = [f"--setenv={name}={value}" for name, value in settings.items()]
@@ -184,17 +185,55 @@ def test_a_program_that_stands_still_feeds_no_watchdog(site: Site, manager: Mana
         process.wait(20)
 
 
-@pytest.mark.parametrize("ends", [False, True], ids=["works", "ended"])
-def test_forward_feeds_the_watchdog_only_while_its_engines_live(
-    tmp_path: Path, manager: Manager, ends: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def python_path(tmp_path: Path) -> str:
+    """A Python path on which programs find `ENDS`."""
     (tmp_path / "python").mkdir()
     (tmp_path / "python/sitecustomize.py").write_text(ENDS)
+    return os.pathsep.join([str(tmp_path / "python"), str(REPOSITORY)])
+
+
+def workers(process: subprocess.Popen[bytes]) -> list[int]:
+    """The children of `receive`."""
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_a_worker_that_hangs_stops_the_feeding(
+    site: Site, manager: Manager, credentials: Path, python_path: str
+) -> None:
+    site.config.write_text(site.config.read_text().replace("[receive]", "[receive]\nworkers = 1"))
+    process = activated(site, manager, credentials, PYTHONPATH=python_path)
+    try:
+        with connect(site):
+            assert manager.hear("READY", 30), site.log.read_text()
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+        (worker,) = workers(process)
+        os.kill(worker, signal.SIGSTOP)
+        manager.forget()
+        assert manager.hear("WATCHDOG", 3), "it has nothing to do, and that is no hanging"
+        with connect(site) as waiting:
+            waiting.sendall(b"\x16")  # the first byte of a handshake: it is handed over
+            time.sleep(2.5)
+            manager.forget()
+            assert manager.hear("WATCHDOG", 3) is None
+            os.kill(worker, signal.SIGCONT)
+            assert manager.hear("WATCHDOG", 5), "it came to it"
+    finally:
+        for pid in workers(process):
+            os.kill(pid, signal.SIGCONT)
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["works", "ended"])
+def test_forward_feeds_the_watchdog_only_while_its_engines_live(
+    tmp_path: Path, manager: Manager, ends: bool, python_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "box").mkdir()
     box = Box(tmp_path / "box")
     box.destination("pacs", free_port())
     box.configure()
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "python"), *sys.path[:1]]))
+    monkeypatch.setenv("PYTHONPATH", python_path)
     monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
     monkeypatch.setenv("ENGINE_ENDS", "1" if ends else "")
     for name, value in WATCHED.items():

@@ -57,3 +57,13 @@ def test_retiring_is_seen_by_the_worker_which_may_still_report() -> None:
         assert handoff.next_connection(worker) is None
         handoff.report(worker, handoff.Became(1, "closed"))
         assert handoff.next_report(acceptor) == handoff.Became(1, "closed")
+
+
+def test_what_a_worker_has_not_come_to_is_seen() -> None:
+    acceptor, worker = handoff.pair()
+    with acceptor, worker:
+        assert not handoff.untaken(acceptor)
+        handoff.displace(acceptor, handoff.Displaced(7))
+        assert handoff.untaken(acceptor)
+        assert handoff.next_connection(worker) == handoff.Displaced(7)
+        assert not handoff.untaken(acceptor)
