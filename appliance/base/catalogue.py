@@ -105,6 +105,11 @@ OBJECT_UNROUTED = Event(
     "Add a [[route]] that matches what {peer} sends.",
     "backlog",
 )
+OBJECTS_ROUTED = Event(
+    "OBJECTS-ROUTED",
+    Level.NOTICE,
+    "objects that matched no [[route]] match one now: {deliveries} deliveries to {destinations}",
+)
 OBJECT_LOST = Event(
     "OBJECT-LOST",
     Level.CRITICAL,

@@ -82,7 +82,7 @@ A sealed object is damaged, or sealed under other keys. It lies in quarantine an
 first (dmesg, smartctl); then whether the index key or the state directory came from another box.""",
     "OBJECT-UNROUTED": """\
 An object matches no [[route]], so it is kept and goes nowhere. Add a route that matches, or one without a
-condition for all the rest; it is then delivered.""",
+condition for all the rest: once that is in force it is delivered.""",
     "OBJECT-LOST": """\
 The ledger knows an object whose file is gone. Nobody but `forward` removes files: look for a person, a backup
 tool or a file system check that did. Put the file back if you can; what it owes is held until then.""",

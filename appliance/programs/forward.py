@@ -26,6 +26,7 @@ from appliance.delivery.provers import Provers
 from appliance.delivery.proving import Instances
 from appliance.delivery.queue_desk import QueueDesk
 from appliance.delivery.report_ways import Ways
+from appliance.delivery.rerouting import Rerouting
 from appliance.delivery.unlocking import Unlocking
 from appliance.delivery.vault_desk import VaultDesk
 from appliance.host import notify
@@ -118,6 +119,7 @@ class Forward:
             on_change=self._ring,
             now=steady,
         )
+        self._rerouting = Rerouting(adoption, self._adopted, steady)
         self._adopter = Adopter(adoption, self._adopted, now=steady, looked=self._looked, sweep=sweep(adoption, steady))
         commitments = Commitments(self._ledger, index_key)
         self._committer = Committer(
@@ -154,6 +156,7 @@ class Forward:
         self._provers.start()
         self._adopter.start()
         self._learned.tell()
+        self._rerouting.look(self._config.route)
         to = ", ".join(self._destinations.queues) or "nowhere"
         notify.ready(f"delivering to {to}")
         log(catalogue.STARTED, program="forward", detail=f"delivering to {to}")
@@ -167,6 +170,7 @@ class Forward:
         self._provers.stop()
         self._evictor.stop()
         committed = self._committer.stop(max(0.0, deadline - time.monotonic()))
+        self._rerouting.stop(max(0.0, deadline - time.monotonic()))
         delivered = self._destinations.join(deadline)
         delivered = self._provers.join(max(0.0, deadline - time.monotonic())) and delivered
         self._reporter.send({**self._state(), "stopped": True})
@@ -191,6 +195,7 @@ class Forward:
         self._provers.configure(config.destination, self._destinations.queues, config.appliance.ae_title)
         self._unlocking.serve(self._destinations.with_plaintext)
         self._adoption.destinations_for = route(config.route)
+        self._rerouting.look(config.route)
         self._learned.configure([each.name for each in config.destination])
         self._evictor.configure(Space(self._room, config.vault.min_free), config.vault.keep)
         self._committer.reporting.readdress()

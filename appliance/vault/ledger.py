@@ -97,6 +97,26 @@ class Ledger(Deliveries):
             self._owe(sqlite, key, record.received, due, destinations, now)
         return AdoptResult(Kind.CONFLICT, other) if other else AdoptResult(Kind.NEW)
 
+    def unrouted(self, after: int, until: int) -> list[str]:
+        """The objects that are owed to nobody, of the rows with numbers above `after` and up to `until`."""
+        with self.reading() as sqlite:
+            rows = sqlite.execute(
+                "SELECT object_id FROM object WHERE id > ? AND id <= ? AND state = 'present' AND proven IS NULL "
+                "AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.object = object.id)",
+                (after, until),
+            )
+            return [object_id for (object_id,) in rows]
+
+    def route_anew(self, object_id: str, destinations: Iterable[str], now: float) -> int:
+        """Owe an object that was owed to nobody; the number of deliveries."""
+        with self.transaction() as sqlite:
+            key, received = sqlite.execute(
+                "SELECT id, received FROM object WHERE object_id = ?", (object_id,)
+            ).fetchone()
+            if added := self._owe(sqlite, key, received, min(received, now), destinations, now):
+                self.enter(entries.owed(object_id, tuple(destinations), received))
+            return added
+
     def record(self, object_id: str) -> Record | None:
         """What the sealed record of an object says, or None for one that is not in the ledger."""
         with self.reading() as sqlite:

@@ -116,6 +116,34 @@ def test_a_broken_file_keeps_forward_at_work_and_is_told(box: Box, tmp_path: Pat
     assert box.log.count("CONFIG-REJECTED") == 1
 
 
+def test_what_matched_no_route_goes_where_a_new_one_says(box: Box, tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "upstream") as upstream:
+        box.destination("pacs", upstream.port)
+        box.configure()
+        good = box.path.read_text()
+        box.path.write_text(good.replace("[[route]]\n", '[[route]]\nwhen = { modality = ["MR"] }\n'))
+        box.start()
+        box.ready()
+        first = box.state.put()
+        until(lambda: f"object {first} from CT suite matches no [[route]]" in box.log)
+        before = (box.ask("queue") or {})["config"]["digest"]
+        box.path.write_text(good)
+        until(lambda: box.delivered() == 1)
+        assert (box.ask("queue") or {})["config"]["digest"] != before
+        assert "OBJECTS-ROUTED" in box.log
+        assert upstream.received() == box.state.sent
+        # And where the file was changed while it did not run.
+        box.path.write_text(good.replace("[[route]]\n", '[[route]]\nwhen = { modality = ["MR"] }\n'))
+        until(lambda: (box.ask("queue") or {"config": {"digest": ""}})["config"]["digest"] == before)
+        box.state.put()
+        until(lambda: box.log.count("matches no [[route]]") == 2)
+        assert box.stop() == 0
+        box.path.write_text(good)
+        box.start()
+        until(lambda: box.delivered() == 2)
+    assert box.stop() == 0
+
+
 def test_keep_counts_at_once(box: Box, tmp_path: Path) -> None:
     with StoreScp(tmp_path / "upstream") as upstream:
         box.destination("pacs", upstream.port)
