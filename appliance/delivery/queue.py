@@ -124,7 +124,7 @@ class DestinationQueue:
         return rows
 
     def retry_one(self, object_id: str) -> bool:
-        """Send on one delivery that is held, whoever holds it; False if it is not held."""
+        """Send on one delivery that is held, whoever holds it, or gathers; False if it does neither."""
         with self._condition:
             if found := self._ledger.release(object_id, self.name, self._now()):
                 self._hurry()

@@ -110,9 +110,11 @@ class QueueDesk:
     def _on_retry(self, request: Request) -> dict[str, Any]:
         object_ids = _objects(request)
         if object_ids:
-            queue = self._queues[self._one(request)]
-            gone = [object_id for object_id in object_ids if queue.retry_one(object_id)]
-            return {"released": len(gone), "others": [each for each in object_ids if each not in gone]}
+            name = self._one(request)
+            let_go, rest = self._holds.release(object_ids, name, self._now())  # a person's holds end in the journal too
+            others = [object_id for object_id in rest if not self._queues[name].retry_one(object_id)]
+            self._queues[name].wake()
+            return {"released": len(let_go) + len(rest) - len(others), "others": others}
         name = self._named(request)
         queues = [self._queues[name]] if name else list(self._queues.values())
         return {"released": sum(queue.retry_held() for queue in queues), "others": []}

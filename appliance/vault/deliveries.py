@@ -165,12 +165,13 @@ class Deliveries(Gathering):
         )
 
     def release(self, object_id: str, destination: str, now: float) -> bool:
-        """A person sends one held row on; its attempts count anew. False if it is not held, or its file is gone."""
+        """A person sends one row on that is held, or gathers with its study; its attempts count anew. False if it is
+        neither, or its file is gone."""
         with self.transaction() as sqlite:
             changed = sqlite.execute(
                 """UPDATE delivery SET state = 'waiting', due = ?, attempts = 0
                    WHERE object = (SELECT id FROM object WHERE object_id = ? AND state = 'present')
-                   AND destination = ? AND state = 'held'""",
+                   AND destination = ? AND state IN ('held', 'gathering')""",
                 (now, object_id, destination),
             )
             return changed.rowcount == 1

@@ -124,3 +124,14 @@ def test_what_nobody_should_ask_is_refused_with_what_is_known(
     with pytest.raises(ApplianceError) as refused:
         site.ask(operation, **request_)
     assert refused.value.fix
+
+
+def test_what_is_named_goes_on_whoever_holds_it_and_the_journal_knows(site: Site) -> None:
+    written: list[list[Any]] = []
+    site.ledger.mirror = lambda entries: written.extend(entries)
+    first, second, third = site.ids
+    site.ask("hold-back", destination="pacs", objects=[first])
+    assert site.ask("retry", destination="pacs")["released"] == 0
+    assert site.ask("retry", destination="pacs", objects=[first, second]) == {"released": 1, "others": [second]}
+    assert [entry[0] for entry in written] == ["keep-back", "let-go"]
+    assert {lease.object_id for lease in site.queues["pacs"].take(0) or []} == {first, second, third}

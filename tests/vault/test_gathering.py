@@ -77,6 +77,14 @@ def test_held_back_lost_and_let_go(ledger: Ledger) -> None:
     assert leased(ledger, NOW + QUIET) == {first}
 
 
+def test_a_person_may_send_one_on_before_its_study_is_complete(ledger: Ledger) -> None:
+    first, second = come(ledger, 1, NOW), come(ledger, 2, NOW)
+    assert ledger.retry_held("pacs", NOW) == 0
+    assert ledger.release(first, "pacs", NOW)
+    assert leased(ledger, NOW) == {first}
+    assert leased(ledger, NOW + QUIET) == {second}
+
+
 def test_a_clock_that_was_ahead_makes_nobody_wait_longer_than_the_quiet_time(ledger: Ledger) -> None:
     first = come(ledger, 1, NOW + 365 * 86400)
     ledger.mend_quiet(NOW)

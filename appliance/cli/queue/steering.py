@@ -21,7 +21,8 @@ from appliance.cli.vault.asking import BATCH, objects_argument
 def retry(destination: str | None, objects: tuple[str, ...], path: Path, as_json: bool) -> None:
     """Send on what is held, for one DESTINATION or for all, or single objects of it: what stood in the way was mended.
 
-    A destination that fails is tried at once, too. What a person holds back stays, unless it is named.
+    A destination that fails is tried at once, too. What a person holds back, or what waits for its study, stays unless
+    it is named.
 
     Exit status: 0, or 1 where an object was not held.
 
