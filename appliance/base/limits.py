@@ -73,6 +73,7 @@ DELIVERY_CONNECT = Limit("connect", "s", 10, 1, 120, "one TCP connection to a de
 DELIVERY_ASSOCIATION = Limit("association", "s", 30, 1, 300, "A-ASSOCIATE-RQ sent to its answer")
 DELIVERY_WRITE = Limit("write", "s", 60, 1, 600, "one write of at most 256 KiB until the destination took it")
 DELIVERY_RESPONSE = Limit("response", "s", 300, 5, 3600, "last byte of a data set to the C-STORE-RSP")
+DELIVERY_ECHO = Limit("echo", "s", 30, 1, 300, "C-ECHO-RQ to its answer, of a destination that is tried anew")
 DELIVERY_RELEASE = Limit("release", "s", 5, 1, 60, "A-RELEASE-RQ to A-RELEASE-RP")
 DELIVERY_LINGER = Limit("linger", "s", 5, 0, 60, "an association with nothing to send stays open for the next instance")
 DELIVERY_LEASE = Limit("lease", "s", 6 * 3600, 3600, 86400, "a row is out for delivery; start-up takes it back earlier")

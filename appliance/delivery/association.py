@@ -88,8 +88,9 @@ class RequestorAssociation:
         return self._invoke(context_id, command, data_set)
 
     def c_echo(self, context_id: int) -> int:
-        """Verify (PS3.7 9.1.5); the status of its C-ECHO-RSP."""
-        return self._invoke(context_id, c_echo_rq(self._next_message_id()), None)
+        """Verify (PS3.7 9.1.5); the status of its C-ECHO-RSP, for which there is less time than for that of a store."""
+        seconds = min(self._deadlines.response, limits.DELIVERY_ECHO.default)
+        return self._invoke(context_id, c_echo_rq(self._next_message_id()), None, seconds)
 
     def n_event_report(
         self, context_id: int, sop_class: str, sop_instance: str, event_type: int, data_set: bytes
@@ -139,7 +140,13 @@ class RequestorAssociation:
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
 
-    def _invoke(self, context_id: int, command: CommandSet, data_set: Iterable[tuple[memoryview, bool]] | None) -> int:
+    def _invoke(
+        self,
+        context_id: int,
+        command: CommandSet,
+        data_set: Iterable[tuple[memoryview, bool]] | None,
+        seconds: float | None = None,
+    ) -> int:
         """Send a request with its data set, where it has one; the status of its response."""
         self.usable = False
         over = time.monotonic() + self._deadlines.message
@@ -157,7 +164,7 @@ class RequestorAssociation:
                 pdus.clear()
                 if time.monotonic() > over:
                     raise UpstreamError(f"it took longer than {self._deadlines.message:.0f} s to send one instance")
-            status = self._response(command)
+            status = self._response(command, seconds or self._deadlines.response)
         except BaseException:
             self.abort()
             raise
@@ -216,12 +223,12 @@ class RequestorAssociation:
         except (OSError, LocalError):
             pass  # it did not wait for it
 
-    def _response(self, request: CommandSet) -> int:
+    def _response(self, request: CommandSet, seconds: float) -> int:
         name = request.name.removesuffix("-RQ")
-        event = self._next_event(self._deadlines.response, f"the response to {_article(name)}")
+        event = self._next_event(seconds, f"the response to {_article(name)}")
         while self._is_report(event):
             self._take_report(event)
-            event = self._next_event(self._deadlines.response, f"the response to {_article(name)}")
+            event = self._next_event(seconds, f"the response to {_article(name)}")
         if not isinstance(event, CommandReceived):
             raise _ended(event)
         command = event.command

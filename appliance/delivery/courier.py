@@ -15,7 +15,7 @@ from appliance.delivery.keyring import Keyring, Locked
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.pacing import Pass, unlimited
 from appliance.delivery.queue import DestinationQueue
-from appliance.delivery.session import Connect, Kind, Session
+from appliance.delivery.session import VERIFICATION, Connect, Kind, Session, Verifying
 from appliance.delivery.sessions import Crowded
 from appliance.delivery.source import Source
 from appliance.host.log import log
@@ -120,6 +120,8 @@ class Courier(threading.Thread):
             if kind not in session.accepted:
                 self._queue.refused(kind)
                 return _refused(kind, asked=True)
+        if self._queue.trying and isinstance(session, Verifying):
+            self._verify(session)
         try:
             with self._objects.open(lease.object_id) as file:
                 source = Source(file, lambda: self._keyring.identities, kind, lease.object_id, self._spend)
@@ -135,6 +137,14 @@ class Courier(threading.Thread):
             fix = error.fix if isinstance(error, ApplianceError) else ""
             return Outcome(Verdict.TEMPORARY, "the object's file cannot be read", fix, ours=True)
 
+    def _verify(self, session: Verifying) -> None:
+        """Before an instance is sent to a destination that failed: no instance is to blame for what fails now."""
+        try:
+            session.verify()
+        except UpstreamError:
+            self._end_session()
+            raise
+
     def _session_for(self, kind: Kind, batch: deque[Lease]) -> Session:
         """The open session if it will do, else a new one that proposes what is queued and what was lately."""
         calling_ae = self._calling_ae(batch[0])
@@ -147,7 +157,8 @@ class Courier(threading.Thread):
         kinds = list(dict.fromkeys((kind, *others)))  # this one even if another courier was refused it meanwhile
         self._kinds = deque(kinds[:_MOST_KINDS], _MOST_KINDS)
         with self._queue.sessions.opening():
-            session = self._connect(tuple(self._kinds), calling_ae)
+            asked = (VERIFICATION,) if self._queue.trying else ()
+            session = self._connect((*self._kinds, *asked), calling_ae)
         self._session = session
         self._queue.opened(session)
         return session

@@ -158,6 +158,11 @@ class DestinationQueue:
         """Whether the next instance may be sent: neither the breaker nor the gate nor a stop speaks against it."""
         return self._breaker.circuit is Circuit.CLOSED and self._gate.open and not self._stopping
 
+    @property
+    def trying(self) -> bool:
+        """Whether the destination, which failed, is being tried."""
+        return self._breaker.circuit is Circuit.HALF_OPEN
+
     def take(self, linger: float | None = None, retired: Callable[[], bool] = lambda: False) -> list[Lease] | None:
         """Wait for rows and lease them: one where the destination is being tried, else a batch.
 

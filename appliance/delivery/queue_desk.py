@@ -110,10 +110,12 @@ class QueueDesk:
     def _on_retry(self, request: Request) -> dict[str, Any]:
         object_ids = _objects(request)
         if object_ids:
-            name = self._one(request)
-            let_go, rest = self._holds.release(object_ids, name, self._now())  # a person's holds end in the journal too
-            others = [object_id for object_id in rest if not self._queues[name].retry_one(object_id)]
-            self._queues[name].wake()
+            queue = self._queues[self._one(request)]
+            let_go, rest = self._holds.release(
+                object_ids, queue.name, self._now()
+            )  # a person's holds end in the journal too
+            others = [object_id for object_id in rest if not queue.retry_one(object_id)]
+            queue.wake()
             return {"released": len(let_go) + len(rest) - len(others), "others": others}
         name = self._named(request)
         queues = [self._queues[name]] if name else list(self._queues.values())

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from appliance.delivery.outcome import Outcome
 from appliance.delivery.source import Source
 
 # SOP class and transfer syntax: what a destination accepts or refuses as a whole.
 Kind = tuple[str, str]
+
+
+VERIFICATION: Kind = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
+"""Not to be stored: proposed beside the others, it lets a DIMSE session be verified (PS3.4 annex A)."""
 
 
 class AnyKind(Collection[Kind]):
@@ -49,6 +53,14 @@ class Session(Protocol):
 
     def end(self) -> None:
         """End it in order. Never raises."""
+
+
+@runtime_checkable
+class Verifying(Protocol):
+    """A session that can be asked whether the destination is at work at all, before an instance is sent."""
+
+    def verify(self) -> None:
+        """Raises UpstreamError where it is not. Where nothing was negotiated for it, it is nothing."""
 
 
 class Connect(Protocol):
