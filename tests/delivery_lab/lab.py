@@ -110,13 +110,8 @@ class Lab:
     def arrived(self, data_sets: Iterable[tuple[str, bytes]], *, twice: int = 0, ends: bool = True) -> Row:
         """Compare what arrived, by SOP Instance UID, with what was sent: all there, every bit, and at most `twice` more
         than once. Then end in order."""
-        found: dict[str, list[bytes]] = {}
-        for uid, content in data_sets:
-            found.setdefault(uid, []).append(content)
         sent = self.box.state.sent
-        missing = len(sent.keys() - found.keys())
-        differing = sum(any(content != sent.get(uid) for content in contents) for uid, contents in found.items())
-        again = sum(len(contents) - 1 for contents in found.values())
+        missing, differing, again = compare(sent, data_sets)
         queue = self.queue
         last = (queue["last_error"] or {}).get("reason", "nothing, for it only took longer")
         said = "; ".join(dict.fromkeys(self.seen)) or last
@@ -129,6 +124,15 @@ class Lab:
             f"{len(sent)} sent, {missing} missing, {differing} differ, {again} came twice (allowed: {twice})"
             f"{'' if clean else f'; left: {queue}'}. Said: {said}",
         )
+
+
+def compare(sent: dict[str, bytes], data_sets: Iterable[tuple[str, bytes]]) -> tuple[int, int, int]:
+    """How many instances are missing, how many differ in a bit or were never sent, and how many copies are too many."""
+    found: dict[str, list[bytes]] = {}
+    for uid, content in data_sets:
+        found.setdefault(uid, []).append(content)
+    differing = sum(any(content != sent.get(uid) for content in contents) for uid, contents in found.items())
+    return len(sent.keys() - found.keys()), differing, sum(len(contents) - 1 for contents in found.values())
 
 
 def stored(upstream: StoreScp) -> list[tuple[str, bytes]]:

@@ -10,7 +10,7 @@ import pytest
 from appliance.cli.demo.evidence import Verdict
 from tests.delivery.vaults import State
 from tests.delivery_lab import faults, odd_data_sets
-from tests.delivery_lab.lab import Fault, tried
+from tests.delivery_lab.lab import Fault, compare, tried
 
 
 @pytest.mark.skipif(not shutil.which("storescp"), reason="DCMTK is not installed: `make setup` does that")
@@ -23,6 +23,14 @@ def test_nothing_is_lost_changed_or_left_without_a_word(fault: Fault) -> None:
     if row.verdict is Verdict.NOT_HERE:
         pytest.skip(row.evidence)
     assert row.verdict is Verdict.SHOWN, row.evidence
+
+
+def test_what_is_lost_changed_or_doubled_is_counted() -> None:
+    sent = {"1": b"one", "2": b"two"}
+    assert compare(sent, [("2", b"two"), ("1", b"one")]) == (0, 0, 0)
+    assert compare(sent, [("2", b"two")]) == (1, 0, 0)
+    assert compare(sent, [("2", b"two"), ("1", b"0ne"), ("3", b"")]) == (0, 2, 0)
+    assert compare(sent, [("2", b"two"), ("1", b"one"), ("1", b"one"), ("1", b"0ne")]) == (0, 1, 2)
 
 
 def test_every_kind_of_odd_data_set_is_made(tmp_path: Path) -> None:

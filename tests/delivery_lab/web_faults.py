@@ -1,0 +1,127 @@
+"""DICOMweb services and object stores that fail: what they answer, and what happens on the way."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+
+from appliance.cli.demo.evidence import Row, Verdict
+from appliance.delivery.file_meta import parse_file_meta
+from appliance.delivery.store import name_of
+from appliance.vault.layout import StateLayout
+from tests.delivery.http_peer import HttpPeer, Reply, Request, reference, said
+from tests.delivery.relay import Fault as Harm
+from tests.delivery.relay import Relay
+from tests.delivery.s3_peer import BUCKET, KEY, MISSING, s3
+from tests.delivery.test_stow import takes_all, uid_of
+from tests.delivery_lab.lab import Fault, Lab
+
+_TIMES = 3  # that one instance meets the fault
+Misbehave = Callable[[Request, str], Reply | None]
+
+
+def _stow(name: str, misbehave: Misbehave, words: str, *, kept: bool = False) -> Fault:
+    """One instance of twelve meets the fault: three times, or until a person asks again."""
+
+    def run(lab: Lab) -> Row:
+        lab.put()
+        chosen, left = list(lab.box.state.sent)[4], [1 << 30 if kept else _TIMES]
+        got: list[tuple[str, bytes]] = []
+
+        def answer(request: Request) -> Reply | None:
+            uid = uid_of(request)
+            if uid == chosen and left[0]:
+                left[0] -= 1
+                return misbehave(request, uid)
+            part10 = request.instance()
+            got.append((uid, part10[parse_file_meta(part10).data_set_offset :]))
+            return takes_all(request)
+
+        with HttpPeer(answer) as peer:
+            lab.box.destinations["pacs"] = f'name = "pacs"\nkind = "stow"\nurl = "{peer.url}"\n'
+            lab.run()
+            if kept:
+                lab.held(words)
+                lab.await_(lambda: lab.box.delivered() == 11, "the others are delivered")
+                left[0] = 0
+            lab.all_delivered(hurry=kept)
+            if not kept and words not in str(lab.queue["last_error"]):
+                raise AssertionError(f"{lab.fault}: the queue says {lab.queue}, not {words!r}")
+            return lab.arrived(got)
+
+    return Fault(f"STOW: {name}", run)
+
+
+def _reset(request: Request, _: str) -> None:
+    """A RST instead of an answer."""
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.connection.close()
+
+
+class _Failing(Relay):
+    """Answers the first connections with HTTP 500 by itself, then lets everything through."""
+
+    left = 12
+
+    def _serve(self, near: socket.socket) -> None:
+        with self._lock:
+            failing, self.left = self.left > 0, self.left - 1
+        if not failing:
+            return super()._serve(near)
+        with near:
+            near.settimeout(5)
+            head = b""
+            while b"\r\n\r\n" not in head and (more := near.recv(65536)):
+                head += more
+            head, _, body = head.partition(b"\r\n\r\n")
+            sizes = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            left = (sizes[0] if sizes else 0) - len(body)
+            while left > 0 and (more := near.recv(65536)):
+                left -= len(more)
+            near.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        return None
+
+
+def _store(name: str, relay: Callable[[int], Relay], count: int, pixels: int) -> Fault:
+    """An S3 service behind a relay that does harm; what is there at the end is compared with the vault, as sealed."""
+
+    def run(lab: Lab) -> Row:
+        if MISSING:
+            return Row(lab.fault, Verdict.NOT_HERE, MISSING)
+        lab.put(count, pixels)
+        box = lab.box
+        secret = lab.root / "s3-secret"
+        secret.write_text(f"{KEY}\n")
+        secret.chmod(0o400)
+        with s3(lab.root / "s3") as service, relay(service.port) as between:
+            keys = {
+                "name": "pacs", "kind": "object-store", "url": f"s3://{BUCKET}/edge01",
+                "endpoint": f"http://localhost:{between.port}", "access_key_id": KEY,
+                "secret_access_key": f"file:{secret}",
+            }  # fmt: skip
+            box.destinations["pacs"] = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
+            lab.run()
+            lab.all_delivered()
+            harmed = between.left <= 0 if isinstance(between, _Failing) else between.fault.cut is None
+            assert harmed, "the fault never came"
+            layout = StateLayout(box.state.root)
+            sealed = {path.name.partition(".")[0]: path.read_bytes() for path in layout.objects.rglob("*.age")}
+            differing = [each for each in sealed if service.content(f"edge01/{name_of(each)}") != sealed[each]]
+            assert len(sealed) == count and not differing, f"{len(sealed)} here, {len(differing)} differ there"
+            assert len(service.names()) == count, "something else lies there"
+            lab.seen.append(f"as sealed: {count} of {count} the same in the bucket, nothing else there")
+            return lab.arrived(box.state.sent.items())  # compared above; here what the queue says of it
+
+    return Fault(f"S3: {name}", run)
+
+
+FAULTS = (
+    _stow("202, one of them failed", lambda _, uid: said(202, failed=(reference(uid, failure=0xA700),)), "A700"),
+    _stow("409 for one", lambda _, uid: said(409, failed=(reference(uid, failure=0x0111),)), "HTTP 409", kept=True),
+    _stow("401 for a while", lambda *_: Reply(401), "401"),
+    _stow("503 with Retry-After", lambda *_: Reply(503, b"", {"Retry-After": "1"}), "503"),
+    _stow("the connection is reset", _reset, ""),
+    _store("answers 500 for a while", _Failing, 4, 3000),
+    _store("a multipart upload is torn", lambda port: Relay(port, Harm(cut=9_000_000)), 1, 14_000_000),
+)
