@@ -26,6 +26,7 @@ from tests.inspection.wire import ACK, PSH, SYN, associate, frame
 
 pytestmark = [needs_root, needs("ip", "nft", "setpriv", "echoscu", "storescp")]
 PORT = 11113
+REPOSITORY = Path(__file__).parents[2]
 ONLY_NET_RAW = ["setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw"]
 ONLY_NET_ADMIN = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all,+net_admin"]
 
@@ -266,6 +267,62 @@ def test_a_forged_handshake_and_a_strange_user_are_refused(box: Box) -> None:
     stranger = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", "/usr/bin/python3", "-c", code]
     subprocess.run([*stranger, message.hex(), str(box.runtime / "respond/requests")], check=True)
     assert box.until(lambda: box.said("user 4242 asked, and only the sensor may") == 1)
+    assert box.blocked() == []
+
+
+# As its unit starts it: a user of its own, one capability, ambient. All is imported before, for a plain user may not be
+# able to read this clone.
+AS_ITS_USER = """
+import ctypes, os, struct, sys
+from pathlib import Path
+import appliance.programs.respond as program
+from appliance.config.load import load_config
+path = Path(sys.argv[1])
+config, libc, net_admin = load_config(path), ctypes.CDLL(None, use_errno=True), 12
+assert libc.prctl(8, 1, 0, 0, 0) == 0  # PR_SET_KEEPCAPS
+os.setgroups([])
+os.setresgid(6001, 6001, 6001)
+os.setresuid(6001, 6001, 6001)
+only = struct.pack("=6I", *([1 << net_admin] * 3), 0, 0, 0)
+assert libc.capset(struct.pack("=II", 0x20080522, 0), only) == 0
+assert libc.prctl(47, 2, net_admin, 0, 0) == 0  # PR_CAP_AMBIENT_RAISE, for nft
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+raise SystemExit(program.main(config, path))
+"""
+
+
+def test_as_a_user_of_its_own_it_hears_the_sensors_user_and_nobody_else(box: Box) -> None:
+    path = box.configure()
+    users = box.root / "passwd"
+    ours = "appliance-respond:x:6001:6001::/:/bin/false\nappliance-sensor:x:6002:6002::/:/bin/false\n"
+    users.write_text(Path("/etc/passwd").read_text() + ours)
+    for directory, owner in ((box.runtime / "respond", (6001, 6002)), (box.root / "state/responses", (6001, 6001))):
+        directory.mkdir(parents=True)
+        os.chown(directory, *owner)
+        directory.chmod(0o2750)
+    start = f'mount --bind "{users}" /etc/passwd && exec "$@"'
+    command = ["unshare", "-m", "sh", "-c", start, "sh", sys.executable, "-c", AS_ITS_USER, str(path)]
+    with box.log.open("ab") as log:
+        box.processes.append(
+            subprocess.Popen(["ip", "netns", "exec", box.lab.namespace, *command], stderr=log, cwd=REPOSITORY)
+        )
+    assert box.until(lambda: box.said("STARTED") == 1), box.log.read_text()
+    target = ipaddress.ip_address(box.lab.far_ip)
+
+    def send(uid: int, source: str) -> int:
+        message = encode(BlockRequest("D05", ipaddress.ip_address(source), 4000, target, PORT, 30, True))
+        code = "import socket, sys; socket.socket(1, 2).sendto(bytes.fromhex(sys.argv[1]), sys.argv[2])"
+        user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if uid else []
+        sender = [*user, "/usr/bin/python3", "-c", code, message.hex(), str(box.runtime / "respond/requests")]
+        return subprocess.run(sender, capture_output=True, timeout=20).returncode
+
+    assert send(6002, "10.97.0.1") == 0
+    assert box.until(lambda: box.blocked() == ["10.97.0.1"]), box.log.read_text()
+    assert send(4242, "10.97.0.2") != 0  # it does not even get there
+    assert send(0, "10.97.0.3") == 0  # root gets everywhere, and is not the sensor
+    assert box.until(lambda: box.said("user 0 asked, and only the sensor may") == 1)
+    assert box.blocked() == ["10.97.0.1"]
+    assert box.command("blocks", "release", "--all") == 0  # but root may release
     assert box.blocked() == []
 
 
