@@ -56,10 +56,12 @@ class FirstSite:
         """The recovery kit, where a person asked for a file."""
         self._make(path, text, _SECRET)
 
-    def authority(self, ae_title: str, names: tuple[str, ...]) -> None:
-        """A site CA, and what this box shows to modalities and to destinations: one key for each program."""
+    def authority(self, ae_title: str, names: tuple[str, ...], passphrase: str | None = None) -> None:
+        """A site CA, its key under the passphrase where there is one, and what this box shows to modalities and to
+        destinations: one key for each program."""
         authority = Authority.create(f"{ae_title} site CA (built into the appliance)")
-        self._make(self._places.authority.with_suffix(".key"), authority.key, _SECRET)
+        key = authority.key_under(passphrase) if passphrase else authority.key
+        self._make(self._places.authority.with_suffix(".key"), key, _SECRET)
         self._make(self._places.authority, authority.certificate, 0o444)
         for path, server in ((self._places.server, True), (self._places.client, False)):
             issued = authority.issue(ae_title, names, server=server, client=not server)

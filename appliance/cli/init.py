@@ -18,6 +18,7 @@ import click
 from appliance.base.errors import LocalError
 from appliance.cli.first_config import Places, first_config
 from appliance.cli.output import say
+from appliance.cli.passphrase import given_passphrase, passphrase_options
 from appliance.config.load import parse_config
 from appliance.config.values import parse_ae_title, parse_host_name, parse_host_port
 
@@ -73,6 +74,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--runtime-dir", type=_DIRECTORY, default=Path("/run/appliance"), show_default=True, help="Where sockets go."
 )
 @click.option("--with-ca", is_flag=True, help="Make a small CA for a site that has none, and certificates of this box.")
+@passphrase_options
 @click.option(
     "--name",
     "names",
@@ -97,8 +99,12 @@ def command(
     names: tuple[str, ...],
     classical: bool,
     recovery_file: Path | None,
+    passphrase_file: Path | None,
+    passphrase_fd: int | None,
 ) -> None:
     """Make keys and a first configuration.
+
+    The passphrase, where one is given, is for the key of the CA that --with-ca makes.
 
     The recovery kit is shown once, on the terminal. It opens everything that this box will ever seal: print it, keep it
     where the box is not.
@@ -130,11 +136,12 @@ def command(
     parse_config(text.encode(), str(places.config))
     kit = RecoveryKit(ae_title, recovery.export(), index_key.export(), classical, datetime.now(UTC).date())
     names = names or (_host_name(ae_title),)
+    passphrase = given_passphrase(passphrase_file, passphrase_fd) if with_ca else None
     with FirstSite(places) as site:
         site.secret(places.identity, box.export())
         site.secret(places.index_key, index_key.export())
         if with_ca:
-            site.authority(ae_title, names)
+            site.authority(ae_title, names, passphrase)
         site.config(text)
         if recovery_file:
             site.kit(recovery_file.absolute(), kit.text())
@@ -144,6 +151,8 @@ def command(
         say(f"made {path}")
     if recovery_file:
         say(f"The recovery kit is in {recovery_file}. Move it off this box: whoever has both can read every object.")
+    if with_ca and not passphrase:
+        say(f"The key of the CA, {places.authority.with_suffix('.key')}, has no passphrase: `appliance certs protect`.")
     if not with_ca:
         say(certificate_wish(places, names))
     say(f"Next: add your devices to {places.config}, then run `appliance check --config {places.config}`.")

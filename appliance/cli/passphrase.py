@@ -32,12 +32,12 @@ def passphrase_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def known_passphrase(file: Path | None, descriptor: int | None) -> str:
     """A passphrase that opens something; asked for once."""
-    return _given(file, descriptor) or typed("Passphrase: ")
+    return given_passphrase(file, descriptor) or typed("Passphrase: ")
 
 
 def new_passphrase(file: Path | None, descriptor: int | None) -> str:
     """A passphrase that is about to be used for the first time; asked for twice."""
-    if given := _given(file, descriptor):
+    if given := given_passphrase(file, descriptor):
         return given
     first = typed("New passphrase: ")
     if typed("The same once more: ") != first:
@@ -56,7 +56,8 @@ def typed(prompt: str) -> str:
     return getpass.getpass(prompt)
 
 
-def _given(file: Path | None, descriptor: int | None) -> str | None:
+def given_passphrase(file: Path | None, descriptor: int | None) -> str | None:
+    """The one that the options name, None where they name none."""
     if file is not None and descriptor is not None:
         raise click.UsageError("Give --passphrase-file or --passphrase-fd, not both.")
     if file is None and descriptor is None:

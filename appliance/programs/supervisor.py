@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.base import catalogue
+from appliance.base.errors import ConfigError
+from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.host import notify
 from appliance.host.log import log
 from appliance.host.signals import Signals
+from appliance.host.watched_files import WatchedFiles
 from appliance.programs.names import command, wanted
 
 NO_PERMISSION = 77  # EX_NOPERM
@@ -41,6 +44,7 @@ class _Program:
     start_at: float | None = 0.0  # monotonic; None: not to be started
     ready: bool = False
     absent: bool = False
+    unwanted: bool = False  # by the configuration of now
 
 
 class Supervisor:
@@ -59,25 +63,50 @@ class Supervisor:
         self._notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._notify.bind(str(self._notify_path))
         self._announced = False
+        self._watched = WatchedFiles([path])
 
     def run(self) -> int:
         """Run until told to stop. Returns the exit status."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._signals.socket, selectors.EVENT_READ)
             selector.register(self._notify, selectors.EVENT_READ)
+            if self._watched.fileno() >= 0:
+                selector.register(self._watched.fileno(), selectors.EVENT_READ)
             while not self._signals.stop:
-                timeout = self._start_due()
+                due = self._start_due()
+                timeout = self._watched.wait() if due is None else min(due, self._watched.wait())
                 for key, _ in selector.select(timeout):
                     if key.fileobj is self._notify:
                         self._hear()
-                    else:
+                    elif key.fileobj is self._signals.socket:
                         self._signals.drain()
-                if self._signals.take_reload():
+                told = self._signals.take_reload()
+                if told:
                     self._pass_on(signal.SIGHUP)
+                if self._watched.due() or told:
+                    self._adjust()
                 self._reap()
                 self._announce()
         notify.stopping()
         return self._stop()
+
+    def _adjust(self) -> None:
+        """Start what a changed file wants, and end what it wants no more. What is wrong with a file, the others say."""
+        try:
+            names = wanted(load_config(self._path))
+        except ConfigError:
+            return
+        for program in self._programs:
+            if program.name not in names and program.start_at is not None:
+                program.start_at, program.unwanted = None, True
+                if program.process:
+                    program.process.terminate()
+        known = {program.name: program for program in self._programs}
+        for name in names:
+            if name not in known:
+                self._programs.append(_Program(name))
+            elif known[name].unwanted:
+                known[name].unwanted, known[name].start_at = False, 0.0
 
     def _start_due(self) -> float | None:
         """Start what is due, and the seconds until the next is."""
@@ -110,6 +139,8 @@ class Supervisor:
             if program.process is None or (status := program.process.poll()) is None:
                 continue
             program.process = None
+            if program.unwanted:
+                continue
             if status == NO_PERMISSION:
                 program.absent, program.start_at = True, None
                 log(catalogue.PROGRAM_ABSENT, program=program.name)

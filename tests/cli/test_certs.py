@@ -319,6 +319,17 @@ def test_the_key_of_the_ca_under_a_passphrase(site: Path, tmp_path: Path, capsys
     assert (tmp_path / "d.crt").exists()
 
 
+def test_init_puts_the_key_of_its_ca_under_a_passphrase(tmp_path: Path, capsys: Capture) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text("korrekt pferd\n")
+    secret.chmod(0o400)
+    site = make_site(tmp_path / "site", "--passphrase-file", str(secret))
+    assert b"ENCRYPTED" in (tls(site) / "site-ca.key").read_bytes()
+    assert "has no passphrase" not in capsys.readouterr().err
+    assert certs(site, "status") == 0  # and nothing is said of the key on the box
+    assert certs(site, "issue", "A", "--name", "a.example", "-d", tmp_path, "--passphrase-file", secret) == 0
+
+
 def test_without_a_ca_of_our_own_it_says_where_to_go(site: Path, capsys: Capture) -> None:
     (tls(site) / "site-ca.key").rename(tls(site) / "elsewhere")
     assert certs(site, "issue", "A", "--name", "a.example") == 78

@@ -230,6 +230,18 @@ def test_a_broken_file_lights_the_lamp_and_status_quotes_it(start: Start) -> Non
     assert box.wait(lambda: not broken(), 10)
 
 
+def test_under_one_supervisor_the_sensor_goes_and_comes_with_its_section(start: Start) -> None:
+    site, box, _ = start()
+    if not box.pids("sensor"):
+        pytest.skip("without CAP_NET_RAW there is no sensor")
+    text = site.config.read_text()
+    site.config.write_text(text.partition("[sensor]")[0])
+    assert box.wait(lambda: not box.pids("sensor"), 15)
+    site.config.write_text(text)
+    assert box.wait(lambda: bool(box.pids("sensor")), 15)
+    assert "PROGRAM-DIED" not in site.log.read_text()
+
+
 def test_without_a_panel_it_says_that_it_cannot_know(tmp_path: Path) -> None:
     box = Box(tmp_path)
     box.destination("pacs", free_port())
