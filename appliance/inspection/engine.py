@@ -38,21 +38,15 @@ from appliance.inspection.recognise import Recognise
 from appliance.inspection.registry import Registry
 from appliance.inspection.statistics import Statistics
 from appliance.inspection.stream import Stream
+from appliance.inspection.usual_frames import HEARD, IPV4, IPV6, UNUSUAL
 
 Packet = tuple[float, Buffer, int, int | None]
 """When (seconds since the epoch), the frame as captured, its length on the wire, the VLAN id taken out of it."""
 
-# Ethernet, IPv4 without options, TCP: type, version, total length, fragment, protocol, key, seq, ack, offset, flags
-_IPV4 = struct.Struct("!12xHBxH2xHxB2x12sIIBB")
-# Ethernet, IPv6, TCP: type, version, length, next header, key, seq, ack, offset, flags
-_IPV6 = struct.Struct("!12xHB3xHBx36sIIBB")
 _SEQ = 0xFFFFFFFF
 _FIN, _SYN, _RST, _ACK, _URG = 1, 2, 4, 16, 32
-_UNUSUAL = 0x27  # FIN, SYN, RST or URG: not for the fast path
 _SWEEP = 1.0
 _URGENT = "urgent data, which its receiver may take out of the stream"  # RFC 6093 2.1
-# UDP ports to which something is said that is looked at: DHCP, DHCPv6, VXLAN. What else UDP carries costs a comparison.
-_HEARD = frozenset(port.to_bytes(2, "big") for port in (67, 68, 546, 4789))
 _NOWHERE = "segments that belong to no connection whose opening was seen"
 
 ReadCertificate = Callable[[bytes], CertificateFacts | None]
@@ -97,7 +91,7 @@ class Inspection:
         """Take packets in the order of their capture. Frames are not kept after the next one is asked for."""
         streams = self._table.streams
         find = streams.get
-        unpack4, unpack6 = _IPV4.unpack_from, _IPV6.unpack_from
+        unpack4, unpack6 = IPV4.unpack_from, IPV6.unpack_from
         macs = self._link.macs
         count = octets = others = 0
         for now, frame, wire_length, vlan in packets:
@@ -111,7 +105,7 @@ class Inspection:
                 elif kind == 0x86DD:
                     kind, version, total, protocol, key, seq, ack, offset, flags = unpack6(frame)
                     if protocol != 6 or not total or version >> 4 != 6:
-                        if protocol == 17 and key[34:] not in _HEARD and bytes(frame[6:12]) in macs:
+                        if protocol == 17 and key[34:] not in HEARD and bytes(frame[6:12]) in macs:
                             others += 1
                         else:
                             self._uncommon(now, frame, wire_length, vlan)
@@ -122,7 +116,7 @@ class Inspection:
                     kind == 0x0800
                     and version == 0x45
                     and protocol == 17
-                    and key[10:] not in _HEARD
+                    and key[10:] not in HEARD
                     and bytes(frame[6:12]) in macs
                 ):
                     others += 1
@@ -134,7 +128,7 @@ class Inspection:
                 self._uncommon(now, frame, wire_length, vlan)
                 continue
             stream = find(key)
-            if stream is not None and not flags & _UNUSUAL:
+            if stream is not None and not flags & UNUSUAL:
                 position = stream.position
                 if not (seq - stream.initial - position) & _SEQ and position + length <= stream.shunt and length >= 0:
                     stream.position = position + length
@@ -276,8 +270,7 @@ class Inspection:
         self._judgement.see_all(self._link.opening(key, mac, vlans, self.registry, now), now)
 
     def _observe_probe(self, key: bytes, now: float) -> None:
-        seen = self._probes.tried(key, now)
-        if seen is not None:
+        if (seen := self._probes.tried(key, now)) is not None:
             self.report(seen)
 
     def _ambiguous(self, stream: Stream, how: str) -> None:
@@ -322,17 +315,11 @@ class Inspection:
     # What the program tells.
 
     def lost(self, packets: int, now: float, how: str = "packets lost by the capture") -> None:
-        """The capture lost packets before they came here."""
+        """The capture lost packets before they came here; 0 for a while in which there was no capture."""
         self._now = max(now, self._now)
         self.statistics.dropped_packets += packets
         self.statistics.blind += 1
-        self.report(Blind(None, how, packets))
-
-    def gap(self, how: str, now: float) -> None:
-        """Nothing was captured for a while; `how` is ours."""
-        self._now = max(now, self._now)
-        self.statistics.blind += 1
-        self.report(Blind(None, how))
+        self.report(Blind(None, how, packets or 1))
 
     def tick(self, now: float) -> None:
         """Time has passed: flows end, and so do windows of alerts."""

@@ -94,7 +94,7 @@ class Sensor:
         log(catalogue.STARTED, program="sensor", detail=where)
         if self._running.gap is not None:
             words = f"the sensor ended without being told to, some {self._running.gap:.0f} s before it started again"
-            self._inspection.gap(words, time.time())
+            self._inspection.lost(0, time.time(), words)
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)  # flows are untied when they end, so there is little to collect
@@ -141,9 +141,9 @@ class Sensor:
         if lost:
             self._inspection.lost(lost, time.time())
         if down:
-            self._inspection.gap(f"the interface {self._interface} went down", time.time())
+            self._inspection.lost(0, time.time(), f"the interface {self._interface} went down")
         for gap in self._source.take_gaps():
-            self._inspection.gap(gap, time.time())
+            self._inspection.lost(0, time.time(), gap)
         if self._reloading.attend():
             self._report()
         self._notice()
