@@ -105,7 +105,7 @@ def _stow(probe: Probe, entry: StowDestination, deadlines: Deadlines) -> None:
                 session.authorize()
                 notes.what = "read from its file" if entry.token else f"got from {_address(entry.oauth.token_url)}"  # type: ignore[union-attr]
         with probe.step("HTTP") as notes:
-            _judge_status(notes, session.verify().status)
+            _judge_status(notes, session.query().status)
     finally:
         session.end()
 

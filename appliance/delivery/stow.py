@@ -62,7 +62,7 @@ class StowSession:
         """See that there is a token, where one is needed. Raises UpstreamError and ConfigError."""
         self._authorization.header()
 
-    def verify(self) -> Answer:
+    def query(self) -> Answer:
         """Ask for an instance that nobody has: whether it answers, and knows us."""
         url = f"{self._url}/instances?SOPInstanceUID=2.25.{secrets.randbits(120) + 1}&limit=1"
         return self._request("GET", url, {"Accept": JSON}, b"")

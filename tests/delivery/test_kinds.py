@@ -171,3 +171,18 @@ def test_a_library_is_loaded_where_its_kind_is_used(
     text = json.dumps(entries).replace("SECRET", str(secret))
     done = subprocess.run([sys.executable, "-c", code, text], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == loaded
+
+
+def test_only_dimse_is_verified_before_an_instance_is_sent_again(office: Office) -> None:
+    """A web service has no verification: a query might fail where a store does not."""
+    methods: list[str] = []
+
+    def down_and_up(request: Request) -> Reply | None:
+        methods.append(request.method)
+        return None if len(methods) == 1 else takes_all(request)
+
+    with HttpPeer(down_and_up) as peer:
+        serve(office, kind="stow", url=peer.url)
+        office.put(2)
+        until(lambda: counts(office).delivered == 2)
+    assert set(methods) == {"POST"}
