@@ -161,7 +161,7 @@ def whole(upstream: StoreScp, sent: dict[str, bytes]) -> list[tuple[str, bytes]]
 @contextlib.contextmanager
 def storescp(lab: Lab, *options: str, tls: tuple[str, ...] = ("+xa",)) -> Iterator[StoreScp]:
     """DCMTK's storescp with these further options at its first start; `again` starts it without."""
-    upstream = StoreScp(lab.root / "upstream", (*tls, "--fork")).start(*options)
+    upstream = StoreScp(lab.root / "upstream", (*tls, "--fork", "+uf")).start(*options)
     try:
         yield upstream
     finally:

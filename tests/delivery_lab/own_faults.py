@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from appliance.base import limits
 from appliance.cli.demo.evidence import Row, Verdict
 from tests.delivery.upstream import Authority, Pair
 from tests.delivery_lab.lab import Fault, Lab, again, entry_of, stored, storescp, tls_options, whole
@@ -31,7 +32,7 @@ def _certificate(name: str, words: str, wrong: Callable[[Lab, Authority], tuple[
             lab.begin(upstream.port, **entry)
             lab.told(words)
             assert lab.box.delivered() == 0
-            upstream.options = (*tls_options(authority, authority.issue("pacs")), "--fork")
+            upstream.options = (*tls_options(authority, authority.issue("pacs")), "--fork", "+uf")
             again(upstream)
             lab.all_delivered()
             return lab.arrived(stored(upstream))
@@ -52,7 +53,7 @@ def _ours_refused(lab: Lab) -> Row:
     with storescp(lab, tls=tls_options(other, pair)) as upstream:
         lab.begin(upstream.port, **entry)
         lab.told("TLS")
-        upstream.options = (*tls_options(authority, pair), "--fork")
+        upstream.options = (*tls_options(authority, pair), "--fork", "+uf")
         again(upstream)
         lab.all_delivered()
         return lab.arrived(stored(upstream))
@@ -104,16 +105,22 @@ def _killed(lab: Lab) -> Row:
     with storescp(lab) as upstream:
         lab.box.destination("pacs", upstream.port)
         lab.box.configure()
-        for _ in range(lab.kills):
-            lab.put(4, pixels=100_000)
+        for number in range(lab.kills):
+            lab.put(6, pixels=100_000)
+            before = sum(1 for _ in upstream.directory.iterdir())
             lab.box.start()
-            time.sleep(0.35 + dice.random() * 0.4)  # from before it is ready to when all is delivered
+            if number % 3:  # while instances are on their way, or their proofs
+                lab.await_(lambda seen=before: sum(1 for _ in upstream.directory.iterdir()) > seen, "one arrives")  # type: ignore[misc]
+                time.sleep(dice.random() * 0.04)
+            else:  # in start-up, or right behind it
+                time.sleep(dice.random())
             assert lab.box.stop(signal.SIGKILL) == -signal.SIGKILL
         lab.run()
         lab.all_delivered()
         lab.seen.append(f"{lab.kills} kills")
-        # Each kill may lose the word of what was stored within the last second, by either association.
-        return lab.arrived(whole(upstream, lab.box.state.sent), twice=4 * lab.kills)
+        # A kill may lose the proofs that were not committed yet: those of a batch, for each association.
+        most = limits.DELIVERY_BATCH.default * limits.DELIVERY_ASSOCIATIONS.default
+        return lab.arrived(whole(upstream, lab.box.state.sent), twice=most * lab.kills)
 
 
 FAULTS = (

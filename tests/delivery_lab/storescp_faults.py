@@ -83,7 +83,7 @@ def _contexts_refused(lab: Lab) -> Row:
         lab.begin(upstream.port)
         lab.held("does not accept this SOP class with this transfer syntax", 6)
         lab.await_(lambda: lab.box.delivered() == 14, "the others are delivered")
-        upstream.options = ("+xa", "--fork")
+        upstream.options = ("+xa", "--fork", "+uf")
         again(upstream)
         lab.all_delivered()
         return lab.arrived(stored(upstream))
