@@ -100,8 +100,7 @@ class Inspection:
             try:
                 kind, version, total, fragment, protocol, key, seq, ack, offset, flags = unpack4(frame)
                 if kind == 0x0800 and version == 0x45 and protocol == 6 and not fragment & 0x3FFF and total:
-                    start = 34 + (offset >> 4 << 2)
-                    length = total + 14 - start
+                    length = total - 20 - (offset >> 4 << 2)
                 elif kind == 0x86DD:
                     kind, version, total, protocol, key, seq, ack, offset, flags = unpack6(frame)
                     if protocol != 6 or not total or version >> 4 != 6:
@@ -110,8 +109,7 @@ class Inspection:
                         else:
                             self._uncommon(now, frame, wire_length, vlan)
                         continue
-                    start = 54 + (offset >> 4 << 2)
-                    length = total + 54 - start
+                    length = total - (offset >> 4 << 2)
                 elif (
                     kind == 0x0800
                     and version == 0x45
@@ -143,7 +141,7 @@ class Inspection:
             if offset < 0x50 or length < 0 or end > wire_length:
                 self._uncommon(now, frame, wire_length, vlan)
                 continue
-            self._segment(now, frame, key, seq, ack, flags, start, length, () if vlan is None else (vlan,))
+            self._segment(now, frame, key, seq, ack, flags, end - length, length, () if vlan is None else (vlan,))
         self.statistics.packets += count
         self.statistics.bytes += octets
         self.statistics.others += others

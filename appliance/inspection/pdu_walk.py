@@ -70,6 +70,12 @@ class PduWalk:
                     and self.conversation.trust(self.stream.from_client) is Trust.GRANTED
                 ):  # the usual case: bulk data
                     self._look_at(data[i : i + 12], offset + i)
+                    if size == length - 4:  # one PDV: what follows it is the next PDU
+                        self.conversation.statistics.skipped += size - 2
+                        i += 10 + size
+                        if i > n:
+                            self.stream.shunt = offset + i
+                        continue
                     self._skippable = length - 6
                     self._pdu_left = length - 4 - size
                     self._left = size - 2

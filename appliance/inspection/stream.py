@@ -225,19 +225,23 @@ class Stream:
 
     def remember(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Keep bytes that were looked at, for a while, to notice when they come again and differ."""
-        pieces = self.pieces
-        if pieces and len(data) <= _PIECE:
-            begin, last = pieces[-1]
-            if begin + len(last) == offset and len(last) + len(data) <= _PIECE:
-                last += data
-                self.keep(len(data))
-                return
-        for at in range(0, len(data), _PIECE):
-            piece = bytearray(data[at : at + _PIECE])
-            pieces.append((offset + at, piece))
-            self.keep(len(piece))
-            if len(pieces) > _PIECES:
-                self.release(len(pieces.pop(0)[1]))
+        pieces, size = self.pieces, len(data)
+        if size <= _PIECE:
+            if pieces:
+                begin, last = pieces[-1]
+                if begin + len(last) == offset and len(last) + size <= _PIECE:
+                    last += data
+                    self.keep(size)
+                    return
+            pieces.append((offset, bytearray(data)))
+            self.keep(size)
+        else:
+            for at in range(0, size, _PIECE):
+                piece = bytearray(data[at : at + _PIECE])
+                pieces.append((offset + at, piece))
+                self.keep(len(piece))
+        while len(pieces) > _PIECES:
+            self.release(len(pieces.pop(0)[1]))
 
     def forget(self) -> None:
         """What was looked at will not be compared any more."""
