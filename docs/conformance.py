@@ -51,7 +51,7 @@ def name(uid: str) -> str:
 _SERVICES = {
     "echo": ("Verification", name(sop_classes.VERIFICATION), "yes", "yes"),
     "store": ("Storage", "any storage SOP Class, see N.1.1", "yes", "yes"),
-    "commit": ("Storage Commitment Push Model", name(sop_classes.STORAGE_COMMITMENT), "no", "yes"),
+    "commit": ("Storage Commitment Push Model", name(sop_classes.STORAGE_COMMITMENT), "yes", "yes"),
 }
 
 
