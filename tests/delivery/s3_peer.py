@@ -47,6 +47,7 @@ def s3(directory: Path, pair: Pair | None = None, port: int = 0) -> Iterator[S3]
     directory.mkdir(exist_ok=True)
     tls = ["--key", str(pair.key), "--cert", str(pair.certificate)] if pair else []
     bucket = ["--configure-bucket", BUCKET]
+    _repair(directory)
     with (directory.parent / "s3.log").open("ab") as log:
         process = subprocess.Popen(
             [str(NODE), str(PROGRAM), "-d", str(directory), "-a", "127.0.0.1", "-p", str(port), *tls, *bucket],
@@ -61,6 +62,13 @@ def s3(directory: Path, pair: Pair | None = None, port: int = 0) -> Iterator[S3]
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _repair(directory: Path) -> None:
+    """Remove what it began to say of an object when it was ended: it would answer HTTP 500 for that object ever after."""
+    for each in directory.rglob("*._S3rver_*"):
+        if not each.name.endswith("_object") and not each.stat().st_size:
+            each.unlink()
 
 
 def _answers(port: int) -> bool:
