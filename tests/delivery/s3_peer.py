@@ -65,7 +65,7 @@ def s3(directory: Path, pair: Pair | None = None, port: int = 0) -> Iterator[S3]
 
 
 def _repair(directory: Path) -> None:
-    """Remove what it began to say of an object when it was ended: it would answer HTTP 500 for that object ever after."""
+    """Remove what it had begun to say of an object when it was ended: HTTP 500 would be its answer ever after."""
     for each in directory.rglob("*._S3rver_*"):
         if not each.name.endswith("_object") and not each.stat().st_size:
             each.unlink()

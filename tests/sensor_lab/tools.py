@@ -225,8 +225,8 @@ class Forger:
         raise AssertionError("the server says nothing")
 
     def _expected(self) -> int:
-        """What the server acknowledged last. A RST elsewhere does not end its connection (RFC 5961 3.2), and what it says
-        again would be heard in the next scene.
+        """What the server acknowledged last. A RST elsewhere does not end its connection (RFC 5961 3.2), and what it
+        says again would be heard in the next scene.
         """
         from scapy.layers.inet import TCP
         from scapy.layers.l2 import Ether
