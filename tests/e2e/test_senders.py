@@ -67,16 +67,26 @@ class Hospital:
         return arrived
 
     def open(self, object_id: str) -> bytes:
-        """A sealed object as a Part 10 file. It may be adopted while we look; in a segment it stays for a while."""
+        """A sealed object as a Part 10 file. It may be adopted while we look: then it is found where it is next."""
         layout = StateLayout(self.site.state)
         for path in (layout.incoming_file(object_id), layout.object_file(object_id)):
-            out = io.BytesIO()
-            with contextlib.suppress(DiskError):
-                open_object(path, [self.site.box], out)
-                return out.getvalue()
+            if (part10 := self._opened(path)) is not None:
+                return part10
         segments = Objects(layout).segments
         segments.look(path.name for path in layout.incoming.iterdir())
-        return b"".join(map(bytes, Opening(io.BytesIO(segments.read(object_id)), [self.site.box])))
+        try:
+            return b"".join(map(bytes, Opening(io.BytesIO(segments.read(object_id)), [self.site.box])))
+        except DiskError:
+            part10 = self._opened(layout.object_file(object_id))
+            assert part10 is not None
+            return part10
+
+    def _opened(self, path: Path) -> bytes | None:
+        out = io.BytesIO()
+        with contextlib.suppress(DiskError):
+            open_object(path, [self.site.box], out)
+            return out.getvalue()
+        return None
 
 
 def syntax_of(part10: bytes) -> str:
