@@ -5,6 +5,7 @@ What goes together within an entry (a certificate and its key, a CA for TLS) is 
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -104,6 +105,16 @@ class DimseDestination(Destination):
     @property
     def over_tls(self) -> bool:
         return self.tls == "required"
+
+    @property
+    def report_addresses(self) -> tuple[str, ...]:
+        """From where its commitment reports may come. None, where its host is a name and `reports` says nothing."""
+        if self.reports and self.reports.addresses:
+            return tuple(map(str, self.reports.addresses))
+        try:
+            return (str(ipaddress.ip_address(self.address.host)),)
+        except ValueError:
+            return ()
 
 
 class OAuth(Section):

@@ -6,8 +6,6 @@ is in its own entry, and says who may report. It may do nothing else here but a 
 
 from __future__ import annotations
 
-import ipaddress
-
 from appliance.config.destinations import DimseDestination
 from appliance.config.model import Config, Peer
 
@@ -21,9 +19,7 @@ def reporters(config: Config) -> tuple[Peer, ...]:
     for destination in config.destination:
         if isinstance(destination, DimseDestination) and destination.proof == "commitment":
             source = destination.reports
-            addresses = [str(each) for each in source.addresses] if source else []
-            addresses = addresses or _literal(destination.address.host)
-            if not addresses:
+            if not destination.report_addresses:
                 continue
             tls = (source and source.tls) or destination.tls
             certificate = source.certificate if source else None
@@ -32,17 +28,10 @@ def reporters(config: Config) -> tuple[Peer, ...]:
             entry = {
                 "name": destination.name,
                 "ae_titles": list((source and source.ae_titles) or (destination.ae_title,)),
-                "addresses": addresses,
+                "addresses": list(destination.report_addresses),
                 "tls": tls,
                 "services": ["echo"],
                 "max_associations": _ASSOCIATIONS,
             }
             found.append(Peer.model_validate(entry | ({"certificate": certificate} if certificate else {})))
     return tuple(found)
-
-
-def _literal(host: str) -> list[str]:
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        return []

@@ -43,6 +43,9 @@ def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
             yield rules.DESTINATION_CLEARTEXT.found(f"{subject}.{key}", f"deliveries to {each.where} are in cleartext")
         elif not each.certificate and not (isinstance(each, StowDestination) and (each.token or each.oauth)):
             yield rules.DESTINATION_ANONYMOUS.found(f"{subject}.certificate", "we show no certificate there")
+        if isinstance(each, DimseDestination) and each.proof == "commitment" and not each.report_addresses:
+            what = f"the address behind {each.address.host} is unknown, from which it would report on storage commitment"
+            yield rules.REPORTS_UNADDRESSED.found(f"{subject}.reports", what)
 
 
 def _open_files(config: Config, facts: Facts) -> Iterator[Finding]:

@@ -161,6 +161,30 @@ ROUTE = '[[route]]\nto = ["pacs"]\n'
             ),
             [("ca-without-authority", f"{PEER}.commitment.ca", f"{TLS}/client.crt holds no certificate of a CA")],
         ),
+        (
+            ('ae_title = "PACS"\n', 'ae_title = "PACS"\nproof = "commitment"\n'),
+            [
+                (
+                    "reports-without-address",
+                    f"{DEST}.reports",
+                    "the address behind pacs.example is unknown, from which it would report on storage commitment",
+                )
+            ],
+        ),
+        (
+            (
+                'ae_title = "PACS"\n',
+                'ae_title = "PACS"\nproof = "commitment"\nreports = { addresses = ["10.20.0.40"] }\n',
+            ),
+            [],
+        ),
+        (
+            (
+                'address = "pacs.example:2762"\nae_title = "PACS"\n',
+                'address = "10.20.0.40:2762"\nae_title = "PACS"\nproof = "commitment"\n',
+            ),
+            [],
+        ),
         (('[sensor]\ninterface = "eth1"\n', ""), [("no-sensor", "sensor", "there is no sensor")]),
         (
             (f'ca = "{TLS}/pacs-ca.crt"', 'tls = "never"'),
