@@ -19,6 +19,8 @@ def state_of(queue: dict[str, Any]) -> tuple[str, str]:
         return ("failing, tried now" if again < 1 else f"failing, next try in {span(again)}"), "red"
     if queue.get("opens_in"):
         return f"closed for {span(queue['opens_in'])}", "yellow"
+    if queue.get("proof_error") or queue.get("overdue"):
+        return "ok, proof is late", "yellow"
     return "ok", "green"
 
 
@@ -34,6 +36,11 @@ def pace(queue: dict[str, Any]) -> str:
     """Instances a second, in words."""
     rate = queue.get("rate") or 0.0
     return "" if rate < 0.01 else f"{rate:.1f}/s" if rate < 10 else f"{rate:.0f}/s"
+
+
+def advice(queue: dict[str, Any]) -> str:
+    """What a person can do about what stops it, or else about what went wrong last."""
+    return str(queue.get("advice") or (queue.get("last_error") or {}).get("advice") or "")
 
 
 def last_error(queue: dict[str, Any], now: float | None = None) -> str:

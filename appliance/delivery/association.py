@@ -43,6 +43,9 @@ _REJECT_ADVICE = {
     (1, 3): "Register our AE title there, or change ae_title of [appliance].",
     (1, 7): "Check ae_title of the destination.",
 }
+_LOG = "Look at the destination's log of that time."
+_LOST = "Check that it is up, and the network on the way; its log of that time may say more."
+_SLOW = "Look at the destination's load and at the network."
 
 
 class RequestorAssociation:
@@ -66,7 +69,7 @@ class RequestorAssociation:
             if isinstance(answer, AssociationRejected):
                 raise UpstreamError(
                     f"the association was {words.rejection(answer.result, answer.source, answer.reason)}",
-                    fix=_REJECT_ADVICE.get((answer.source, answer.reason), ""),
+                    fix=_REJECT_ADVICE.get((answer.source, answer.reason), _LOG),
                 )
             if not isinstance(answer, AssociationAccepted):
                 raise _ended(answer)
@@ -163,7 +166,9 @@ class RequestorAssociation:
                 self._send(b"".join(pdus))
                 pdus.clear()
                 if time.monotonic() > over:
-                    raise UpstreamError(f"it took longer than {self._deadlines.message:.0f} s to send one instance")
+                    raise UpstreamError(
+                        f"it took longer than {self._deadlines.message:.0f} s to send one instance", fix=_SLOW
+                    )
             status = self._response(command, seconds or self._deadlines.response)
         except BaseException:
             self.abort()
@@ -237,14 +242,14 @@ class RequestorAssociation:
             and command.message_id_responded_to == request.message_id
         )
         if not answers or command.status is None:
-            raise UpstreamError(f"it answered something else than our {name}")
+            raise UpstreamError(f"it answered something else than our {name}", fix=_LOG)
         return command.status
 
     def _send(self, data: bytes) -> None:
         try:
             self._transport.send(data, self._deadlines.write)
         except TimeoutError:
-            raise UpstreamError(f"it took nothing from us for {self._deadlines.write:.0f} s") from None
+            raise UpstreamError(f"it took nothing from us for {self._deadlines.write:.0f} s", fix=_SLOW) from None
         except OSError:
             # The other side is gone; what it said before may tell why.
             raise _ended(self._next_event(self._deadlines.release, "the end of the connection")) from None
@@ -281,7 +286,7 @@ class RequestorAssociation:
     def _next_event(self, seconds: float, awaited: str) -> Event:
         event = self._await(time.monotonic() + seconds)
         if event is None:
-            raise UpstreamError(f"{awaited} did not come within {seconds:.0f} s")
+            raise UpstreamError(f"{awaited} did not come within {seconds:.0f} s", fix=_SLOW)
         return event
 
     def _await(self, deadline: float) -> Event | None:
@@ -301,7 +306,7 @@ class RequestorAssociation:
             else:
                 self._events.extend(self._engine.connection_lost())
                 if not self._events:
-                    raise UpstreamError("the connection was lost")
+                    raise UpstreamError("the connection was lost", fix=_LOST)
         event = self._events.popleft()
         if isinstance(event, PeerFault):
             try:
@@ -323,11 +328,11 @@ def _pieces(data: memoryview) -> Iterator[tuple[memoryview, bool]]:
 def _ended(event: Event) -> UpstreamError:
     """Why an association ended where it should have gone on."""
     if isinstance(event, Aborted):
-        return UpstreamError(f"the association was {words.abort(event.source, event.reason)}")
+        return UpstreamError(f"the association was {words.abort(event.source, event.reason)}", fix=_LOG)
     if isinstance(event, PeerFault):
         return UpstreamError(f"it broke the protocol: {event.reason}", fix="Report it to the maker of the destination.")
     if isinstance(event, ConnectionClosed):
-        return UpstreamError("it closed the connection")
+        return UpstreamError("it closed the connection", fix=_LOST)
     if isinstance(event, ReleaseRequested):
-        return UpstreamError("it released the association before its answer")
-    return UpstreamError("it sent a message that nobody asked for")
+        return UpstreamError("it released the association before its answer", fix=_LOG)
+    return UpstreamError("it sent a message that nobody asked for", fix=_LOG)

@@ -170,7 +170,7 @@ class BucketStore:
         if status[:1] == "4" and status not in ("408", "429") and code not in _TEMPORARY_CODES:
             return UpstreamRefused(f"the object store answered {said}", fix="Look at its log.")
         if status:
-            return UpstreamError(f"the object store answered {said}", fix="It is tried again.")
+            return UpstreamError(f"the object store answered {said}", fix="Look at its log, if that lasts.")
         return UpstreamError(
             "the object store cannot be reached, or ended the connection", fix="Check endpoint, ca and the network."
         )

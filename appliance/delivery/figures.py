@@ -32,10 +32,10 @@ class Figures:
         self._bytes += size
         self._pace = self._pace.add(len(leases), size, self._steady())
 
-    def failed(self, reason: str) -> None:
-        """Something was not delivered, or the destination failed as a whole."""
+    def failed(self, reason: str, advice: str = "") -> None:
+        """Something was not delivered, or the destination failed as a whole; `advice` says what a person can do."""
         self._failures += 1
-        self._last = {"reason": reason, "at": self._wall()}
+        self._last = {"reason": reason, "advice": advice, "at": self._wall()}
 
     def snapshot(self, counts: Queue) -> dict[str, Any]:
         """As JSON values. Rates are a second; the counts are since the start of the program."""

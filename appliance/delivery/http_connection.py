@@ -22,12 +22,13 @@ from appliance.base.text import wash
 from appliance.delivery.deadlines import Deadlines
 from appliance.delivery.http_answer import Answer
 from appliance.delivery.http_deadline import Deadline
-from appliance.delivery.transport import tls_words
+from appliance.delivery.transport import certificate_advice, tls_words
 
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 _PIECE = 65536
+_SLOW = "Look at the load of the service and at the network."
 
 
 class HttpConnection:
@@ -89,7 +90,9 @@ class HttpConnection:
         over = time.monotonic() + self._deadlines.message
         for piece in body:
             if time.monotonic() > over:
-                raise UpstreamError(f"it took longer than {self._deadlines.message:.0f} s to send one instance")
+                raise UpstreamError(
+                    f"it took longer than {self._deadlines.message:.0f} s to send one instance", fix=_SLOW
+                )
             yield bytes(piece)
         self._deadline.set(self._deadlines.response)
 
@@ -98,7 +101,9 @@ class HttpConnection:
         for piece in response.iter_raw(_PIECE):
             body += piece
             if len(body) > limits.HTTP_ANSWER.default:
-                raise UpstreamError(f"{self._host} gave an answer of more than {limits.HTTP_ANSWER.default} bytes")
+                raise UpstreamError(
+                    f"{self._host} gave an answer of more than {limits.HTTP_ANSWER.default} bytes", fix="Check the URL."
+                )
         return bytes(body)
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
@@ -110,20 +115,23 @@ class HttpConnection:
     def _failure(self, error: Exception) -> UpstreamError:
         """What went wrong, in our words: httpx's own name addresses and paths, and OpenSSL's are long."""
         if self._deadline.missed or isinstance(error, httpx.ReadTimeout):
-            return UpstreamError(f"a whole answer of {self._host} did not come in time")
+            return UpstreamError(f"a whole answer of {self._host} did not come in time", fix=_SLOW)
         if isinstance(error, httpx.ConnectTimeout):
             return UpstreamError(
                 f"cannot connect to {self._host}: no answer in time", fix="Check the URL and the network."
             )
         if isinstance(error, httpx.WriteTimeout):
-            return UpstreamError(f"{self._host} took nothing from us for {self._deadlines.write:.0f} s")
+            return UpstreamError(f"{self._host} took nothing from us for {self._deadlines.write:.0f} s", fix=_SLOW)
         if isinstance(error, httpx.ProtocolError):
-            return UpstreamError(f"{self._host} closed the connection, or does not speak HTTP/1.1")
+            return UpstreamError(
+                f"{self._host} closed the connection, or does not speak HTTP/1.1",
+                fix="Check the URL, and the log there of that time.",
+            )
         cause = _cause(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return UpstreamError(
                 f"the certificate of {self._host} is refused: {wash(cause.verify_message, 120)}",
-                fix="Check ca and server_name of the destination, and the clock.",
+                fix=certificate_advice(cause),
             )
         if isinstance(cause, ssl.SSLError):
             return UpstreamError(

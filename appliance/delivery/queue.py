@@ -71,6 +71,7 @@ class DestinationQueue:
         self._breaker: Breaker = CLOSED
         self._stopping = False
         self._error = ""
+        self._advice = ""
         self._refusals: dict[Kind, float] = {}
         self._throttle = Throttle()
         self._suspects = Suspects()
@@ -108,7 +109,7 @@ class DestinationQueue:
         """The entry of the destination was changed: what was found out about it counts no more."""
         with self._condition:
             self._gate.follow(schedule)
-            self._breaker, self._error = CLOSED, ""
+            self._breaker, self._error, self._advice = CLOSED, "", ""
             self._refusals.clear()
             self._condition.notify_all()
 
@@ -144,6 +145,7 @@ class DestinationQueue:
                 "delivered": counts.delivered,
                 "oldest": counts.oldest,
                 "error": self._gate.blocked or self._error,
+                "advice": "" if self._gate.blocked else self._advice,
                 "circuit": breaker.circuit.value,
                 "failures": breaker.failures,
                 "next_try_in": round(wait, 1),
@@ -235,7 +237,7 @@ class DestinationQueue:
         with self._condition:
             recovered = self._breaker.circuit is not Circuit.CLOSED
             self._breaker = self._breaker.succeeded()
-            self._error = ""
+            self._error = self._advice = ""
             if recovered:
                 self._condition.notify_all()
         if recovered:
@@ -248,7 +250,7 @@ class DestinationQueue:
             if outcome.ended and self._suspects.ended(lease.object_id):
                 outcome = POISON
             reason, advice = outcome.reason, outcome.advice
-            self._figures.failed(reason)
+            self._figures.failed(reason, advice)
         if outcome.verdict is Verdict.PERMANENT:
             self._write(lambda: self._ledger.hold(lease.object_id, self.name, reason))
             self._say(catalogue.DELIVERY_HELD, reason, advice, object_id=lease.object_id)
@@ -266,7 +268,7 @@ class DestinationQueue:
     def failed(self, error: ApplianceError) -> None:
         """The destination itself failed us."""
         with self._condition:
-            self._figures.failed(error.message)
+            self._figures.failed(error.message, error.fix)
         self._break(error.message, error.fix, stumbled=False)
         self._on_change()
 
@@ -336,7 +338,7 @@ class DestinationQueue:
             self._breaker = step(time.monotonic(), self._backoff, self._draw(), at_least)
             opened = self._breaker.circuit is Circuit.OPEN and before.circuit is not Circuit.OPEN
             if opened:
-                self._error = reason
+                self._error, self._advice = reason, advice
                 self._condition.notify_all()
             delay = max(0.0, self._breaker.until - time.monotonic())
         if opened or stumbled:

@@ -25,7 +25,7 @@ _STATUSES: dict[int, tuple[Verdict, str]] = {
     404: (Verdict.BUSY, _URL),
     405: (Verdict.BUSY, _URL),
     407: (Verdict.BUSY, "A proxy is in the way; give this box a way around it."),
-    408: (Verdict.BUSY, ""),
+    408: (Verdict.BUSY, "Look at the network: what we sent came there too slowly."),
     410: (Verdict.BUSY, _URL),
     413: (Verdict.PERMANENT, f"Have larger requests allowed there{_RETRY}"),
     415: (Verdict.PERMANENT, f"It does not take this transfer syntax or media type{_RETRY}"),
@@ -33,7 +33,7 @@ _STATUSES: dict[int, tuple[Verdict, str]] = {
     425: (Verdict.BUSY, ""),
     429: (Verdict.BUSY, "It asks us to slow down: lower associations of the destination."),
     502: (Verdict.BUSY, "A gateway there does not reach the service."),
-    503: (Verdict.BUSY, ""),
+    503: (Verdict.BUSY, "It is down or busy, as it says itself; look there if that lasts."),
     504: (Verdict.BUSY, "A gateway there does not reach the service."),
     507: (Verdict.BUSY, "Check the destination's disk."),
 }

@@ -16,6 +16,20 @@ from appliance.base.text import wash
 from appliance.config.values import HostPort
 from appliance.delivery.deadlines import Deadlines
 
+_SHOWN = "`appliance echo` shows it."
+_ANOTHER_NAME = f"It is for another name: set server_name of the destination, or correct its address. {_SHOWN}"
+_ANOTHER_CA = f"Put the CA that signed it into ca of the destination. {_SHOWN}"
+_CERTIFICATE_ADVICE = {
+    9: f"It is not valid yet: is our clock right? {_SHOWN}",
+    10: f"It ended: it has to be renewed there, unless our clock is wrong. {_SHOWN}",
+    18: _ANOTHER_CA,
+    19: _ANOTHER_CA,
+    20: _ANOTHER_CA,
+    21: _ANOTHER_CA,
+    62: _ANOTHER_NAME,
+    64: _ANOTHER_NAME,
+}
+
 
 class CertificateRefused(UpstreamError):
     """What the other side showed is not what we trust; `code` is OpenSSL's X509_V_ERR."""
@@ -123,7 +137,7 @@ def secure(
         raise CertificateRefused(
             f"the certificate of {address} is refused: {wash(error.verify_message, 120)}",
             error.verify_code,
-            fix="Check ca and server_name of the destination, and the clock.",
+            fix=certificate_advice(error),
         ) from None
     except OSError as error:
         raw.close()
@@ -135,6 +149,11 @@ def secure(
     except BaseException:
         raw.close()
         raise
+
+
+def certificate_advice(error: ssl.SSLCertVerificationError) -> str:
+    """What a person can do about a certificate that we refuse, by OpenSSL's code (X509_V_ERR_…) for why."""
+    return _CERTIFICATE_ADVICE.get(error.verify_code, "Check ca and server_name of the destination, and the clock.")
 
 
 def tls_words(error: OSError) -> str:

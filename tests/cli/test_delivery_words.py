@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from appliance.cli.delivery_words import forecast, last_error, pace, state_of
+from appliance.cli.delivery_words import advice, forecast, last_error, pace, state_of
 
 
 def test_the_words_for_a_destination() -> None:
@@ -16,6 +16,8 @@ def test_the_words_for_a_destination() -> None:
     assert state_of({**idle, "error": "down", "next_try_in": 12.4})[0] == "failing, next try in 12 s"
     assert state_of({**idle, "error": "down", "next_try_in": 0.0})[0] == "failing, tried now"
     assert state_of({**idle, "opens_in": 7200.0})[0] == "closed for 2 h"
+    assert state_of({**idle, "stored": 3, "overdue": 2, "proof_error": ""}) == ("ok, proof is late", "yellow")
+    assert state_of({**idle, "overdue": 0, "proof_error": "down"})[0] == "ok, proof is late"
     assert forecast(idle) == ""
     assert forecast({**idle, "waiting": 9, "drained_in": 360.0}) == "in 6 min"
     assert forecast({**idle, "waiting": 9, "drained_in": None}) == "?"
@@ -23,3 +25,7 @@ def test_the_words_for_a_destination() -> None:
     now = time.time()
     assert last_error({"last_error": {"reason": "down", "at": now - 60}}, now) == "down (60 s ago)"
     assert last_error({"last_error": None, "error": ""}) == ""
+    past = {"reason": "down", "advice": "Look there.", "at": now}
+    assert advice({"advice": "", "last_error": past}) == "Look there."
+    assert advice({"advice": "Check it.", "last_error": past}) == "Check it."
+    assert advice({"advice": "", "last_error": None}) == ""

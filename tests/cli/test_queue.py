@@ -94,6 +94,8 @@ def test_what_fails_and_what_is_next_is_shown_without_a_patient(box: Box, tmp_pa
     shown = queue(box, "show", "pacs")[1] + queue(box, "list")[1] + queue(box, "show", object_id)[1]
     assert "cannot connect to localhost" in shown
     assert "failing" in shown
+    assert said["destination"]["advice"] == "Check the address and the network."
+    assert shown.count("Check the address and the network.") == 2  # in `show` of the destination and in `list`
     for secret in (ROOT, "Delivered"):
         assert secret not in shown + json.dumps(said)
     assert queue(box, "show", "f" * 32)[0] == 1

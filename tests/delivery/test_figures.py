@@ -35,11 +35,15 @@ def test_what_was_sent_and_how_fast_and_when_the_rest_is_gone() -> None:
 def test_the_last_failure_stays_with_its_time_whatever_succeeds_since() -> None:
     clocks = Clocks()
     figures = Figures(lambda: clocks.wall, lambda: clocks.steady)
-    figures.failed("status 0xA700, out of resources")
+    figures.failed("status 0xA700, out of resources", "Check the destination's disk.")
     clocks.wall += 60
     figures.delivered([lease(1)])
     said = figures.snapshot(Queue())
-    assert said["last_error"] == {"reason": "status 0xA700, out of resources", "at": 1e9}
+    assert said["last_error"] == {
+        "reason": "status 0xA700, out of resources",
+        "advice": "Check the destination's disk.",
+        "at": 1e9,
+    }
     assert said["failed"] == 1
     assert said["drained_in"] == 0
 

@@ -127,6 +127,7 @@ def test_a_failure_of_the_destination_stops_the_flow_and_then_one_is_tried(
     assert bench.queue.take(0) == []
     said = bench.queue.snapshot(bench.counts())
     assert (said["error"], said["circuit"], said["failures"]) == ("cannot connect to it", "open", 1)
+    assert said["advice"] == "Check the network."
     assert said["waiting"] == 5
     log = capfd.readouterr().err
     assert "DELIVERY-FAILED" in log
@@ -142,7 +143,8 @@ def test_a_failure_of_the_destination_stops_the_flow_and_then_one_is_tried(
     rest = bench.queue.take(0)
     assert rest
     assert len(rest) == 4
-    assert bench.queue.snapshot(bench.counts())["error"] == ""
+    said = bench.queue.snapshot(bench.counts())
+    assert (said["error"], said["advice"]) == ("", "")
     assert "DESTINATION-RECOVERED" in capfd.readouterr().err
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from appliance.cli.delivery_words import forecast, last_error, pace, state_of
+from appliance.cli.delivery_words import advice, forecast, last_error, pace, state_of
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import terminal, write_json
 from appliance.cli.queue.asking import ask, destination_argument
@@ -31,18 +31,25 @@ def list_queues(path: Path, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table()
-    for heading in ("destination", "state", "waiting", "sending", "held", "oldest", "pace", "empty"):
+    unproven = any(queue.get("stored") for queue in state["destinations"].values())
+    counted = {"waiting": "waiting", "sending": "leased"}
+    counted |= {"to prove": "stored", "held": "held"} if unproven else {"held": "held"}
+    for heading in ("destination", "state", *counted, "oldest", "pace", "empty"):
         table.add_column(heading, justify="left" if heading in ("destination", "state") else "right")
     for name, queue in state["destinations"].items():
         words, colour = state_of(queue)
         oldest = span(time.time() - queue["oldest"]) if queue["oldest"] else ""
-        counts = (str(queue[key]) for key in ("waiting", "leased", "held"))
+        counts = (str(queue.get(key, 0)) for key in counted.values())
         table.add_row(escape(name), f"[{colour}]{words}[/]", *counts, oldest, pace(queue), forecast(queue))
     screen = terminal()
     screen.print(table if state["destinations"] else "There is no destination.")
     for name, queue in state["destinations"].items():
         if error := last_error(queue):
             screen.print(f"{escape(name)}: last error: {escape(error)}")
+            if queue["error"] and (what := advice(queue)):
+                screen.print(f"    → {escape(what)}")
+        if error := queue.get("proof_error"):
+            screen.print(f"{escape(name)}: no proof: {escape(error)}")
 
 
 @click.command(name="held")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from appliance.cli.delivery_words import forecast, last_error, pace, state_of
+from appliance.cli.delivery_words import advice, forecast, last_error, pace, state_of
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import terminal, write_json
 from appliance.cli.queue.asking import ask
@@ -70,6 +70,8 @@ def _destination(name: str, answer: dict[str, Any]) -> Iterator[Any]:
         ("held back", f"by a person since {_when(queue['paused'])}" if queue["paused"] is not None else ""),
         ("stopped by", escape(queue["error"])),
         ("last error", escape(last_error(queue)) if queue["last_error"] else ""),
+        ("what to do", escape(advice(queue))),
+        ("no proof", escape(queue.get("proof_error", ""))),
     ]
     for row in rows:
         if row[1]:

@@ -44,7 +44,7 @@ def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
         elif not each.certificate and not (isinstance(each, StowDestination) and (each.token or each.oauth)):
             yield rules.DESTINATION_ANONYMOUS.found(f"{subject}.certificate", "we show no certificate there")
         if isinstance(each, DimseDestination) and each.proof == "commitment" and not each.report_addresses:
-            what = f"the address behind {each.address.host} is unknown, from which it would report on storage commitment"
+            what = f"nobody knows from which address {each.address.host} would report on storage commitment"
             yield rules.REPORTS_UNADDRESSED.found(f"{subject}.reports", what)
 
 

@@ -334,8 +334,8 @@ COMMITMENT_UNADDRESSED = Rule(
 REPORTS_UNADDRESSED = Rule(
     "reports-without-address",
     "warning",
-    "Names are not resolved to admit somebody. A report on an association of the destination's own, as most PACS open, is "
-    "refused, and what it stored is asked for again and again, then held. Reports over our associations are heard.",
+    "Names are not resolved to admit somebody. A report on an association of the destination's own, as most PACS open, "
+    "is refused, and what it stored is asked for again and again, then held. Reports over our associations are heard.",
     'Say from where it reports: reports = {{ addresses = ["its address"] }}.',
 )
 

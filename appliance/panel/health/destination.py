@@ -9,6 +9,8 @@ from appliance.panel.health.facts import Facts
 from appliance.panel.health.finding import Finding, Level
 from appliance.panel.health.words import span
 
+_IF_IT_LASTS = "If it lasts: is it up, and does it know this box?"
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding a destination. One that waits for our identity is a matter of that."""
@@ -34,7 +36,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 name,
                 Level.WARN,
                 f"takes nothing now: {queue['error']}{later}",
-                "It is tried again by itself, and nothing is lost. If it lasts: is it up, and does it know this box?",
+                f"It is tried again by itself, and nothing is lost. {queue.get('advice') or _IF_IT_LASTS}",
                 lamps=("backlog:waiting",),
             )
         elif queue.get("opens_in"):

@@ -167,7 +167,7 @@ ROUTE = '[[route]]\nto = ["pacs"]\n'
                 (
                     "reports-without-address",
                     f"{DEST}.reports",
-                    "the address behind pacs.example is unknown, from which it would report on storage commitment",
+                    "nobody knows from which address pacs.example would report on storage commitment",
                 )
             ],
         ),

@@ -15,7 +15,8 @@ GIB = 1 << 30
 
 ROOM = Room(100 * GIB, 60 * GIB, 10 * GIB, 1_000_000, 900_000, 100_000, True)
 QUEUE = {
-    "waiting": 0, "gathering": 0, "leased": 0, "held": 0, "delivered": 7, "oldest": None, "error": "", "blocked": False,
+    "waiting": 0, "gathering": 0, "leased": 0, "held": 0, "delivered": 7, "oldest": None, "error": "", "advice": "",
+    "blocked": False,
     "failures": 0, "next_try_in": 0.0, "circuit": "closed", "paused": None, "schedule": "", "opens_in": 0.0,
     "rests": 0.0, "rate": 0.0, "byte_rate": 0, "drained_in": 0.0, "instances_sent": 7, "bytes_sent": 700, "failed": 1,
     "last_error": {"reason": "connection refused", "at": NOW - 600},

@@ -14,6 +14,9 @@ def test_taking_failing_and_blocked() -> None:
     assert found.what == "takes nothing now: connection refused; next try in 31 s"
     (found,) = check(facts(programs={"forward": forward(error="connection refused", next_try_in=0.2)}))
     assert found.what == "takes nothing now: connection refused"
+    assert "is it up" in found.fix
+    (found,) = check(facts(programs={"forward": forward(error="refused", advice="Check its disk.")}))
+    assert found.fix == "It is tried again by itself, and nothing is lost. Check its disk."
     assert not list(check(facts(programs={"forward": forward(error="locked", blocked=True)})))
 
 
