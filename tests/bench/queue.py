@@ -1,7 +1,8 @@
 """What a lease costs behind a backlog: `python -m tests.bench.queue`. Also: does what comes now wait for the backlog?
 
 A ledger of 100 waiting deliveries and one of 100,000, by turns on one disk; then the large one is drained to its end as
-couriers do it (16 leased, 16 proofs in one commit), while new instances come in between. Ratios count, not seconds.
+couriers do it (a batch leased, its proofs in one commit), while new instances come in between. Ratios count, not
+seconds. With --drain a real backlog of that many goes to a real storescp instead (`backlog.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from appliance.base import limits
 from appliance.vault.ledger import Ledger
+from tests.bench import backlog
 from tests.bench.verdict import Section, Verdict
 from tests.vault.samples import NOW, record
 
@@ -119,11 +121,18 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.queue", description=__doc__)
     parser.add_argument("--rows", type=int, default=_SIZES[1], help="that wait in the larger ledger")
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--drain", type=int, metavar="COUNT", help="send a real backlog of so many to storescp instead")
     parser.add_argument("--directory", type=Path, help="on the disk to measure; without it the usual one for files")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        section = measure(Path(directory), (_SIZES[0], options.rows), options.rounds)
+        if options.drain is None:
+            section = measure(Path(directory), (_SIZES[0], options.rows), options.rounds)
+        elif backlog.MISSING:
+            print(backlog.MISSING, file=sys.stderr)
+            return 1
+        else:
+            section = backlog.report(backlog.drain(Path(directory), options.drain))
     print(section.text())
     if options.json:
         verdicts = [each.as_json() for each in section.verdicts]
