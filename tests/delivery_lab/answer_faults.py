@@ -5,53 +5,71 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
 
-from appliance.cli.demo.evidence import Row
 from tests.delivery.test_dimse import pynetdicom_scp
 from tests.delivery.upstream import free_port
 from tests.delivery_lab.lab import Fault, Lab
+from tests.delivery_lab.row import Row
 
 _POISON_TRIES = 60.0
+Say = Callable[[Lab, str], None]
+"""What is to be heard while one object, named here, meets the fault."""
 
 
-def _status(status: int, words: str, *, kept: bool) -> Fault:
-    """The status for one instance of twelve: at first three times, or until a person asks again."""
+def _status(status: int, say: Say, *, stored: bool = False) -> Fault:
+    """The status for one instance of twelve, until `queue` and `status` have said what they should."""
 
     def run(lab: Lab) -> Row:
         got: list[tuple[str, bytes]] = []
         ids = [lab.box.state.put() for _ in range(12)]
         assert len(set(ids)) == 12
-        chosen = list(lab.box.state.sent)[4]
-        left = [1 << 30 if kept else 3]
+        chosen, well = list(lab.box.state.sent)[4], threading.Event()
 
         def answer(event: Any) -> Dataset:
             uid = event.request.AffectedSOPInstanceUID
             response = Dataset()
             response.Status = 0x0000
             response.ErrorComment = "DOE^JOHN 19700101"
-            if uid == chosen and left[0]:
-                left[0] -= 1
+            if uid == chosen and not well.is_set():
                 response.Status = status
-            if response.Status == 0 or 0xB000 <= response.Status < 0xC000:
+            if response.Status == 0 or stored:
                 got.append((uid, event.request.DataSet.getvalue()))
             return response
 
         with pynetdicom_scp(answer) as port:
             lab.begin(port)
-            if kept:
-                lab.held(words)
-                lab.await_(lambda: lab.box.delivered() == 11, "the others are delivered")
-                left[0] = 0
+            say(lab, ids[4])
+            well.set()
             lab.all_delivered()
             row = lab.arrived(got)
         assert "DOE" not in lab.box.log
         return row
 
     return Fault(f"one instance is answered 0x{status:04X}", run)
+
+
+def _busy(lab: Lab, _: str) -> None:
+    lab.failing("status 0xA700, out of resources")
+
+
+def _waits(lab: Lab, object_id: str) -> None:
+    """One that is tried again later, while the others are delivered."""
+    lab.hear(lambda: lab.telling.waits(object_id, "status 0x0110, processing failure"))
+    lab.await_(lambda: lab.box.delivered() == 11, "the others are delivered")
+
+
+def _warned(lab: Lab, object_id: str) -> None:
+    lab.hear(lambda: lab.telling.delivered(object_id, "0xB000"))
+
+
+def _held(lab: Lab, _: str) -> None:
+    lab.held("status 0xC000, cannot understand")
+    lab.await_(lambda: lab.box.delivered() == 11, "the others are delivered")
 
 
 def _poison(lab: Lab) -> Row:
@@ -101,9 +119,9 @@ def _files(directory: Path) -> list[tuple[str, bytes]]:
 
 
 FAULTS = (
-    _status(0xA700, "", kept=False),
-    _status(0x0110, "", kept=False),
-    _status(0xB000, "", kept=False),
-    _status(0xC000, "status 0xC000, cannot understand", kept=True),
+    _status(0xA700, _busy),
+    _status(0x0110, _waits),
+    _status(0xB000, _warned, stored=True),
+    _status(0xC000, _held),
     Fault("one instance crashes the upstream", _poison, long=True),
 )

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from tests.delivery_lab import answer_faults, own_faults, storescp_faults, web_faults
+from tests.delivery_lab import answer_faults, commitment_faults, kill_faults, own_faults, storescp_faults, web_faults
 
-ALL = (*storescp_faults.FAULTS, *answer_faults.FAULTS, *web_faults.FAULTS, *own_faults.FAULTS)
+ALL = (
+    *storescp_faults.FAULTS,
+    *answer_faults.FAULTS,
+    *web_faults.FAULTS,
+    *commitment_faults.FAULTS,
+    *own_faults.FAULTS,
+    *kill_faults.FAULTS,
+)

@@ -1,11 +1,14 @@
-"""`forward` as a process between a sealed vault and one upstream: what is put in, what `queue` says, what arrived.
+"""`forward` as a process between a sealed vault and one upstream, and the panel beside it: what is put in, what `queue`
+and `status` say while a fault is on, what arrived.
 
-Each fault ends with `arrived`, which compares every data set bit for bit. `Row` is the demo's.
+Each fault ends with `arrived`, which compares every data set bit for bit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -14,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance.cli.demo.evidence import Row, judge
 from appliance.delivery.file_meta import parse_file_meta
 from tests.delivery.upstream import Authority, StoreScp, tls_options
 from tests.delivery_lab import odd_data_sets
+from tests.delivery_lab.row import Row, Told, judge
+from tests.delivery_lab.telling import Telling, Wrong
 from tests.programs.test_forward import Box
 
 PATIENCE = 20.0
@@ -42,11 +46,14 @@ class Lab:
         self.fault = fault
         self.kills = kills
         self.box = Box(root)
+        self.telling = Telling(self.box.path)
+        self.heard: list[Told] = []
         self.seen: list[str] = []
+        self._panel: subprocess.Popen[bytes] | None = None
 
-    def put(self, count: int = 12, pixels: int = 3000) -> None:
-        """Seal so many instances, odd ones among them."""
-        odd_data_sets.put(self.box.state, count, pixels)
+    def put(self, count: int = 12, pixels: int = 3000) -> list[str]:
+        """Seal so many instances, odd ones among them; their object ids."""
+        return odd_data_sets.put(self.box.state, count, pixels)
 
     def begin(self, port: int, **entry: str) -> None:
         """Configure the destination "pacs" at a port, and start `forward`."""
@@ -56,33 +63,49 @@ class Lab:
     def run(self) -> None:
         """Start `forward` with the destinations that there are."""
         self.box.configure()
+        self.watch()
         self.box.start()
         self.box.ready()
 
+    def watch(self) -> None:
+        """Start the panel, which answers `status`."""
+        command = [sys.executable, "-m", "appliance", "program", "panel", "--config", str(self.box.path)]
+        with (self.root / "panel.log").open("ab") as log:
+            self._panel = subprocess.Popen(command, stderr=log, stdout=log)
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for process in (self.box.process, self._panel):
+            if process:
+                process.kill()
+                process.wait()
+
     @property
     def queue(self) -> dict[str, Any]:
-        """What `appliance queue` and `appliance status` are told of the destination."""
+        """What `forward` says of the destination."""
         found: dict[str, Any] = (self.box.ask("queue") or {})["destinations"]["pacs"]
         return found
 
-    def told(self, words: str) -> None:
-        """Wait until the state of the queue names the fault."""
-        errors = [""]
+    def hear(self, ask: Callable[[], Told | None], seconds: float = PATIENCE) -> None:
+        """Wait until the commands say what they should; that goes into the table."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if told := ask():
+                    self.heard.append(told)
+                return
+            except Wrong as error:
+                if time.monotonic() > end:
+                    raise AssertionError(f"{self.fault}: not within {seconds:.0f} s: {error}") from None
+            time.sleep(0.05)
 
-        def says() -> bool:
-            errors.append(str(self.queue["error"]))
-            return bool(errors[-1]) and words in errors[-1]
-
-        self.await_(says, f"the queue says {words!r}")
-        self.seen.append(errors[-1])
+    def failing(self, words: str) -> None:
+        """Wait until `queue` and `status` say that the destination fails for this reason, and what to do."""
+        self.hear(lambda: self.telling.failing(words))
 
     def held(self, words: str, count: int = 1) -> None:
-        """Wait until so many deliveries are held for this reason."""
-        self.await_(lambda: self.queue["held"] == count, f"{count} held")
-        reasons = {each["reason"] for each in (self.box.ask("held") or {})["held"]}
-        if not all(words in reason for reason in reasons):
-            raise AssertionError(f"held for {reasons}, not for {words!r}")
-        self.seen += [f"held: {reason}" for reason in reasons]
+        """Wait until they say that so many deliveries are held for this reason."""
+        self.hear(lambda: self.telling.held(words, count))
 
     def await_(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
         """Wait, and say in full what was there instead."""
@@ -112,17 +135,21 @@ class Lab:
         than once. Then end in order."""
         sent = self.box.state.sent
         missing, differing, again = compare(sent, data_sets)
-        queue = self.queue
-        last = (queue["last_error"] or {}).get("reason", "nothing, for it only took longer")
-        said = "; ".join(dict.fromkeys(self.seen)) or last
-        clean = queue["held"] == queue["waiting"] == queue["leased"] == 0 and not queue["error"]
+        self.hear(self.telling.well)
         orderly = not ends or self.box.stop() == 0
-        quiet = "Traceback" not in self.box.log and "INTERNAL-ERROR" not in self.box.log
+        logs = self.box.log + (self.root / "panel.log").read_text()
+        quiet = "Traceback" not in logs and "INTERNAL-ERROR" not in logs
         return judge(
             self.fault,
-            not missing and not differing and again <= twice and clean and orderly and quiet,
-            f"{len(sent)} sent, {missing} missing, {differing} differ, {again} came twice (allowed: {twice})"
-            f"{'' if clean else f'; left: {queue}'}. Said: {said}",
+            not missing and not differing and again <= twice and orderly and quiet and bool(self.heard),
+            "; ".join(
+                (
+                    f"{len(sent)} sent, {missing} missing, {differing} differ, {again} came twice (allowed: {twice})",
+                    *self.seen,
+                    *(() if quiet else ("the log has an error of ours",)),
+                )
+            ),
+            self.heard,
         )
 
 
@@ -181,11 +208,9 @@ def tried(fault: Fault, kills: int = 6) -> Row:
         try:
             return fault.run(lab)
         except AssertionError as error:
-            return judge(fault.name, False, str(error))
+            return judge(fault.name, False, str(error), lab.heard)
         finally:
-            if lab.box.process:
-                lab.box.process.kill()
-                lab.box.process.wait()
+            lab.end()
 
 
 def entry_of(lab: Lab, authority: Authority) -> dict[str, str]:

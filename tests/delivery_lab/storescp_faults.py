@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from appliance.cli.demo.evidence import Row
+from appliance.cli.demo.evidence import Verdict
 from tests.delivery.relay import Fault as Harm
 from tests.delivery.relay import Relay
+from tests.delivery_lab import warp
 from tests.delivery_lab.lab import Fault, Lab, again, stored, storescp, whole
+from tests.delivery_lab.row import Row
 
 
 def _until_well(option: str, words: str, twice: int) -> Fault:
@@ -13,7 +15,7 @@ def _until_well(option: str, words: str, twice: int) -> Fault:
         lab.put()
         with storescp(lab, option) as upstream:
             lab.begin(upstream.port)
-            lab.told(words)
+            lab.failing(words)
             again(upstream)
             lab.all_delivered()
             return lab.arrived(whole(upstream, lab.box.state.sent), twice=twice)
@@ -26,6 +28,7 @@ def _slow(option: str, count: int) -> Fault:
         lab.put(count)
         with storescp(lab, option, "1") as upstream:
             lab.begin(upstream.port)
+            lab.hear(lambda: lab.telling.goes_on(1))
             lab.all_delivered(hurry=False)
             return lab.arrived(stored(upstream))
 
@@ -38,7 +41,7 @@ def _killed_in_an_instance(lab: Lab) -> Row:
         lab.begin(relay.port)
         lab.await_(lambda: relay.passed > 10_000_000, "10 MB on their way")
         upstream.stop()
-        lab.told("")
+        lab.failing("it closed the connection")
         upstream.start()
         lab.all_delivered()
         return lab.arrived(whole(upstream, lab.box.state.sent), twice=2)  # two associations, one answer each
@@ -50,6 +53,7 @@ def _cut_again_and_again(lab: Lab) -> Row:
         lab.begin(relay.port)
         for number in range(1, 4):
             lab.await_(lambda: relay.fault.cut is None, "the line was cut")
+            lab.hear(lambda: lab.telling.happened(""))
             relay.fault.cut = relay.passed + 250_000 * number
             lab.box.ask("retry", destination="pacs")
         lab.all_delivered()
@@ -57,21 +61,28 @@ def _cut_again_and_again(lab: Lab) -> Row:
 
 
 def _partition(lab: Lab) -> Row:
-    """Nothing gets through for a while: half an hour, compressed to seconds by the person who retries."""
+    """Nothing gets through for half an hour, which passes in three seconds; nobody retries by hand meanwhile."""
+    if warp.MISSING:
+        return Row(lab.fault, Verdict.NOT_HERE, warp.MISSING)
     lab.put(20, pixels=200_000)
-    with storescp(lab) as upstream:
+    with warp.warped(lab.root) as time, storescp(lab) as upstream:
         with Relay(upstream.port, Harm(cut=900_000)) as relay:
             port = relay.port
             lab.begin(port)
             lab.await_(lambda: relay.fault.cut is None, "the line was cut")
-        lab.told("refused")
+        lab.failing("refused")
+        failures = lab.queue["failures"]
+        time.pass_(30 * 60, within=3)
         lab.put(5)  # reception goes on meanwhile
-        for _ in range(5):
-            failures = lab.queue["failures"]
-            lab.box.ask("retry", destination="pacs")
-            lab.await_(lambda failures=failures: lab.queue["failures"] > failures, "one more try failed")  # type: ignore[misc]
+        lab.await_(time.passed, "half an hour passes")
+        lab.failing("refused")
+        lab.hear(lambda: lab.telling.backlog("the oldest since 30 min"))
+        tries = lab.queue["failures"] - failures
+        # Once a minute at the latest; a wait is drawn from nothing to a minute.
+        assert 30 <= tries <= 600, f"{tries} tries in half an hour"
         waiting = lab.queue["waiting"] + lab.queue["leased"] + lab.box.delivered()
         assert waiting == 25, lab.queue
+        lab.seen.append(f"{tries} tries in half an hour")
         with Relay(upstream.port, port=port):
             lab.all_delivered()
             return lab.arrived(whole(upstream, lab.box.state.sent), twice=2)
@@ -90,13 +101,13 @@ def _contexts_refused(lab: Lab) -> Row:
 
 
 FAULTS = (
-    _until_well("--refuse", "rejected", 0),
-    _until_well("--abort-after", "", 12),
-    _until_well("--abort-during", "", 12),
+    _until_well("--refuse", "the association was rejected", 0),
+    _until_well("--abort-after", "the association was aborted", 12),
+    _until_well("--abort-during", "the association was aborted", 12),
     _slow("--sleep-after", 3),
     _slow("--sleep-during", 1),
     Fault("upstream killed in mid-instance", _killed_in_an_instance),
     Fault("the line is cut in mid-instance, again and again", _cut_again_and_again),
-    Fault("a partition while instances come in", _partition),
+    Fault("a partition of 30 minutes (compressed) while instances come in", _partition),
     Fault("contexts refused for some instances", _contexts_refused),
 )

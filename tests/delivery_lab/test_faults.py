@@ -21,8 +21,8 @@ from tests.delivery_lab.lab import Fault, compare, tried
 def test_nothing_is_lost_changed_or_left_without_a_word(fault: Fault) -> None:
     row = tried(fault, kills=6)
     if row.verdict is Verdict.NOT_HERE:
-        pytest.skip(row.evidence)
-    assert row.verdict is Verdict.SHOWN, row.evidence
+        pytest.skip(row.outcome)
+    assert row.verdict is Verdict.SHOWN, row
 
 
 def test_what_is_lost_changed_or_doubled_is_counted() -> None:

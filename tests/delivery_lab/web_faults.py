@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Callable
 
-from appliance.cli.demo.evidence import Row, Verdict
+from appliance.cli.demo.evidence import Verdict
 from appliance.delivery.file_meta import parse_file_meta
 from appliance.delivery.store import name_of
 from appliance.vault.layout import StateLayout
@@ -16,23 +17,22 @@ from tests.delivery.relay import Relay
 from tests.delivery.s3_peer import BUCKET, KEY, MISSING, s3
 from tests.delivery.test_stow import takes_all, uid_of
 from tests.delivery_lab.lab import Fault, Lab
+from tests.delivery_lab.row import Row
 
-_TIMES = 3  # that one instance meets the fault
 Misbehave = Callable[[Request, str], Reply | None]
 
 
 def _stow(name: str, misbehave: Misbehave, words: str, *, kept: bool = False) -> Fault:
-    """One instance of twelve meets the fault: three times, or until a person asks again."""
+    """One instance of twelve meets the fault, until `queue` and `status` have said so."""
 
     def run(lab: Lab) -> Row:
         lab.put()
-        chosen, left = list(lab.box.state.sent)[4], [1 << 30 if kept else _TIMES]
+        chosen, well = list(lab.box.state.sent)[4], threading.Event()
         got: list[tuple[str, bytes]] = []
 
         def answer(request: Request) -> Reply | None:
             uid = uid_of(request)
-            if uid == chosen and left[0]:
-                left[0] -= 1
+            if uid == chosen and not well.is_set():
                 return misbehave(request, uid)
             part10 = request.instance()
             got.append((uid, part10[parse_file_meta(part10).data_set_offset :]))
@@ -44,10 +44,10 @@ def _stow(name: str, misbehave: Misbehave, words: str, *, kept: bool = False) ->
             if kept:
                 lab.held(words)
                 lab.await_(lambda: lab.box.delivered() == 11, "the others are delivered")
-                left[0] = 0
-            lab.all_delivered(hurry=kept)
-            if not kept and words not in str(lab.queue["last_error"]):
-                raise AssertionError(f"{lab.fault}: the queue says {lab.queue}, not {words!r}")
+            else:
+                lab.failing(words)
+            well.set()
+            lab.all_delivered()
             return lab.arrived(got)
 
     return Fault(f"STOW: {name}", run)
@@ -60,14 +60,12 @@ def _reset(request: Request, _: str) -> None:
 
 
 class _Failing(Relay):
-    """Answers the first connections with HTTP 500 by itself, then lets everything through."""
+    """Answers with HTTP 500 by itself, until it is `well`."""
 
-    left = 12
+    well = False
 
     def _serve(self, near: socket.socket) -> None:
-        with self._lock:
-            failing, self.left = self.left > 0, self.left - 1
-        if not failing:
+        if self.well:
             return super()._serve(near)
         with near:
             near.settimeout(5)
@@ -102,9 +100,13 @@ def _store(name: str, relay: Callable[[int], Relay], count: int, pixels: int) ->
             }  # fmt: skip
             box.destinations["pacs"] = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
             lab.run()
+            if isinstance(between, _Failing):
+                lab.failing("HTTP 500")
+                between.well = True
+            else:
+                lab.hear(lambda: lab.telling.goes_on(1))
             lab.all_delivered()
-            harmed = between.left <= 0 if isinstance(between, _Failing) else between.fault.cut is None
-            assert harmed, "the fault never came"
+            assert between.fault.cut is None, "the fault never came"
             layout = StateLayout(box.state.root)
             sealed = {path.name.partition(".")[0]: path.read_bytes() for path in layout.objects.rglob("*.age")}
             differing = [each for each in sealed if service.content(f"edge01/{name_of(each)}") != sealed[each]]
@@ -121,7 +123,7 @@ FAULTS = (
     _stow("409 for one", lambda _, uid: said(409, failed=(reference(uid, failure=0x0111),)), "HTTP 409", kept=True),
     _stow("401 for a while", lambda *_: Reply(401), "401"),
     _stow("503 with Retry-After", lambda *_: Reply(503, b"", {"Retry-After": "1"}), "503"),
-    _stow("the connection is reset", _reset, ""),
+    _stow("the connection is reset", _reset, "lost the connection to localhost"),
     _store("answers 500 for a while", _Failing, 4, 3000),
     _store("a multipart upload is torn", lambda port: Relay(port, Harm(cut=9_000_000)), 1, 14_000_000),
 )
