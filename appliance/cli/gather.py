@@ -16,6 +16,7 @@ from appliance.config.model import Commitment, Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
 from appliance.config.respond_policy import parse_policy
 from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_certificates, under_passphrase
+from appliance.host.certificate_pair import half_installed
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.revocation import read_revocations, without_list
 from appliance.host.root_file import read_root_file
@@ -156,7 +157,13 @@ class _Reader:
             whole = is_pair(self._contents[certificate], self._contents[key])
         except CryptoError as malformed:
             return str(malformed)
-        return "" if whole else f"{certificate} is not the certificate of {key}"
+        if whole:
+            return ""
+        error = f"{certificate} is not the certificate of {key}"
+        if waiting := half_installed(certificate, key):
+            moves = [f"mv {path} {name}" for path, name in zip(waiting, (certificate, key), strict=True) if path != name]
+            error += f". An installation was cut short; the programs use {waiting[0]} and {waiting[1]}. Run: {moves[0]}"
+        return error
 
     def trusted(self, certificate: Path | None, authority: Path | None) -> bool:
         """Whether the CA leads to the certificate; true where that cannot be said."""

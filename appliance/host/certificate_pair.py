@@ -1,8 +1,8 @@
 """Puts a certificate and its key in the place of those that are there, or into an empty one.
 
 Both are on the medium, whole and with their owner and mode, before the first name changes over to them; the two names
-change one right after the other, and programs that watch them wait for both. A cut in between leaves a key without its
-certificate: programs keep what they have, and the same command again ends it.
+change one right after the other, and programs that watch them wait for both. A cut in between leaves the one that did
+not get its name beside it: who loads the pair takes it from there (`half_installed`), and the next installation ends it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from appliance.base.errors import DiskError
+from appliance.base.errors import CryptoError, DiskError
 
 _KEY_MODE = 0o400
 _CERTIFICATE_MODE = 0o444
@@ -21,6 +21,7 @@ _BESIDE = ".new"
 def install_pair(certificate: Path, pem: bytes, key: Path, key_pem: bytes) -> None:
     """Put both there. The key gets the owner and mode of the one that it replaces, 0400 where there was none."""
     try:
+        _finish(certificate, key)
         fresh_key = _beside(key, key_pem, _KEY_MODE, narrow=True)
         fresh = _beside(certificate, pem, _CERTIFICATE_MODE)
         fresh_key.replace(key)
@@ -32,6 +33,36 @@ def install_pair(certificate: Path, pem: bytes, key: Path, key_pem: bytes) -> No
             f"cannot put the certificate there: {error.strerror}: {error.filename or certificate}",
             fix="Check the directory, its owner and its free space, and install it again.",
         ) from None
+
+
+def half_installed(certificate: Path, key: Path) -> tuple[Path, Path] | None:
+    """The two that belong together, where an installation was cut between its two names; else None.
+
+    Asked of a pair that does not fit. One of the two has its name, the other one still waits beside its own.
+    """
+    for pair in ((certificate.with_name(certificate.name + _BESIDE), key), (certificate, key.with_name(key.name + _BESIDE))):
+        if _fits(*pair):
+            return pair
+    return None
+
+
+def _fits(certificate: Path, key: Path) -> bool:
+    from appliance.host.certificate_facts import is_pair  # the programs seldom need it, and would have to keep it
+
+    try:
+        return is_pair(certificate.read_bytes(), key.read_bytes())
+    except (OSError, CryptoError):
+        return False
+
+
+def _finish(certificate: Path, key: Path) -> None:
+    """End an installation that was cut, so that the next one never leaves less than a whole pair."""
+    waiting = None if _fits(certificate, key) else half_installed(certificate, key)
+    if waiting:
+        fresh, name = (waiting[0], certificate) if waiting[0] != certificate else (waiting[1], key)
+        fresh.replace(name)
+        for directory in {key.parent, certificate.parent}:
+            _flush(directory)
 
 
 def put_file(path: Path, content: bytes, mode: int) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.base.errors import ConfigError
+from appliance.host.certificate_pair import half_installed
 
 # TLS 1.2 only with forward secrecy and AEAD (RFC 9325 4.2); the TLS 1.3 suites are all of that kind.
 _TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -41,7 +42,13 @@ def _load_pair(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
         raise ConfigError(f"the key {key} is encrypted", fix="Give the key without a passphrase, readable by us alone.")
 
     try:
-        context.load_cert_chain(certificate, key, password=no_prompt)
+        try:
+            context.load_cert_chain(certificate, key, password=no_prompt)
+        except ssl.SSLError:
+            waiting = half_installed(certificate, key)
+            if waiting is None:
+                raise
+            context.load_cert_chain(*waiting, password=no_prompt)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"cannot use certificate {certificate} with key {key}: {error.strerror or error}",

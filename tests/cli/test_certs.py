@@ -334,3 +334,21 @@ def test_without_a_ca_of_our_own_it_says_where_to_go(site: Path, capsys: Capture
     (tls(site) / "site-ca.key").rename(tls(site) / "elsewhere")
     assert certs(site, "issue", "A", "--name", "a.example") == 78
     assert "--ca-key" in capsys.readouterr().err
+
+
+def test_check_says_how_to_end_an_installation_that_was_cut_short(site: Path, capsys: Capture) -> None:
+    directory = tls(site)
+    ca = Authority.load((directory / "site-ca.crt").read_bytes(), (directory / "site-ca.key").read_bytes())
+    fresh = ca.issue("EDGE", [NAME], server=True, client=True)
+    (directory / "appliance.key").unlink()
+    (directory / "appliance.key").write_bytes(fresh.key)
+    (directory / "appliance.key").chmod(0o400)
+    assert run(["check", "--config", str(site)]) == 78
+    assert "An installation was cut short" not in capsys.readouterr().out
+    (directory / "appliance.crt.new").write_bytes(fresh.certificate)
+    assert run(["check", "--config", str(site)]) == 78
+    said = capsys.readouterr().out
+    assert f"the programs use {directory}/appliance.crt.new and {directory}/appliance.key." in said
+    command = re.search(r"Run: (mv \S+ \S+)", said)
+    assert command and subprocess.run(command[1].split()).returncode == 0
+    assert run(["check", "--config", str(site)]) == 0
