@@ -280,7 +280,7 @@ JOURNAL_FAILED = Event(
 )
 
 # Sensor
-ALERT = Event("ALERT", Level.WARNING, "{rule} {title}: {source} to {target}, {evidence}", "{advice}", "alarm")
+ALERT = Event("ALERT", Level.WARNING, "{rule} {title}: {parties}, {evidence}", "{advice}", "alarm")
 SENSOR_BLIND = Event("SENSOR-BLIND", Level.ERROR, "the sensor was blind: {reason}", "{advice}", "alarm")
 
 INVENTORY_UNUSABLE = Event(

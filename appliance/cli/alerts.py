@@ -14,7 +14,7 @@ import click
 from appliance.base.errors import DiskError
 from appliance.cli.options import config_option
 from appliance.cli.output import say
-from appliance.config.load import load_config
+from appliance.config.places import places_of
 from appliance.config.values import parse_duration
 from appliance.host.alerts import read_alerts
 
@@ -40,7 +40,7 @@ def command(follow: bool, since: str | None, rules: tuple[str, ...], as_json: bo
 
     Example: appliance alerts --since 24h --rule D01
     """
-    state = load_config(path).appliance.state_dir
+    state = places_of(path).state_dir
     directories = tuple(state / name for name in DIRECTORIES)
     begin = _begin(since, datetime.now(UTC)) if since else None
     wanted = frozenset(each.upper() for each in rules)

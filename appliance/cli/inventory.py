@@ -69,7 +69,7 @@ def _show(inventory: Inventory) -> None:
 
     talks = sorted_talks(list(inventory.talks))
     if not talks:
-        say("The sensor has seen nobody speak DICOM yet.")
+        say("The sensor has seen nobody speak DICOM yet. It writes down once a minute whom it saw.")
         return
     table = Table(title="Who speaks DICOM to whom", title_justify="left")
     for heading in ("caller", "server", "how", "associations", "used", "last seen"):

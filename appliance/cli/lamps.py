@@ -11,6 +11,7 @@ from appliance.base.errors import LocalError
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.config.load import load_config
+from appliance.config.places import places_of
 from appliance.panel import leds
 from appliance.panel.desk import ask
 from appliance.panel.lamps import FUNCTIONS, OFF, SINGLE, STEADY, TABLE
@@ -27,9 +28,8 @@ def command(context: click.Context, path: Path, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    config = load_config(path)
     try:
-        shown = ask(config.appliance.runtime_dir).get("lamps", {})
+        shown = ask(places_of(path).runtime_dir).get("lamps", {})
     except LocalError:
         shown = {}
     rows = [

@@ -8,7 +8,7 @@ import click
 
 from appliance.cli.options import config_option
 from appliance.cli.output import say
-from appliance.config.load import load_config
+from appliance.config.places import places_of
 
 
 @click.command(name="lock")
@@ -22,5 +22,5 @@ def command(path: Path) -> None:
     """
     from appliance.delivery.control import ask, control_socket
 
-    ask(control_socket(load_config(path).appliance.runtime_dir), {"op": "lock"})
+    ask(control_socket(places_of(path).runtime_dir), {"op": "lock"})
     say("Locked. What destinations take in plaintext waits until `appliance unlock`.")

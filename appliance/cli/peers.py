@@ -57,7 +57,9 @@ def learn(pcap: Path | None, path: Path, own: tuple[str, ...]) -> None:
     for remark in remarks:
         say(remark)
     if not proposals:
-        say("Nobody was seen who is not configured already.")
+        say("Nothing to propose: of whoever was seen to associate in clear, all are configured already.")
+        if pcap is None:
+            say("The sensor writes down once a minute whom it saw; whom `receive` refused, its log line says how to add.")
 
 
 def as_toml(proposal: Proposal) -> str:

@@ -57,13 +57,13 @@ h2, p, svg {{ break-inside: avoid; break-after: avoid }}</style></head><body>
 
     @property
     def _advice(self) -> tuple[str, ...]:
-        age = "age" if self.classical else "age 1.3 or later"
+        age, older = ("age", "") if self.classical else ("age 1.3 or later", "; what Debian 12 and 13 bring is older")
         return (
             "Print this page, or copy it by hand, twice. Keep it where the box is not. It is shown once and stored",
             "nowhere. The QR codes hold the same two keys as the text, for a phone or a camera that keeps nothing.",
             "",
             "With it every object that the box sealed can be opened, on any computer and without this product, by the",
-            f"program {age} (https://age-encryption.org; the package age of Debian, Homebrew and others):",
+            f"program {age} (https://age-encryption.org{older}):",
             "  put the recovery identity into a file recovery.txt, then:",
             "  age -d -i recovery.txt -o IMAGE.dcm OBJECT.dcm.age",
             "",

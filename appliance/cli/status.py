@@ -11,7 +11,7 @@ import click
 
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import terminal, write_json
-from appliance.config.load import load_config
+from appliance.config.places import places_of
 from appliance.panel.desk import ask
 from appliance.panel.health.words import span
 
@@ -29,7 +29,7 @@ def command(path: Path, as_json: bool, watch: bool) -> None:
 
     Example: appliance status --watch
     """
-    runtime = load_config(path).appliance.runtime_dir
+    runtime = places_of(path).runtime_dir
     if watch:
         _watch(runtime, as_json)
     status = ask(runtime)

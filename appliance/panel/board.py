@@ -41,6 +41,7 @@ class Board:
     def __init__(self, started: float) -> None:
         self._started = started
         self._programs: dict[str, _Program] = {}
+        self._awaited: dict[str, float] = {}  # since when each is expected
         self._alerts: deque[dict[str, Any]] = deque(maxlen=KEPT_ALERTS)
         self._alert_count = 0
         self._rules: Counter[tuple[str, str, int]] = Counter()
@@ -70,10 +71,12 @@ class Board:
     def status(self, expected: tuple[str, ...], now: float) -> dict[str, Any]:
         """All of it as JSON values: of each program its `state` (starting, ok, silent, ended, stopped, never), since
         when, and its words."""
+        begin = now if self._awaited else self._started
+        self._awaited = {name: self._awaited.get(name, begin) for name in expected}
         names = (*expected, *(other for other in self._programs if other not in expected))
         return {
             "time": now,
-            "programs": {name: self._said(self._programs.get(name, _Program()), now) for name in names},
+            "programs": {name: self._said(name, now) for name in names},
             "moving": now - self._moved < MOVING,
             "alerts": {
                 "count": self._alert_count,
@@ -82,8 +85,9 @@ class Board:
             },
         }
 
-    def _said(self, program: _Program, now: float) -> dict[str, Any]:
-        state, since = self._state(program, now)
+    def _said(self, name: str, now: float) -> dict[str, Any]:
+        program = self._programs.get(name, _Program())
+        state, since = self._state(program, self._awaited.get(name, self._started), now)
         return {
             "state": state,
             "seen": program.seen or None,
@@ -92,9 +96,9 @@ class Board:
             "rises": {key: dict(rise) for key, rise in program.rises.items()},
         }
 
-    def _state(self, program: _Program, now: float) -> tuple[str, float]:
+    def _state(self, program: _Program, awaited: float, now: float) -> tuple[str, float]:
         if not program.seen:
-            return ("never" if now - self._started > SILENT_AFTER else "starting"), self._started
+            return ("never" if now - awaited > SILENT_AFTER else "starting"), awaited
         if program.snapshot.get("stopped"):
             return "stopped", program.since
         if program.ended is not None:

@@ -249,6 +249,14 @@ def _known(path: Path) -> Inventory:
         return Inventory()
 
 
+def _parties(record: dict[str, Any]) -> str:
+    """Who and to whom; what the sensor says of itself has neither."""
+    if "src_ip" not in record:
+        return "on this box"
+    target = f"{record['dest_ip']} port {record['dest_port']}" if "dest_ip" in record else "several"
+    return f"{record['src_ip']} to {target}"
+
+
 def _say(record: dict[str, Any]) -> None:
     """One log line for an alert."""
     alert = record["alert"]
@@ -260,8 +268,7 @@ def _say(record: dict[str, Any]) -> None:
         catalogue.ALERT,
         rule=alert["signature_id"],
         title=alert["signature"],
-        source=record.get("src_ip", "?"),
-        target=f"{record['dest_ip']} port {record['dest_port']}" if "dest_ip" in record else "several",
+        parties=_parties(record),
         evidence=about["evidence"] if about["count"] == 1 else f"{about['evidence']} ({about['count']} times)",
         advice=about["advice"],
     )

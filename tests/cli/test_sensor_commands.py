@@ -221,4 +221,4 @@ def test_proposals_from_the_inventory_and_from_a_capture(
 def test_nobody_to_propose(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert appliance(["peers", "learn", "--config", str(site)]) == 0
     said = capsys.readouterr()
-    assert (said.out, "Nobody was seen" in said.err) == ("", True)
+    assert (said.out, "Nothing to propose" in said.err) == ("", True)

@@ -131,3 +131,15 @@ def test_every_trouble_can_be_drawn(panel: Answering, capsys: pytest.CaptureFixt
         panel.answer(each)
         assert run(["status", "--config", str(panel.config)]) in (0, 1)
     assert "Traceback" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mistake", ["\n[[peer]]\nnam = 1\n", "\n[peer\n"])
+def test_a_file_with_mistakes_does_not_hide_what_runs(
+    panel: Answering, capsys: pytest.CaptureFixture[str], mistake: str
+) -> None:
+    with panel.config.open("a") as file:
+        file.write(mistake)
+    panel.answer(facts(own={"config_error": "x.toml:9: [peer is no section"}))
+    assert run(["status", "--config", str(panel.config)]) == 1
+    out = capsys.readouterr().out
+    assert "x.toml:9: [peer is no section" in out and "What works" in out

@@ -20,6 +20,18 @@ def test_states_of_programs() -> None:
     assert states(board, 200)["receive"] == "stopped"
 
 
+def test_a_program_that_is_expected_later_has_its_moment_too() -> None:
+    board = Board(100)
+    assert board.status((), 101)["programs"] == {}
+    board.status(EXPECTED, 102)
+    later = board.status((*EXPECTED, "sensor"), 900)["programs"]
+    assert (later["sensor"]["state"], later["sensor"]["since"]) == ("starting", 900)
+    assert later["receive"]["state"] == "never"
+    assert board.status((*EXPECTED, "sensor"), 930)["programs"]["sensor"]["state"] == "never"
+    board.status(EXPECTED, 940)
+    assert board.status((*EXPECTED, "sensor"), 950)["programs"]["sensor"]["state"] == "starting"
+
+
 def test_alerts_are_kept_beside_the_state() -> None:
     board = Board(0)
     board.post({"program": "receive", "stored": 3}, 1)

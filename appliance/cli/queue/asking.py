@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from appliance.cli.vault.asking import ask_forward
-from appliance.config.load import load_config
+from appliance.config.places import places_of
 
 destination_argument = click.argument("destination", required=False)
 one_destination_argument = click.argument("destination")
@@ -16,4 +16,4 @@ one_destination_argument = click.argument("destination")
 
 def ask(path: Path, operation: str, **more: Any) -> dict[str, Any]:
     """One request. Raises LocalError when forward does not answer, or says no."""
-    return ask_forward(load_config(path), operation, **more)
+    return ask_forward(places_of(path).runtime_dir, operation, **more)

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from appliance.config.model import Config
 from appliance.config.values import parse_duration
 
 BATCH = 200
@@ -57,41 +56,41 @@ peer_option = click.option("--peer", help="Received from this [[peer]].")
 objects_argument = click.argument("objects", metavar="[OBJECT]...", type=ObjectId(), nargs=-1)
 
 
-def ask_forward(config: Config, operation: str, *, patience: float = 30.0, **more: Any) -> dict[str, Any]:
+def ask_forward(runtime: Path, operation: str, *, patience: float = 30.0, **more: Any) -> dict[str, Any]:
     """One request; `patience` is in seconds. Raises LocalError when forward does not answer."""
     from appliance.delivery.control import ask, control_socket
 
     given = {key: value for key, value in more.items() if value is not None}
-    return ask(control_socket(config.appliance.runtime_dir), {"op": operation, **given}, patience)
+    return ask(control_socket(runtime), {"op": operation, **given}, patience)
 
 
-def pages(config: Config, operation: str, **more: Any) -> Iterator[dict[str, Any]]:
+def pages(runtime: Path, operation: str, **more: Any) -> Iterator[dict[str, Any]]:
     """The answers to a request, until the last page."""
     after: int | None = 0
     while after is not None:
-        answer = ask_forward(config, operation, **more, after=after)
+        answer = ask_forward(runtime, operation, **more, after=after)
         after = answer["after"]
         yield answer
 
 
-def listed(config: Config, **selection: Any) -> Iterator[dict[str, Any]]:
+def listed(runtime: Path, **selection: Any) -> Iterator[dict[str, Any]]:
     """The objects of a selection, one by one."""
-    for answer in pages(config, "objects", limit=500, **selection):
+    for answer in pages(runtime, "objects", limit=500, **selection):
         yield from answer["objects"]
 
 
 def chosen(
-    config: Config, objects: tuple[str, ...], peer: str | None, since: float | None, study: str | None = None
+    runtime: Path, objects: tuple[str, ...], peer: str | None, since: float | None, study: str | None = None
 ) -> list[str]:
     """The ids of the objects that are named, or described; `study` is an object of the study that is meant."""
     if study:
         if objects or peer or since is not None:
             raise click.UsageError("--study says it all: leave the others out.")
-        return [each for answer in pages(config, "study", object=study) for each in answer["objects"]]
+        return [each for answer in pages(runtime, "study", object=study) for each in answer["objects"]]
     if objects and (peer or since is not None):
         raise click.UsageError("Name objects, or describe them by --peer and --since; not both.")
     if objects:
         return list(dict.fromkeys(objects))
     if peer is None and since is None:
         raise click.UsageError("Name objects, or describe them by --peer or --since.")
-    return [each["object"] for each in listed(config, peer=peer, since=since) if each["state"] == "present"]
+    return [each["object"] for each in listed(runtime, peer=peer, since=since) if each["state"] == "present"]

@@ -47,7 +47,7 @@ def command(
     config = load_config(path)
     identities = identities_for(config, identity)
     layout = StateLayout(config.appliance.state_dir)
-    object_ids = chosen(config, objects, peer, since, study)
+    object_ids = chosen(config.appliance.runtime_dir, objects, peer, since, study)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -10,7 +10,7 @@ import click
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.vault.asking import BATCH, ask_forward, objects_argument, pages, peer_option, since_option
-from appliance.config.load import load_config
+from appliance.config.places import places_of
 
 
 @click.command(name="hold")
@@ -50,13 +50,13 @@ def _change(
 ) -> None:
     if bool(objects) == (peer is not None or since is not None):
         raise click.UsageError("Either name objects, or describe them by --peer and --since.")
-    config = load_config(path)
+    runtime = places_of(path).runtime_dir
     if objects:
         named = list(dict.fromkeys(objects))
         batches = (named[start : start + BATCH] for start in range(0, len(named), BATCH))
-        answers: Any = (ask_forward(config, operation, objects=batch) for batch in batches)
+        answers: Any = (ask_forward(runtime, operation, objects=batch) for batch in batches)
     else:
-        answers = pages(config, operation, peer=peer, since=since)
+        answers = pages(runtime, operation, peer=peer, since=since)
     changed, missing = [], []
     for answer in answers:
         changed += answer["changed"]

@@ -16,7 +16,7 @@ from appliance.cli.options import config_option, json_option
 from appliance.cli.output import console, say, write_json
 from appliance.cli.status import age
 from appliance.cli.vault.asking import ObjectId, ask_forward, listed, peer_option, since_option
-from appliance.config.load import load_config
+from appliance.config.places import places_of
 
 _STATES = ("waiting", "leased", "held", "delivered", "present", "leaving", "lost", "quarantined")
 
@@ -44,8 +44,8 @@ def command(
 
     Example: appliance vault list --destination pacs --state held --since 36h
     """
-    config = load_config(path)
-    found = listed(config, destination=destination, state=state, peer=peer, since=since, on_hold=on_hold)
+    runtime = places_of(path).runtime_dir
+    found = listed(runtime, destination=destination, state=state, peer=peer, since=since, on_hold=on_hold)
     shown = 0
     while batch := list(itertools.islice(found, min(limit - shown, 500))):
         shown += len(batch)
@@ -71,7 +71,7 @@ def show(object_id: str, path: Path, as_json: bool) -> None:
 
     Example: appliance vault show 3f0c9a…
     """
-    found = ask_forward(load_config(path), "object", object=object_id)["object"]
+    found = ask_forward(places_of(path).runtime_dir, "object", object=object_id)["object"]
     if found is None:
         raise LocalError("there is no such object here", fix="It may have been delivered and forgotten.")
     if as_json:

@@ -107,7 +107,7 @@ def _ask_for_it(layout: StateLayout) -> None:
 
 def _refuse_while_running(config: Config) -> None:
     with suppress(LocalError):
-        ask_forward(config, "ids", prefix="00")
+        ask_forward(config.appliance.runtime_dir, "ids", prefix="00")
         raise click.UsageError("forward is running, and has the ledger. Stop it first, or use --at-start.")
 
 

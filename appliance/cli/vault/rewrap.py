@@ -67,7 +67,7 @@ def command(
     check_recipients(recipients)
     identities = identities_for(config, identity)
     layout = StateLayout(config.appliance.state_dir)
-    ask_forward(config, "ids", prefix="00")  # before any work: it must be there
+    ask_forward(config.appliance.runtime_dir, "ids", prefix="00")  # before any work: it must be there
     names = list(objects) or [each for each in _stored(layout) if after is None or each > after]
     counts: Counter[str] = Counter()
     wrong: dict[str, str] = {}
@@ -78,7 +78,7 @@ def command(
     def send() -> None:
         nonlocal waiting, copied, last
         if waiting:
-            answer = ask_forward(config, "rewrap", patience=_PATIENCE, headers=waiting)["rewrapped"]
+            answer = ask_forward(config.appliance.runtime_dir, "rewrap", patience=_PATIENCE, headers=waiting)["rewrapped"]
             for object_id, done in answer.items():
                 counts["rewrapped" if done else "gone"] += 1
                 last = object_id

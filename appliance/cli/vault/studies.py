@@ -82,7 +82,7 @@ def _series(config: Config) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after: list[str] | None = None
     while True:
-        answer = ask_forward(config, "studies", after=after)
+        answer = ask_forward(config.appliance.runtime_dir, "studies", after=after)
         found += answer["series"]
         after = answer["after"]
         if not after:

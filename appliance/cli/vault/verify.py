@@ -126,7 +126,7 @@ def _directories(layout: StateLayout) -> Iterator[list[str]]:
 
 def _forward_answers(config: Config) -> bool:
     try:
-        return bool(ask_forward(config, "ids", prefix="00"))
+        return bool(ask_forward(config.appliance.runtime_dir, "ids", prefix="00"))
     except LocalError:
         return False
 
@@ -136,16 +136,16 @@ def _compared(config: Config, prefix: str, files: set[str]) -> dict[str, str]:
     from appliance.vault.layout import StateLayout
 
     layout = StateLayout(config.appliance.state_dir)
-    rows = set(ask_forward(config, "ids", prefix=prefix)["ids"])
+    rows = set(ask_forward(config.appliance.runtime_dir, "ids", prefix=prefix)["ids"])
     wrong = {}
     for object_id in files - rows:
-        found = ask_forward(config, "object", object=object_id)["object"]
+        found = ask_forward(config.appliance.runtime_dir, "object", object=object_id)["object"]
         if (found is None or found["state"] in ("lost", "quarantined")) and layout.object_file(object_id).exists():
             wrong[object_id] = _NO_ROW
     for object_id in rows - files:
         if layout.object_file(object_id).exists():
             continue
-        found = ask_forward(config, "object", object=object_id)["object"]
+        found = ask_forward(config.appliance.runtime_dir, "object", object=object_id)["object"]
         if found and found["state"] == "present":
             wrong[object_id] = _NO_FILE
     return wrong

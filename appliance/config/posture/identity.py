@@ -20,6 +20,11 @@ def way(identity: str | None) -> Rule:
     return rules.IDENTITY_ON_DISK if identity.startswith("file:") else rules.IDENTITY_CREDENTIAL
 
 
+def theft(identity: str | None) -> str:
+    """What who steals the box gets, by that way: a word or two behind "theft: "."""
+    return _WHAT[way(identity).id]
+
+
 _WHAT = {
     rules.IDENTITY_ABSENT.id: "theft: protected; this box opens nothing",
     rules.IDENTITY_UNLOCK.id: "theft: protected; a person gives the identity after each start",

@@ -12,7 +12,7 @@ _STATES = {
     "ok": (Level.OK, "runs", ()),
     "starting": (Level.OK, "has not spoken yet; it is given a moment", ()),
     "stopped": (Level.WARN, "was stopped", ("alarm:notice",)),
-    "never": (Level.ALARM, "never spoke since the panel started", ("alarm:alarm",)),
+    "never": (Level.ALARM, "never spoke since it is expected", ("alarm:alarm",)),
     "silent": (Level.ALARM, "says nothing any more; it hangs, or is gone", ("alarm:alarm",)),
     "ended": (Level.ALARM, "ended by itself; it is started again", ("alarm:alarm",)),
 }
