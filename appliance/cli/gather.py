@@ -161,7 +161,9 @@ class _Reader:
             return ""
         error = f"{certificate} is not the certificate of {key}"
         if waiting := half_installed(certificate, key):
-            moves = [f"mv {path} {name}" for path, name in zip(waiting, (certificate, key), strict=True) if path != name]
+            moves = [
+                f"mv {path} {name}" for path, name in zip(waiting, (certificate, key), strict=True) if path != name
+            ]
             error += f". An installation was cut short; the programs use {waiting[0]} and {waiting[1]}. Run: {moves[0]}"
         return error
 

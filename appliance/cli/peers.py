@@ -59,7 +59,7 @@ def learn(pcap: Path | None, path: Path, own: tuple[str, ...]) -> None:
     if not proposals:
         say("Nothing to propose: of whoever was seen to associate in clear, all are configured already.")
         if pcap is None:
-            say("The sensor writes down once a minute whom it saw; whom `receive` refused, its log line says how to add.")
+            say("The sensor writes down once a minute whom it saw. Whom `receive` refused, its log says how to add.")
 
 
 def as_toml(proposal: Proposal) -> str:

@@ -2,7 +2,7 @@
 
 Both are on the medium, whole and with their owner and mode, before the first name changes over to them; the two names
 change one right after the other, and programs that watch them wait for both. A cut in between leaves the one that did
-not get its name beside it: who loads the pair takes it from there (`half_installed`), and the next installation ends it.
+not get its name beside it: who loads the pair finds it there (`half_installed`); the next installation puts it right.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ def half_installed(certificate: Path, key: Path) -> tuple[Path, Path] | None:
 
     Asked of a pair that does not fit. One of the two has its name, the other one still waits beside its own.
     """
-    for pair in ((certificate.with_name(certificate.name + _BESIDE), key), (certificate, key.with_name(key.name + _BESIDE))):
+    for pair in (
+        (certificate.with_name(certificate.name + _BESIDE), key),
+        (certificate, key.with_name(key.name + _BESIDE)),
+    ):
         if _fits(*pair):
             return pair
     return None

@@ -257,6 +257,19 @@ def test_a_device_gets_its_files_and_its_page(site: Path, tmp_path: Path, capsys
     assert certs(site, "issue", *arguments, "-d", out) == 70  # nothing is overwritten
 
 
+def test_the_page_of_a_pacs_has_its_destination(site: Path, tmp_path: Path) -> None:
+    assert (
+        certs(site, "issue", "PACS", "--name", "pacs.rad.example", "--ae-title", "PACS", "--server", "-d", tmp_path)
+        == 0
+    )
+    assert verified(tmp_path / "pacs.crt", tls(site) / "site-ca.crt", "sslserver")
+    page = (tmp_path / "pacs.txt").read_text()
+    assert len(page.splitlines()) <= 60 and f"Host                 {NAME}" in page
+    entry = page[page.index("  [[destination]]") : page.index("  The certificate:")]
+    site.write_text(site.read_text() + "\n" + entry.replace("\n  ", "\n").strip() + "\n")
+    assert run(["check", "--config", str(site)]) == 0
+
+
 @pytest.mark.parametrize("option", ["--pkcs12", "--old-pkcs12"])
 def test_one_file_for_a_scanner(site: Path, tmp_path: Path, option: str, capsys: Capture) -> None:
     assert certs(site, "issue", "MR", "--name", "mr1.rad.example", option, "-d", tmp_path) == 0

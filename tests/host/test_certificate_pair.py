@@ -54,9 +54,7 @@ def cut_after(names: int, pair: tuple[Path, Path], name: str, monkeypatch: pytes
         install_pair(pair[0], fresh.certificate, pair[1], fresh.key)
 
 
-def test_before_the_first_name_the_old_pair_is_used(
-    pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_before_the_first_name_the_old_pair_is_used(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     cut_after(0, pair, "new.example", monkeypatch)
     served(pair, "old.example")
     assert half_installed(*pair) is None
@@ -80,7 +78,9 @@ def test_the_next_installation_ends_the_one_that_was_cut(
     pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_after(1, pair, "new.example", monkeypatch)
-    cut_after(2, pair, "newer.example", monkeypatch)  # its first name change is the one that was missing; then the key's
+    cut_after(
+        2, pair, "newer.example", monkeypatch
+    )  # its first name change is the one that was missing; then the key's
     served(pair, "newer.example")
     last = issued("last.example")
     install_pair(pair[0], last.certificate, pair[1], last.key)

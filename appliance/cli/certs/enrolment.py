@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from textwrap import fill
 
+from appliance.base.errors import CryptoError
 from appliance.config.model import Config
 from appliance.config.posture.facts import CertificateFacts
 from appliance.host.certificate_facts import read_certificates
@@ -27,7 +29,7 @@ def page(
     port = next((str(each.port) for each in config.receive.listen), "2762")
     rows = [
         ("Remote AE title", " or ".join(config.called_ae_titles)),
-        ("Host", "the name or address of the appliance in your network"),
+        ("Host", _own_name(config) or "the name or address of the appliance in your network"),
         ("Port", f"{port}, with TLS (called Secure DICOM, TLS or BCP 195 profile)"),
         ("Own AE title", ae_title or "as it is now: tell it to whoever runs the appliance"),
         *zip(("Key and certificate", "", ""), _key_words(files), strict=False),
@@ -68,6 +70,7 @@ def page(
             "In appliance.toml",
             "-" * _WIDTH,
             *peer,
+            *(_upstream(config, device, name, ae_title) if certificate.serves else ()),
             "",
             f"  The certificate: {', '.join(certificate.names)}",
             f"  SHA-256 {certificate.sha256}",
@@ -77,6 +80,36 @@ def page(
             "",
         ]
     )
+
+
+def _own_name(config: Config) -> str:
+    """What the box is called in the certificate that it shows: devices that check names want just that."""
+    try:
+        names = read_certificates((config.receive.certificate or Path()).read_bytes())[0].names
+    except (OSError, CryptoError):
+        return ""
+    return names[0] if names else ""
+
+
+def _upstream(config: Config, device: str, name: str, ae_title: str | None) -> list[str]:
+    """What has it get images from here: who takes associations may be a PACS."""
+    tls = (config.receive.client_ca or Path("/etc/appliance/tls/site-ca.crt")).parent
+    return [
+        "",
+        "  Or this, where it is a PACS that gets images from here:",
+        "",
+        "  [[destination]]",
+        f'  name        = "{device}"',
+        '  kind        = "dimse"',
+        f'  address     = "{f"[{name}]" if ":" in name else name}:2762"',
+        f'  ae_title    = "{ae_title or "ITS_AE_TITLE"}"',
+        f'  ca          = "{config.receive.client_ca}"',
+        f'  certificate = "{tls / "appliance-client.crt"}"',
+        f'  key         = "{tls / "appliance-client.key"}"',
+        "",
+        "  [[route]]",
+        f'  to = ["{device}"]',
+    ]
 
 
 def _key_words(files: Mapping[str, str]) -> list[str]:

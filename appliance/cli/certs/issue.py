@@ -31,7 +31,11 @@ _WORDS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for somet
               help="A request (PKCS #10) that the device made; its key stays there.")  # fmt: skip
 @click.option("--pkcs12", is_flag=True, help="Also write key and certificates as one file under a passphrase.")
 @click.option("--old-pkcs12", is_flag=True, help="The same for a device that reads Triple DES and SHA-1 only.")
-@click.option("--server", is_flag=True, help="It also takes associations over TLS, for commitment reports for example.")
+@click.option(
+    "--server",
+    is_flag=True,
+    help="It also takes associations over TLS: a PACS, or a device that gets commitment reports.",
+)
 @click.option("-d", "--directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), show_default=True,
               help="Where the files go.")  # fmt: skip
 @click.option("--ca-key", type=_FILE, help="The key of the CA, where it is not beside client_ca.")

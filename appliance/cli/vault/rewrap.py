@@ -78,7 +78,9 @@ def command(
     def send() -> None:
         nonlocal waiting, copied, last
         if waiting:
-            answer = ask_forward(config.appliance.runtime_dir, "rewrap", patience=_PATIENCE, headers=waiting)["rewrapped"]
+            answer = ask_forward(config.appliance.runtime_dir, "rewrap", patience=_PATIENCE, headers=waiting)[
+                "rewrapped"
+            ]
             for object_id, done in answer.items():
                 counts["rewrapped" if done else "gone"] += 1
                 last = object_id

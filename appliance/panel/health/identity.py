@@ -17,9 +17,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     stolen = theft(identity.get("source"))
     state, waits = identity.get("state"), bool(identity.get("lamp"))
     if state == "open":
-        yield Finding("identity", "identity", Level.OK, f"is in memory; objects can be opened for delivery. {_sentence(stolen)}")
+        yield Finding(
+            "identity", "identity", Level.OK, f"is in memory; objects can be opened for delivery. {_sentence(stolen)}"
+        )
     elif not waits:
-        yield Finding("identity", "identity", Level.OK, f"is not here, and no destination needs it. {_sentence(stolen)}")
+        yield Finding(
+            "identity", "identity", Level.OK, f"is not here, and no destination needs it. {_sentence(stolen)}"
+        )
     elif state == "locked":
         yield Finding(
             "identity",
