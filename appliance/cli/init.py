@@ -17,6 +17,7 @@ import click
 
 from appliance.base.errors import LocalError
 from appliance.cli.first_config import Places, first_config
+from appliance.cli.options import DEFAULT_CONFIG
 from appliance.cli.output import say
 from appliance.cli.passphrase import given_passphrase, passphrase_options
 from appliance.config.load import parse_config
@@ -159,19 +160,15 @@ def command(
 
 
 def certificate_wish(places: Places, names: tuple[str, ...]) -> str:
-    """What to ask the hospital's CA for."""
-    alternatives = ",".join(f"{'IP' if _is_address(each) else 'DNS'}:{each}" for each in names)
-    key = shlex.quote(str(places.server.with_suffix(".key")))
+    """How to get certificates from the hospital's CA."""
+    asked = " ".join(f"--name {shlex.quote(each)}" for each in names)
+    config = "" if places.config == DEFAULT_CONFIG else f" --config {shlex.quote(str(places.config))}"
     return f"""\
-Certificates are still missing. Make a key and a request, and have your CA sign it for TLS server authentication:
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={names[0]} \\
-    -addext subjectAltName={alternatives} -keyout {key} -out appliance.csr && chmod 0400 {key}
-Put the certificate at {places.server}, and that of the CA which signs your modalities' at {places.authority}.
+Certificates are still missing. Put that of the CA which signs your modalities' at {places.authority}, then:
+  appliance certs request {asked} -o edge.csr{config}
+Have edge.csr signed for TLS servers, and then:
+  appliance certs install THE-CERTIFICATE{config}
 A site without a CA moves this directory away and begins with: appliance init --with-ca"""
-
-
-def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()
 
 
 def _host_name(ae_title: str) -> str:
