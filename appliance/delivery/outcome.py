@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 
 class Verdict(Enum):
@@ -79,6 +80,7 @@ _RANGES: dict[int, tuple[Verdict, str, str]] = {
 }
 
 
+@cache
 def judge(status: int) -> Outcome:
     """The outcome that a C-STORE response status means. Only 0x0000 and Bxxx are success.
 

@@ -294,6 +294,8 @@ class DestinationQueue:
 
     def refuses(self, kind: Kind) -> bool:
         """Whether the destination refused this kind twice, lately."""
+        if not self._refusals:
+            return False  # nothing to wait for: this is asked for each instance
         with self._condition:
             return time.monotonic() < self._refusals.get(kind, 0.0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from io import BufferedReader
 
 from appliance.delivery.file_meta import FileMeta, NotPart10, parse_file_meta
@@ -37,23 +36,30 @@ class Source:
         self._identities = identities
         self._kind = kind
         self._spend = spend
+        # Not cached properties: all instances of a class share the lock of one, and couriers would open by turns.
+        self._opened: Opening | None = None
+        self._meta: FileMeta | None = None
         self._first = memoryview(b"")
 
-    @cached_property
+    @property
     def _opening(self) -> Opening:
-        identities = self._identities() if callable(self._identities) else self._identities
-        opening = Opening(self.sealed, identities)
-        self._first = opening.read_chunk()
-        return opening
+        if self._opened is None:
+            identities = self._identities() if callable(self._identities) else self._identities
+            opening = Opening(self.sealed, identities)
+            self._first = opening.read_chunk()
+            self._opened = opening
+        return self._opened
 
-    @cached_property
+    @property
     def meta(self) -> FileMeta:
         """The UIDs of the instance, and where its data set starts."""
-        assert self._opening
-        meta = parse_file_meta(self._first)
-        if self._kind and (meta.sop_class, meta.transfer_syntax) != self._kind:
-            raise NotPart10("the File Meta Information contradicts the record of the object")
-        return meta
+        if self._meta is None:
+            assert self._opening
+            meta = parse_file_meta(self._first)
+            if self._kind and (meta.sop_class, meta.transfer_syntax) != self._kind:
+                raise NotPart10("the File Meta Information contradicts the record of the object")
+            self._meta = meta
+        return self._meta
 
     @property
     def size(self) -> int:

@@ -144,9 +144,10 @@ def _stanza(line: bytes, lines: _Lines) -> Stanza:
         text = lines.next()[:-1]
         if len(text) > _COLUMNS:
             raise HeaderMalformed("a stanza of the sealed header has a line of more than 64 columns")
-        body.append(decode_base64(text))
+        body.append(text)
         full = len(text) == _COLUMNS
-    return Stanza(tuple(found[1].decode("ascii").split(" ")), b"".join(body))
+    # Full lines have whole groups of four: together they decode to what each of them does, in one go.
+    return Stanza(tuple(found[1].decode("ascii").split(" ")), decode_base64(b"".join(body)))
 
 
 class _Lines:
