@@ -77,18 +77,18 @@ def test_over_mutual_tls(state: State, tmp_path: Path, authority: Authority) -> 
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "words", "advice"),
     [
-        ("wrong ca", "certificate verify failed|unable to get local issuer|self.signed"),
-        ("wrong name", "Hostname mismatch|not valid for"),
-        ("expired", "expired"),
-        ("no certificate of ours", "TLS|closed|lost"),
-        ("certificate of ours from another ca", "TLS|closed|lost"),
-        ("it speaks no tls", "TLS handshake"),
+        ("wrong ca", "certificate verify failed|unable to get local issuer|self.signed", "into ca of the destination"),
+        ("wrong name", "Hostname mismatch|not valid for", "server_name"),
+        ("expired", "expired", "renewed"),
+        ("no certificate of ours", "TLS|closed|lost", ""),
+        ("certificate of ours from another ca", "TLS|closed|lost", ""),
+        ("it speaks no tls", "TLS handshake", "TLS is on there"),
     ],
 )
 def test_a_tls_fault_fails_the_destination_and_says_why(
-    tmp_path: Path, authority: Authority, fault: str, words: str
+    tmp_path: Path, authority: Authority, fault: str, words: str, advice: str
 ) -> None:
     other = Authority(tmp_path / "pki", "other")
     theirs = authority.issue(
@@ -103,6 +103,8 @@ def test_a_tls_fault_fails_the_destination_and_says_why(
         with pytest.raises(UpstreamError, match=words) as caught:
             Dimse(destination(upstream.port, **entry), SHORT)([(CT, EXPLICIT)], "EDGE01")
         assert caught.value.temporary
+        assert caught.value.fix
+        assert advice in caught.value.fix
 
 
 def test_a_server_name_replaces_the_host_of_the_address(state: State, tmp_path: Path, authority: Authority) -> None:

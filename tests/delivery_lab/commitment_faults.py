@@ -130,9 +130,9 @@ def _not_offered(lab: Lab) -> Row:
 
 
 FAULTS = (
-    Fault("a commitment that never comes", _never),
+    Fault("a commitment that never comes", _never, long=True),
     Fault("a commitment that comes twice", _twice),
-    Fault("a commitment with failures", _with_failures),
+    Fault("a commitment with failures", _with_failures, long=True),
     Fault("a commitment for unknown UIDs", _of_unknown),
     Fault("storage commitment is not offered", _not_offered),
 )

@@ -10,7 +10,7 @@ from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage
 
-from appliance.cli.demo.dcmtk import free_port
+from appliance.cli.demo.dcmtk import data_set, free_port
 from appliance.cli.demo.images import ct_series
 from tests import orthanc as orthancs
 from tests.e2e.conftest import Start
@@ -41,7 +41,7 @@ def test_orthanc_stores_commits_and_reports_to_receive(start: Start, tmp_path: P
         DicomPort=dicom,
         DicomModalities={"edge": ["EDGE01", "127.0.0.1", plain]},
     ) as server:
-        images = ct_series(tmp_path / "ct", 5)
+        images = list(ct_series(tmp_path / "ct", 5))
         ae = AE("OLD")
         ae.add_requested_context(CTImageStorage, "1.2.840.10008.1.2.1")
         association = ae.associate("127.0.0.1", plain, ae_title="EDGE01")
@@ -49,6 +49,8 @@ def test_orthanc_stores_commits_and_reports_to_receive(start: Start, tmp_path: P
             assert association.send_c_store(dcmread(image.path)).Status == 0
         association.release()
         assert box.wait(lambda: len(json.loads(server.call("/instances"))) == 5, 30)
+        kept = [server.call(f"/instances/{each}/file") for each in json.loads(server.call("/instances"))]
+        assert {data_set(each) for each in kept} == {data_set(image.path.read_bytes()) for image in images}
         log = lambda: site.log.read_text()  # noqa: E731
         assert box.wait(lambda: "orthanc committed to" in log(), 60), log()[-3000:]
         proven = sum(
