@@ -96,6 +96,17 @@ STUDY_QUIET = Limit("quiet", "s", 600, 10, 86400, "a study counts as complete wh
 STUDY_LONGEST = Limit("longest study", "s", 4 * 3600, 600, 7 * 86400, "then it goes, though it never was quiet")
 EVICTION = Limit("eviction", "s", 60, 1, 3600, "between two looks for objects that may go")
 
+# Sending in another transfer syntax, each instance in a process of its own.
+TRANSCODE_SIZE = Limit("instance to transcode", "bytes", 128 << 20, 1 << 20, 1 << 30, "as stored, and as inflated")
+TRANSCODE_FRAME = Limit("decoded frame", "bytes", 64 << 20, 1 << 20, 1 << 29, "what a codec gives is held at once")
+TRANSCODE_MEMORY = Limit(
+    "memory of a transcoding", "bytes", 448 << 20, 1 << 16, 1 << 31, "address space: the instance mapped, and inflated"
+)
+TRANSCODE_CPU = Limit("time of a transcoding", "s", 600, 1, 3600, "of CPU; waiting for the destination costs none")
+TRANSCODE_SILENCE = Limit("silent transcoding", "s", 120, 1, 3600, "between two pieces of what is awaited from it")
+TRANSCODE_DEPTH = Limit("nested sequences", "levels", 64, 8, 128, "no real instance has ten")
+TRANSCODERS = Limit("transcoders", "processes", 2, 1, 16, "for one destination at a time")
+
 # Storage commitment.
 COMMITMENT_REQUEST = Limit("commitment request", "bytes", 2 << 20, 4096, 1 << 24, "what names 10000 instances fits")
 COMMITMENT_INSTANCES = Limit("instances to commit", "instances", 10000, 1, 10000, "in one request; more is 0x0213")
