@@ -69,19 +69,25 @@ class Source:
             raise PayloadTruncated("the object ends before its first chunk")
         return payload - AUTHENTICATION * -(-payload // SEALED_CHUNK)
 
-    def data_set(self) -> Iterator[tuple[memoryview, bool]]:
+    def spend(self, count: int) -> None:
+        """Return when so many bytes may go out."""
+        self._spend(count)
+
+    def data_set(self, *, paced: bool = True) -> Iterator[tuple[memoryview, bool]]:
         """Pieces of the data set and whether each is the last, which is known from the final chunk's authentication.
 
-        A piece is valid until the next is asked for. A stream that breaks raises before a last piece was given.
+        A piece is valid until the next is asked for. A stream that breaks raises before a last piece was given. They
+        come as fast as they may go out where they are `paced`.
         """
+        spend = self._spend if paced else unlimited
         offset = self.meta.data_set_offset
         piece = self._first[offset:]
         while not self._opening.whole:
             if piece:
-                self._spend(len(piece))
+                spend(len(piece))
                 yield piece, False
             piece = self._opening.read_chunk()
-        self._spend(len(piece))
+        spend(len(piece))
         yield piece, True
 
     def part10(self) -> Iterator[memoryview]:
