@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import get_args
 
-from pydicom.uid import UID
+from pydicom.uid import UID, RLELossless
 
 from appliance import __version__
 from appliance.base import implementation, limits
 from appliance.base.limits import Limit
 from appliance.config.model import Receive, Service, UserIdentity
-from appliance.delivery import outcome
+from appliance.delivery import outcome, transcodable
 from appliance.host import tls
 from appliance.routing import negotiation, sop_classes
 from appliance.routing.admission import Rejection
@@ -83,6 +83,16 @@ def transfer_syntaxes() -> str:
     return table(
         ("preference", "transfer syntax"), [*rows, (len(rows) + 1, "the first that was proposed, whichever it is")]
     )
+
+
+def transcoding() -> str:
+    """From what an instance can be sent uncompressed."""
+    rows = [(name(syntax), "always") for syntax in sorted(transcodable.REENCODED)]
+    rows += [
+        (name(syntax), "always, by pydicom itself" if syntax == RLELossless else "where a plugin of pydicom decodes it")
+        for syntax in sorted(transcodable.LOSSLESS)
+    ]
+    return table(("received in", "can be sent uncompressed"), rows)
 
 
 def context_results() -> str:
@@ -292,6 +302,8 @@ def sizes() -> str:
             configurable(limits.OPERATIONS, ""),
             configurable(limits.MAX_PDU_SEND, ""),
             configurable(limits.DELIVERY_ASSOCIATIONS, "associations of a [[destination]]"),
+            configurable(limits.TRANSCODE_SIZE, ""),
+            configurable(limits.TRANSCODE_FRAME, ""),
         ),
     )
 
@@ -365,6 +377,7 @@ TABLES: dict[str, Callable[[], str]] = {
         not_storage,
         storage_elsewhere,
         transfer_syntaxes,
+        transcoding,
         context_results,
         rejects,
         aborts,

@@ -147,6 +147,9 @@ UNLOCK_REFUSED = Event(
 )
 DELIVERED = Event("DELIVERED", Level.DEBUG, "object {object_id} delivered to {destination}: {status}")
 STORED = Event("STORED", Level.DEBUG, "object {object_id} stored by {destination}, not proven yet: {status}")
+TRANSCODED = Event(
+    "TRANSCODED", Level.INFO, "object {object_id} was stored by {destination} in {target}, transcoded from {syntax}"
+)
 PROOF_ASKED = Event("PROOF-ASKED", Level.INFO, "asked {destination} to commit to {instances} instances that it stored")
 PROOF_REPORTED = Event("PROOF-REPORTED", Level.INFO, "{destination} committed to {proven} instances{more}")
 PROVEN = Event("PROVEN", Level.DEBUG, "object {object_id} delivered to {destination}: committed")

@@ -91,6 +91,8 @@ class DimseDestination(Destination):
     key: AbsolutePath | None = None
     server_name: HostName | None = None
     proof: Literal["status", "commitment"] = "status"
+    on_unsupported: Literal["hold", "transcode"] = "hold"
+    """What becomes of an instance whose transfer syntax it does not accept."""
     reports: ReportSource | None = None
     """Where its commitment reports come from. None: the host of `address`, where that is an address."""
 

@@ -15,9 +15,10 @@ from appliance.delivery.keyring import Keyring, Locked
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.pacing import Pass, unlimited
 from appliance.delivery.queue import DestinationQueue
-from appliance.delivery.session import VERIFICATION, Connect, Kind, Session, Verifying
+from appliance.delivery.session import VERIFICATION, Connect, Kind, Session, Transcoding, Verifying
 from appliance.delivery.sessions import Crowded
 from appliance.delivery.source import Source
+from appliance.delivery.transcodable import NOT_ACCEPTED, configure
 from appliance.host.log import log
 from appliance.vault.deliveries import Lease
 from appliance.vault.objects import Objects
@@ -110,16 +111,16 @@ class Courier(threading.Thread):
         """Store the first of the batch. Raises UpstreamError with the row still there when it was not even tried."""
         lease = batch[0]
         kind = (lease.sop_class, lease.transfer_syntax)
-        if self._queue.refuses(kind):
-            return _refused(kind, asked=False)
+        if reason := self._queue.refuses(kind):
+            return _refused(kind, reason, asked=False)
         session = self._session_for(kind, batch)
-        if kind not in session.accepted:
+        if _why_not(session, kind):
             # Some destinations answer the same proposal in different ways, so one new association decides.
             self._end_session()
             session = self._session_for(kind, batch)
-            if kind not in session.accepted:
-                self._queue.refused(kind)
-                return _refused(kind, asked=True)
+            if reason := _why_not(session, kind):
+                self._queue.refused(kind, reason)
+                return _refused(kind, reason, asked=True)
         if self._queue.trying and isinstance(session, Verifying):
             self._verify(session)
         try:
@@ -173,12 +174,13 @@ class Courier(threading.Thread):
             self._queue.sessions.closed()
 
 
-def _refused(kind: Kind, *, asked: bool) -> Outcome:
+def _why_not(session: Session, kind: Kind) -> str:
+    """Why a session takes no instance of this kind, in words; "" where it does."""
+    if kind in session.accepted:
+        return ""
+    return session.why_not(kind) if isinstance(session, Transcoding) else NOT_ACCEPTED
+
+
+def _refused(kind: Kind, reason: str, *, asked: bool) -> Outcome:
     """What a destination does not accept is held; `asked` if it was asked now, and so is at work."""
-    sop_class, syntax = kind
-    return Outcome(
-        Verdict.PERMANENT,
-        "the destination does not accept this SOP class with this transfer syntax",
-        f"Have {sop_class} with {syntax} configured there; then run `appliance queue retry`.",
-        ours=not asked,
-    )
+    return Outcome(Verdict.PERMANENT, reason, configure(*kind), ours=not asked)

@@ -1,7 +1,8 @@
 """The destination of kind "dimse": C-STORE on our own engine, over mutual TLS or in cleartext where the entry says so.
 
 Each (SOP class, transfer syntax) is proposed in a context of its own, so that an instance goes as it was stored or not
-at all; nothing is converted here.
+at all; where the entry says `on_unsupported = "transcode"`, uncompressed ones are proposed beside it, for what is not
+accepted as it is.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Collection
 
+from appliance.base import catalogue
 from appliance.base.errors import UpstreamError
 from appliance.config.destinations import DimseDestination
 from appliance.delivery.association import RequestorAssociation
 from appliance.delivery.deadlines import Deadlines
-from appliance.delivery.outcome import Outcome, judge
+from appliance.delivery.outcome import Outcome, Verdict, judge
 from appliance.delivery.session import VERIFICATION, Kind
 from appliance.delivery.source import Source
+from appliance.delivery.transcodable import NOT_ACCEPTED, NOT_EVEN_UNCOMPRESSED, TARGETS, NotTranscoded, configure
+from appliance.delivery.transcoders import Transcoders
 from appliance.delivery.transport import connect
 from appliance.host import tls
+from appliance.host.log import log
 from appliance.upper_layer.negotiation import AssociateRequest, PresentationContext
 
 MOST_CONTEXTS = 128  # odd ids, 1 to 255
@@ -28,10 +33,20 @@ class DimseSession:
     """One association with a storage SCP."""
 
     def __init__(
-        self, association: RequestorAssociation, contexts: dict[int, Kind], calling_ae: str, *, verifies: bool = False
+        self,
+        association: RequestorAssociation,
+        contexts: dict[int, Kind],
+        calling_ae: str,
+        *,
+        verifies: bool = False,
+        destination: str = "",
+        transcoders: Transcoders | None = None,
     ) -> None:
-        """`verifies`: verification was proposed, in a context of its own."""
+        """`verifies`: verification was proposed, in a context of its own. With `transcoders`, those of the
+        `destination`, what is not accepted as it is may go uncompressed."""
         self._association = association
+        self._destination = destination
+        self._transcoders = transcoders
         self._verifies = verifies and _VERIFICATION_CONTEXT in association.accepted
         self._ids = {kind: number for number, kind in contexts.items() if number in association.accepted}
         self.proposed: Collection[Kind] = frozenset(contexts.values())
@@ -39,10 +54,45 @@ class DimseSession:
         self.calling_ae = calling_ae
 
     def store(self, source: Source) -> Outcome:
-        """Store one instance of an accepted kind, and judge the answer."""
+        """Store one instance of an accepted kind, or of one that can be transcoded, and judge the answer."""
         meta = source.meta
-        context_id = self._ids[meta.sop_class, meta.transfer_syntax]
+        context_id = self._ids.get((meta.sop_class, meta.transfer_syntax))
+        if context_id is None and self._transcoders:
+            return self._store_transcoded(source, self._transcoders)
+        assert context_id is not None
         return judge(self._association.c_store(context_id, meta.sop_class, meta.sop_instance, source.data_set()))
+
+    def why_not(self, kind: Kind) -> str:
+        """Why an instance of a kind that is not accepted cannot be sent transcoded; "" where it can."""
+        if self._transcoders is None:
+            return NOT_ACCEPTED
+        return self._transcoders.why_not(kind[1]) if self._target(kind[0]) else NOT_EVEN_UNCOMPRESSED
+
+    def _target(self, sop_class: str) -> str | None:
+        return next((syntax for syntax in TARGETS if (sop_class, syntax) in self._ids), None)
+
+    def _store_transcoded(self, source: Source, transcoders: Transcoders) -> Outcome:
+        meta = source.meta
+        target = self._target(meta.sop_class)
+        assert target
+        context_id = self._ids[meta.sop_class, target]
+        try:
+            with transcoders.transcoded(source, target) as pieces:
+                outcome = judge(self._association.c_store(context_id, meta.sop_class, meta.sop_instance, pieces))
+        except NotTranscoded as error:
+            verdict = Verdict.TEMPORARY if error.temporary else Verdict.PERMANENT
+            if why := transcoders.why_not(meta.transfer_syntax):  # there is no codec, as is known by now
+                return Outcome(verdict, why, configure(meta.sop_class, meta.transfer_syntax), ours=True)
+            return Outcome(verdict, error.reason, error.advice, ours=True)
+        if outcome.verdict is Verdict.DONE:
+            log(
+                catalogue.TRANSCODED,
+                object_id=source.object_id,
+                destination=self._destination,
+                syntax=meta.transfer_syntax,
+                target=target,
+            )
+        return outcome
 
     def verify(self) -> None:
         """C-ECHO, where it was proposed and is accepted."""
@@ -59,6 +109,8 @@ class DimseSession:
             self._association.release()
         else:
             self._association.close()
+        if self._transcoders:
+            self._transcoders.rest()
 
 
 class Dimse:
@@ -67,12 +119,14 @@ class Dimse:
     def __init__(self, destination: DimseDestination, deadlines: Deadlines | None = None) -> None:
         self._destination = destination
         self._deadlines = deadlines or Deadlines.within(destination.bandwidth)
+        self._transcoders = Transcoders() if destination.on_unsupported == "transcode" else None
 
     def __call__(self, kinds: Collection[Kind], calling_ae: str) -> DimseSession:
-        """Associate as `calling_ae`, proposing `kinds`, of which 128 fit; one less where verification is among them."""
+        """Associate as `calling_ae`, proposing `kinds`, of which 128 fit; less where verification is among them, or
+        where each brings its SOP class uncompressed with it."""
         verifies = VERIFICATION in kinds
         stored = [kind for kind in kinds if kind != VERIFICATION]
-        numbered = {2 * index + 1: kind for index, kind in enumerate(stored[: MOST_CONTEXTS - verifies])}
+        numbered = {2 * index + 1: kind for index, kind in enumerate(self._fitting(stored, MOST_CONTEXTS - verifies))}
         proposed = numbered | ({_VERIFICATION_CONTEXT: VERIFICATION} if verifies else {})
         request = AssociateRequest(
             called_ae=self._destination.ae_title,
@@ -85,7 +139,25 @@ class Dimse:
             self._destination.address, client_context(self._destination), self._destination.server_name, self._deadlines
         )
         association = RequestorAssociation(transport, request, self._deadlines)
-        return DimseSession(association, numbered, calling_ae, verifies=verifies)
+        return DimseSession(
+            association,
+            numbered,
+            calling_ae,
+            verifies=verifies,
+            destination=self._destination.name,
+            transcoders=self._transcoders,
+        )
+
+    def _fitting(self, kinds: list[Kind], most: int) -> list[Kind]:
+        """What to propose: as many of `kinds` as there is room for, each with what it may be transcoded to."""
+        proposed: dict[Kind, None] = {}
+        for kind in kinds:
+            targets = ((kind[0], syntax) for syntax in TARGETS) if self._transcoders else ()
+            wanted = proposed | dict.fromkeys((kind, *targets))
+            if len(wanted) > most:
+                break
+            proposed = wanted
+        return list(proposed)
 
 
 def client_context(entry: DimseDestination) -> Callable[[], ssl.SSLContext] | None:

@@ -72,7 +72,7 @@ class DestinationQueue:
         self._stopping = False
         self._error = ""
         self._advice = ""
-        self._refusals: dict[Kind, float] = {}
+        self._refusals: dict[Kind, tuple[float, str]] = {}
         self._throttle = Throttle()
         self._suspects = Suspects()
         self._unwritten: deque[Callable[[], object]] = deque()
@@ -292,17 +292,18 @@ class DestinationQueue:
         self._write(write)
         self.wake()
 
-    def refuses(self, kind: Kind) -> bool:
-        """Whether the destination refused this kind twice, lately."""
+    def refuses(self, kind: Kind) -> str:
+        """What was said when the destination refused this kind twice, lately; "" where it did not."""
         if not self._refusals:
-            return False  # nothing to wait for: this is asked for each instance
+            return ""  # nothing to wait for: this is asked for each instance
         with self._condition:
-            return time.monotonic() < self._refusals.get(kind, 0.0)
+            until, reason = self._refusals.get(kind, (0.0, ""))
+            return reason if time.monotonic() < until else ""
 
-    def refused(self, kind: Kind) -> None:
+    def refused(self, kind: Kind, reason: str) -> None:
         """The destination refused this kind, and again on a new association."""
         with self._condition:
-            self._refusals[kind] = time.monotonic() + limits.DELIVERY_REFUSAL.default
+            self._refusals[kind] = time.monotonic() + limits.DELIVERY_REFUSAL.default, reason
 
     def _lease(self) -> tuple[list[Lease], float | None]:
         """Leases, or the seconds to wait for some (None: until woken)."""

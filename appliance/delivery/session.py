@@ -63,6 +63,14 @@ class Verifying(Protocol):
         """Raises UpstreamError where it is not. Where nothing was negotiated for it, it is nothing."""
 
 
+@runtime_checkable
+class Transcoding(Protocol):
+    """A session that may send an instance in another transfer syntax than it has, where that is not accepted."""
+
+    def why_not(self, kind: Kind) -> str:
+        """Why it cannot do so with a kind that was proposed, in words; "" where it can."""
+
+
 class Connect(Protocol):
     """Opens a session for instances of these kinds. Raises UpstreamError, or ConfigError for bad local files."""
 

@@ -209,8 +209,8 @@ def test_an_object_that_we_cannot_read_says_nothing_of_the_destination(bench: Be
 
 def test_a_refused_kind_is_remembered_until_a_person_asks_again(bench: Bench) -> None:
     assert not bench.queue.refuses((CT, J2K))
-    bench.queue.refused((CT, J2K))
-    assert bench.queue.refuses((CT, J2K))
+    bench.queue.refused((CT, J2K), "it takes none")
+    assert bench.queue.refuses((CT, J2K)) == "it takes none"
     assert not bench.queue.refuses((CT, EXPLICIT))
     bench.queue.retry_held()
     assert not bench.queue.refuses((CT, J2K))
