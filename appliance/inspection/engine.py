@@ -114,6 +114,7 @@ class Inspection:
                     kind == 0x0800
                     and version == 0x45
                     and protocol == 17
+                    and not fragment & 0x3FFF
                     and key[10:] not in HEARD
                     and bytes(frame[6:12]) in macs
                 ):
@@ -179,18 +180,23 @@ class Inspection:
         """A part of an IP packet. When it is whole, its segment is taken like any other."""
         self._now = now
         self.statistics.fragments += 1
-        try:
-            whole = self._fragments.take(fragment, frame, now)
-            if whole.abuse:
-                self.report(FragmentAbuse(ip_address(fragment.source), ip_address(fragment.target), whole.abuse))
-        except Exception as error:  # noqa: BLE001 - as for a segment
-            self._failed(error, None)
-            return
-        for segment, packet in whole.segments:
-            key, seq, ack, flags, start, length, vlans, link = segment
-            if not link:  # its Ethernet header is that of the fragment
-                packet, start = bytes(frame[:12]) + packet, start + 12
-            self._segment(now, packet, key, seq, ack, flags, start, length, vlans, link)
+        macs, waiting = bytes(frame[:12]), [(fragment, frame)]
+        self._judgement.see_all(self._link.source(macs[6:], now), now)
+        while waiting:
+            fragment, frame = waiting.pop()
+            try:
+                whole = self._fragments.take(fragment, frame, now)
+                if whole.abuse:
+                    self.report(FragmentAbuse(ip_address(fragment.source), ip_address(fragment.target), whole.abuse))
+            except Exception as error:  # noqa: BLE001 - as for a segment
+                self._failed(error, None)
+                return
+            waiting += whole.fragments
+            for segment, packet in whole.segments:
+                key, seq, ack, flags, start, length, vlans, link = segment
+                if not link:  # its Ethernet header is that of the fragment
+                    packet, start = macs + packet, start + 12
+                self._segment(now, packet, key, seq, ack, flags, start, length, vlans, link)
 
     def _segment(
         self,

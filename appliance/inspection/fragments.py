@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from appliance.base import limits
-from appliance.inspection.frames import Buffer, Fragment, Segment, within_packet
+from appliance.inspection.frames import UDP, Buffer, Fragment, Segment, begins_tunnel, within_packet
 from appliance.inspection.memory import Memory
 
 _LEAST = 20  # bytes; a first fragment that holds less hides the flags of TCP (RFC 1858)
@@ -22,6 +22,7 @@ class Whole:
     """What the fragment that came last gave."""
 
     segments: list[tuple[Segment, bytes]] = field(default_factory=list)  # with the buffer that `start` counts in
+    fragments: list[tuple[Fragment, bytes]] = field(default_factory=list)  # of a packet within, likewise
     abuse: str = ""  # ours, never the sender's
 
 
@@ -49,13 +50,15 @@ class Fragments:
         return len(self._packets)
 
     def take(self, fragment: Fragment, frame: Buffer, now: float) -> Whole:
-        """A fragment came. Gives the segment, if its packet is whole now."""
+        """A fragment came. Gives what is in its packet, if that is whole now."""
         whole = Whole()
         # IPv4 tells packets of two protocols apart, IPv6 does not (RFC 8200 4.5).
         kind = fragment.protocol if len(fragment.source) == 4 else -1
         key = fragment.source, fragment.target, fragment.fragment_id, kind
         packet = self._packets.get(key)
         if packet is None:
+            if fragment.protocol == UDP and not begins_tunnel(fragment, frame):
+                return whole  # what else UDP carries is nobody's business here
             packet = self._packets[key] = _Packet(now)
             if len(self._packets) > limits.SENSOR_FRAGMENTED.default:
                 self._give_up(next(iter(self._packets)))
@@ -106,9 +109,11 @@ class Fragments:
         del self._packets[key]
         self._memory.used -= packet.stored
         for version in versions:
-            segment = within_packet(version, packet.protocol, last.source + last.target, last.vlans)
-            if segment is not None:
-                whole.segments.append((segment, version))
+            found = within_packet(version, packet.protocol, last.source + last.target, last.vlans)
+            if isinstance(found, Segment):
+                whole.segments.append((found, version))
+            elif found is not None:
+                whole.fragments.append((found, version))
 
     def _give_up(self, key: tuple[bytes, bytes, int, int]) -> None:
         self._memory.used -= self._packets.pop(key).stored

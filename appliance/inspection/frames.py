@@ -16,7 +16,6 @@ ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_IPV6 = 0x86DD
 _VLAN_TYPES = frozenset((0x8100, 0x88A8, 0x9100))
 _MAX_TAGS = 4
-_MAX_EXTENSIONS = 8
 _MAX_WRAPS = 2  # encapsulations within each other
 
 TCP, UDP, GRE = 6, 17, 47
@@ -153,8 +152,11 @@ def _ipv6(
 def _extended(
     frame: Buffer, at: int, end: int, following: int, addresses: bytes, vlans: tuple[int, ...], link: int, wraps: int
 ) -> Segment | Fragment | None:
-    """What stands behind an IPv6 header: extension headers in any order (RFC 8200 4.1), then the rest."""
-    for _ in range(_MAX_EXTENSIONS):
+    """What stands behind an IPv6 header: extension headers in any order (RFC 8200 4.1), then the rest.
+
+    As many as the frame holds: receivers take them all.
+    """
+    while True:
         if following == _FRAGMENT:
             after, offset, identity = struct.unpack_from("!BxHI", frame, at)
             if offset & 0xFFF9:
@@ -172,11 +174,10 @@ def _extended(
             at += 8 + size * 4
         else:
             return _transport(frame, at, end, following, addresses, vlans, link, wraps)
-    return None
 
 
-_CARRIES = frozenset((TCP, GRE, _IP_IN_IP, _IPV6_IN_IP))
-_MAY_CARRY = _CARRIES | {_HOP_BY_HOP, _ROUTING, _DESTINATION, _AUTHENTICATION}
+_CARRIES = frozenset((TCP, UDP, GRE, _IP_IN_IP, _IPV6_IN_IP))
+_MAY_CARRY = _CARRIES | {_HOP_BY_HOP, _ROUTING, _FRAGMENT, _DESTINATION, _AUTHENTICATION}
 
 
 def _transport(
@@ -221,12 +222,17 @@ def _tcp(frame: Buffer, at: int, end: int, addresses: bytes, vlans: tuple[int, .
     return Segment(addresses + ports, seq, ack, flags, start, end - start, vlans, link)
 
 
-def within_packet(packet: Buffer, protocol: int, addresses: bytes, vlans: tuple[int, ...]) -> Segment | None:
-    """The TCP segment in the payload of an IP packet that was put together from fragments."""
+def begins_tunnel(fragment: Fragment, frame: Buffer) -> bool:
+    """Whether a fragment is the first of a UDP datagram that carries a mirrored frame."""
+    port = frame[fragment.start + 2 : fragment.start + 4]
+    return fragment.offset == 0 and port == _U16.pack(_VXLAN_PORT)
+
+
+def within_packet(packet: Buffer, protocol: int, addresses: bytes, vlans: tuple[int, ...]) -> Segment | Fragment | None:
+    """What the payload of an IP packet that was put together from fragments holds."""
     try:
         six = len(addresses) == 32
         read = _extended if six else _transport
-        found = read(packet, 0, len(packet), protocol, addresses, vlans, 0, 0)
+        return read(packet, 0, len(packet), protocol, addresses, vlans, 0, 0)
     except struct.error:
         return None
-    return found if isinstance(found, Segment) else None

@@ -68,6 +68,51 @@ def test_group_6_chains_of_extension_headers(extensions: bytes) -> None:
     assert "D01" in hear(made)
 
 
+@pytest.mark.parametrize("count", [9, 150])
+@pytest.mark.parametrize("kind", [60, 43])
+def test_group_6_longer_chains_than_anybody_needs(kind: int, count: int) -> None:
+    """Linux takes 150 destination options or routing headers in front of TCP."""
+    padding = b"\0\1\4\0\0\0\0" if kind == 60 else bytes(7)
+    chain = bytes((kind,)) + (bytes((kind,)) + padding) * (count - 1) + b"\6" + padding
+    assert "D01" in hear(frame("2001:db8::99", 40000, "2001:db8::2", 104, 7, 1, ACK, BAD, extensions=chain))
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_group_6_fragments_of_a_fragment(atomic: bool) -> None:
+    """RFC 8200 forbids none of that; receivers differ."""
+    tcp = SIX[54:]
+    inner = [(0, False, tcp)] if atomic else pieces(tcp, 96)
+    heard = []
+    for number, (offset, more, data) in enumerate(inner):
+        head = bytes((6, 0)) + struct.pack("!HI", offset | more, 5)
+        outer = bytearray(SIX[:54])
+        outer[20] = 44
+        heard += [fragment(bytes(outer), *each, 100 + number) for each in pieces(head + data, 56)]
+    assert "D01" in hear(*heard)
+
+
+@pytest.mark.parametrize("tunnel", ["GRE, bridged", "VXLAN"])
+def test_group_6_a_mirrored_fragment_in_fragments(tunnel: str) -> None:
+    """A frame that the mirror wraps grows, and is fragmented on its way."""
+    heard = []
+    for number, part in enumerate(pieces(WHOLE[34:], 96)):
+        wrapped = MACS + b"\x08\0" + TUNNELS[tunnel].replace(WHOLE, b"") + fragment(WHOLE, *part)
+        heard += [fragment(wrapped, *each, 100 + number) for each in pieces(wrapped[34:], 80)]
+    assert hear(*heard) == {"D01"}
+
+
+def test_group_6_other_fragments_of_udp_are_nothing() -> None:
+    """They are no holes either: nobody waits for their rest."""
+    datagram = MACS + b"\x08\0" + _ip(17, struct.pack("!HHHH", 50000, 53, 1008, 0) + bytes(1000))
+    watching = engine()
+    for number in range(5):
+        for part in pieces(datagram[34:], 96)[number % 2 :]:
+            made = fragment(datagram, *part, number)
+            watching.inspect([(1.0, made, len(made), None)])
+    watching.tick(100.0)
+    assert rules(watching) == []
+
+
 def test_group_6_a_jumbogram() -> None:
     """RFC 2675: the length is zero, and an option has the real one."""
     option = bytes((6, 0, 0xC2, 4)) + struct.pack("!I", 8 + len(SIX) - 54)
