@@ -75,12 +75,14 @@ class Conversation:
         "flow",
         "report",
         "statistics",
+        "undisturbed",
     )
 
     def __init__(self, flow: Flow, witness: Witness) -> None:
         self.flow = flow
         self.report = witness.report
         self.statistics = witness.statistics
+        self.undisturbed = False  # the request was seen and accepted, and neither side began to end the association
         self._request: Associate | None = None
         self._accept: Associate | None = None
         self._answer = 0  # the PDU type of the answer
@@ -96,6 +98,8 @@ class Conversation:
 
     def trust(self, from_client: bool) -> Trust:
         """How far a P-DATA-TF that begins now may be trusted. Reports one that the state forbids."""
+        if self.undisturbed:
+            return Trust.GRANTED
         if self._answer == ASSOCIATE_AC and self._accept and self._request and not self._ended:
             if from_client in self._released:
                 self._violation(from_client, "P-DATA-TF after the sender's own A-RELEASE-RQ")
@@ -169,11 +173,13 @@ class Conversation:
             return self._answered(kind, pdu, from_client)
         elif kind == RELEASE_RQ:
             self._released.add(from_client)
+            self.undisturbed = False
         elif kind == RELEASE_RP:
             if (not from_client) not in self._released and not self._incomplete:
                 self._violation(from_client, "A-RELEASE-RP that nobody asked for")
         else:
             self._ended = True
+            self.undisturbed = False
             if len(pdu) >= 10:
                 self.report(Aborted(self.flow, from_client, pdu[8], pdu[9]))
         return False
@@ -233,6 +239,7 @@ class Conversation:
             return False
         accept = parse_associate(pdu)
         self._accept = accept
+        self.undisturbed = self._request is not None and not self._released and not self._ended
         self._syntaxes = {
             each.context_id: each.transfer_syntaxes[0] for each in accept.contexts if each.transfer_syntaxes
         }

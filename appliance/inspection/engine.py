@@ -129,7 +129,8 @@ class Inspection:
             stream = find(key)
             if stream is not None and not flags & UNUSUAL:
                 position = stream.position
-                if not (seq - stream.initial - position) & _SEQ and position + length <= stream.shunt and length >= 0:
+                follows = not (seq - stream.initial - position) & _SEQ
+                if follows and position + length <= stream.shunt and length >= 0:
                     stream.position = position + length
                     stream.ack = ack
                     stream.last = now
@@ -138,9 +139,14 @@ class Inspection:
                     stream.ack = ack
                     stream.last = now
                     continue
+            else:
+                follows = False
             end = 14 + total + (0 if kind == 0x0800 else 40)
             if offset < 0x50 or length < 0 or end > wire_length:
                 self._uncommon(now, frame, wire_length, vlan)
+                continue
+            if follows and stream is not None and flags & _ACK:
+                self._next(now, stream, ack, memoryview(frame)[end - length : end], length)
                 continue
             self._segment(now, frame, key, seq, ack, flags, end - length, length, () if vlan is None else (vlan,))
         self.statistics.packets += count
@@ -253,6 +259,23 @@ class Inspection:
                     stream.flow.closing = True
         except Exception as error:  # noqa: BLE001 - a fault of ours in one flow must not reach another
             self._failed(error, stream)
+        self._bound()
+
+    def _next(self, now: float, stream: Stream, ack: int, data: memoryview, length: int) -> None:
+        """Bytes that follow on what a stream had: they open nothing and end nothing."""
+        self._now = stream.last = now
+        self.statistics.segments += 1
+        if now - self._swept >= _SWEEP:
+            self._sweep(now)
+        try:
+            stream.ack = ack
+            stream.follow(now, data, length)
+        except Exception as error:  # noqa: BLE001 - as for a segment
+            self._failed(error, stream)
+        self._bound()
+
+    def _bound(self) -> None:
+        """Keep to the limits: let flows go that keep too much, and count them."""
         if self._memory.used > self._memory.limit:
             self._table.relieve()
         if self._table.evicted:

@@ -67,7 +67,7 @@ class PduWalk:
                     and self._contexts is not None
                     and context in self._contexts
                     and not self._message.busy
-                    and self.conversation.trust(self.stream.from_client) is Trust.GRANTED
+                    and self.conversation.undisturbed
                 ):  # the usual case: bulk data
                     self._look_at(data[i : i + 12], offset + i)
                     if size == length - 4:  # one PDV: what follows it is the next PDU

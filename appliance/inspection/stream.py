@@ -109,6 +109,12 @@ class Stream:
         if self.held:
             self._drain(now)
 
+    def follow(self, now: float, data: memoryview, length: int) -> None:
+        """Take a segment that begins where the stream is."""
+        self._take(now, self.position, data, self.position + length)
+        if self.held:
+            self._drain(now)
+
     def settle(self, now: float) -> None:
         """Time has passed: give up a hole that its receiver has not, or that nobody fills any more."""
         waited = now - self.hole_since
@@ -234,14 +240,12 @@ class Stream:
                     self.keep(size)
                     return
             pieces.append((offset, bytearray(data)))
-            self.keep(size)
         else:
-            for at in range(0, size, _PIECE):
-                piece = bytearray(data[at : at + _PIECE])
-                pieces.append((offset + at, piece))
-                self.keep(len(piece))
+            pieces += [(offset + at, bytearray(data[at : at + _PIECE])) for at in range(0, size, _PIECE)]
         while len(pieces) > _PIECES:
-            self.release(len(pieces.pop(0)[1]))
+            size -= len(pieces.pop(0)[1])
+        if size:
+            self.keep(size)
 
     def forget(self) -> None:
         """What was looked at will not be compared any more."""
