@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,6 +96,14 @@ class Line:
                 data += piece
         return data
 
+    def command(self) -> int:
+        """The command field of the next command set (PS3.7 E.1)."""
+        pdu = self.hear()
+        while pdu and not (pdu[0] == 4 and pdu[11] & 1):
+            pdu = self.hear()
+        at = pdu.find(b"\0\0\0\1\2\0\0\0")
+        return int.from_bytes(pdu[at + 8 : at + 10], "little") if at > 0 else 0
+
     def ask(self, **request: Any) -> Line:
         """Say an A-ASSOCIATE-RQ, and hear the answer."""
         self.say(wire.associate(**request)).hear()
@@ -103,6 +113,14 @@ class Line:
         """In order."""
         self.say(wire.RELEASE_RQ).hear()
         self.close()
+
+    def arrived(self) -> Line:
+        """Wait until the other side has acknowledged all that was said."""
+        until = time.monotonic() + 10
+        while any(fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4))):
+            assert time.monotonic() < until, "the other side takes nothing"
+            time.sleep(0.01)
+        return self
 
     def close(self) -> None:
         self.socket.close()
@@ -171,8 +189,13 @@ class Forger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.seq = self._expected()
-        self.send(b"", "R")
+        """Have the server forget the connection: what it says again would be heard in the next scene."""
+        until = time.monotonic() + 10
+        while self._to.run("ss", "-Htan", f"dport = :{self._source}").stdout.strip():
+            assert time.monotonic() < until, "the server holds on to a forged connection"
+            self.seq = self._expected()
+            self.send(b"", "R")
+            time.sleep(0.02)
         self._out.close()
         self._in.close()
         self._to.run("ip", "neigh", "del", self.address, "dev", "eth0")
@@ -225,8 +248,8 @@ class Forger:
         raise AssertionError("the server says nothing")
 
     def _expected(self) -> int:
-        """What the server acknowledged last. A RST elsewhere does not end its connection (RFC 5961 3.2), and what it
-        says again would be heard in the next scene.
+        """What the server acknowledged last: a RST elsewhere does not end its connection (RFC 5961 3.2), but is
+        answered with this number.
         """
         from scapy.layers.inet import TCP
         from scapy.layers.l2 import Ether

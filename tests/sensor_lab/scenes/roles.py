@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+
+from tests.inspection import wire
 from tests.sensor_lab.scene import quiet, shows
 from tests.sensor_lab.scenes.content import CT_FILE, MR_FILE
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import dcmtk, find
+from tests.sensor_lab.tools import Line, dcmtk, find
+
+MOVE = b"1.2.840.10008.5.1.4.1.2.2.2"
 
 
 @shows("D06", "findscu", evidence="C-FIND-RQ")
@@ -42,6 +47,36 @@ def move_to_a_stranger(lab: Lab) -> None:
 def move_to_the_reader(lab: Lab) -> None:
     """The reading room has a study moved to itself."""
     _move(lab, "READ1")
+
+
+def _move_behind_data(lab: Lab, to: bytes) -> None:
+    contexts = ((1, wire.CT_STORAGE), (3, MOVE))
+    line = Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=contexts)
+    priority = struct.pack("<HHIH", 0, 0x0700, 2, 0)
+    uid = struct.pack("<HHI", 0, 0x1000, 8) + b"1.2.3.4\0"
+    store = wire.command(1, True, between=priority, more=uid)
+    move = wire.command(0x21, True, MOVE, between=struct.pack("<HHI", 0, 0x0600, 6) + to + priority)
+    uids = [(8, 0x16, wire.CT_STORAGE + b"\0")] + [(*tag, b"1.2.3.4\0") for tag in ((8, 0x18), (32, 13), (32, 14))]
+    data = b"".join(struct.pack("<HHI", *tag, len(value)) + value for *tag, value in uids)
+    data += struct.pack("<HHI", 0x7FE0, 0x10, 4000) + bytes(4000)
+    study = struct.pack("<HHI", 8, 0x52, 6) + b"STUDY " + struct.pack("<HHI", 32, 13, 8) + b"1.2.3.4\0"
+    line.say(wire.p_data(wire.pdv(1, 3, store)))
+    line.say(wire.p_data(wire.pdv(1, 0, data[:3000]), wire.pdv(1, 2, data[3000:]), wire.pdv(3, 3, move)))
+    line.say(wire.p_data(wire.pdv(3, 2, study)))
+    assert line.command() == 0x8001  # what this archive makes of the rest is its own affair
+    line.close()
+
+
+@shows("D07", "forged PDUs", evidence='"THIEF"')
+def move_behind_data(lab: Lab) -> None:
+    """The order to move a study to a stranger stands behind image data, in one P-DATA-TF."""
+    _move_behind_data(lab, b"THIEF ")
+
+
+@quiet("D07", "forged PDUs")
+def move_to_the_reader_behind_data(lab: Lab) -> None:
+    """The order to move a study to the reader stands there."""
+    _move_behind_data(lab, b"READ1 ")
 
 
 @shows("D08", "findscu", evidence="everything matches")
