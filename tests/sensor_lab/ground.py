@@ -138,14 +138,16 @@ class Ground:
         """Lay the cables."""
         for each in (self.hub, *(host.namespace for host in self.hosts.values())):
             run("ip", "netns", "add", each)
-        lines = ["link add br0 type bridge ageing_time 0 mcast_snooping 0", "link set br0 up"]
+        lines = ["link add br0 type bridge ageing_time 0 mcast_snooping 0"]
         for number, host in enumerate(self.hosts.values()):
             far = f"netns {host.namespace} address {host.mac}"
             lines += [
                 f"link add p{number} type veth peer name {host.interface} {far}",
-                f"link set p{number} master br0 up",
+                f"link set p{number} master br0",
             ]
-        lines += [f"link add pm type veth peer name {self.mirror} netns {os.getpid()}", "link set pm master br0 up"]
+        lines += [f"link add pm type veth peer name {self.mirror} netns {os.getpid()}", "link set pm master br0"]
+        for each in ("br0", "pm", *(f"p{number}" for number in range(len(self.hosts)))):
+            lines += [f"link set {each} addrgenmode none", f"link set {each} up"]  # a switch says nothing of its own
         run("ip", "-n", self.hub, "-batch", "-", input="\n".join(lines))
         for host in self.hosts.values():
             lines = [

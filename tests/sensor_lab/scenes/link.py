@@ -22,7 +22,7 @@ def arp_spoofing(lab: Lab) -> None:
     """arpspoof tells the CT that the appliance is the attacker."""
     _neighbours_meet(lab)
     spoofer = lab.attacker.start("arpspoof", "-i", "eth0", "-t", lab.ct.address, lab.edge.address)
-    until = time.monotonic() + 8
+    until = time.monotonic() + 30
     while not lab.mirror.alerts and time.monotonic() < until:
         time.sleep(0.1)
     spoofer.kill()  # else it spends seconds on telling the truth again
@@ -42,7 +42,7 @@ def _hand_out(lab: Lab, host: Host) -> None:
     options = ("--dhcp-range=10.20.0.100,10.20.0.110,1h", "--no-ping", f"--dhcp-leasefile={room / 'leases'}")
     common = ("--no-daemon", "--port=0", "--conf-file=/dev/null", "--user=root", f"--pid-file={room / 'pid'}")
     host.start("dnsmasq", *common, "--interface=eth0", *options)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while not host.run("ss", "-Hlun", "sport = :67").stdout.strip() and time.monotonic() < until:
         time.sleep(0.05)
     lab.mr.run("nmap", "-e", "eth0", "--script", "broadcast-dhcp-discover", "--script-args", "timeout=2")

@@ -20,12 +20,11 @@ def _store(lab: Lab, unplugged: bool) -> None:
     line = Line(lab.ct, lab.edge).ask(calling=b"CT1")
     data = wire.store(200_000)
     third = len(data) // 3
-    line.say(data[:third])
+    line.say(data[:third]).arrived()
     lab.mirror.settle()
     if unplugged:
         lab.ground.unplug_mirror()
-    line.say(data[third : 2 * third])
-    time.sleep(0.05)
+    line.say(data[third : 2 * third]).arrived()
     if unplugged:
         lab.ground.plug_mirror()
     line.say(data[2 * third :]).hear()
@@ -77,7 +76,8 @@ def _program(lab: Lab, reload: bool) -> list[dict[str, Any]]:
         assert echo(lab) == 0
         if reload:
             process.send_signal(signal.SIGHUP)
-            time.sleep(1.5)
+            while not (told.exists() and b"D45" in told.read_bytes()[before:]) and time.monotonic() < until + 20:
+                time.sleep(0.05)
         else:
             time.sleep(0.5)
     finally:
