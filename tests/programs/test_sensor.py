@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from appliance.base import limits
 from appliance.cli.main import run as appliance
 from appliance.config.errors import ConfigErrors
 from appliance.config.load import parse_config
@@ -27,7 +28,8 @@ from tests.capture.lab import Wire, needs, needs_root, wire
 from tests.capture.test_pcap_file import classic
 from tests.inspection.scene import CONFIG
 from tests.inspection.test_engine import recorded
-from tests.inspection.wire import associate
+from tests.inspection.wire import ACK, associate, frame
+from tests.sensor_lab.ground import raw_socket, within
 
 FORBIDDEN = ("watchdog", "sqlite_utils", "prometheus_client", "pydicom", "pynetdicom", "numpy")
 
@@ -314,6 +316,41 @@ def test_an_interface_that_goes_and_comes_back_is_told_and_watched_on(start: Cal
             time.sleep(0.1)
         assert program.wait(lambda: "D01" in program.rules())
         listener.kill()
+
+
+@needs_root
+@needs("ip")
+def test_what_the_kernel_dropped_while_it_was_held_up_is_told(start: Callable[[], Program], lab: Wire) -> None:
+    program = start()
+    program.ready()
+    data = frame(lab.far_ip, 40000, lab.near_ip, 11113, 1, 1, ACK, bytes(1448))
+    program.process.send_signal(signal.SIGSTOP)
+    with within(lab.namespace, lambda: raw_socket(lab.far)) as out:
+        for _ in range(2 * limits.SENSOR_RING.default // len(data)):
+            out.send(data)
+    program.process.send_signal(signal.SIGCONT)
+    assert program.wait(lambda: "D43" in program.rules())
+    (record,) = read_alerts(program.alerts)
+    assert "packets lost by the capture" in record["alert"]["metadata"]["evidence"]
+    said = program.snapshot()
+    while not said["dropped_packets"]:
+        said = program.snapshot()
+    assert "SENSOR-BLIND" in program.log.read_text()
+
+
+@needs_root
+@needs("ip")
+def test_a_link_that_flaps_is_told_and_watched_on(start: Callable[[], Program], lab: Wire) -> None:
+    program = start()
+    program.ready()
+    for state in ("down", "up", "down", "up"):
+        lab.inside("ip", "link", "set", lab.far, state, check=True)
+        subprocess.run(["ip", "link", "set", lab.near, state], check=True)
+    assert program.wait(lambda: "D43" in program.rules())
+    assert f"the interface {lab.near} went down" in program.log.read_text()
+    data = frame(lab.far_ip, 40000, lab.near_ip, 11113, 1, 1, ACK, associate(calling=b"ROGUE"))
+    with within(lab.namespace, lambda: raw_socket(lab.far)) as out:
+        assert program.wait(lambda: out.send(data) > 0 and "D01" in program.rules())
 
 
 @needs_root
