@@ -6,6 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Several suites share a machine at times: what an example takes says nothing then.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 # Whoever starts the tests in the background may have had SIGINT ignored, which every command under test would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -6,7 +6,7 @@ import json
 import struct
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.base import limits
@@ -186,7 +186,6 @@ json_values = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine
 @given(st.dictionaries(st.sampled_from(["began", "talks", "devices", "servers", "hosts"]), json_values))
 def test_any_file_gives_an_inventory_of_whole_entries(stored: dict[str, object]) -> None:
     made = Inventory.of({"format": 1, **stored})
