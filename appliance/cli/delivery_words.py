@@ -24,6 +24,10 @@ def state_of(queue: dict[str, Any]) -> tuple[str, str]:
     return "ok", "green"
 
 
+LEFT = ("not configured", "yellow")
+"""The state of a destination that the configuration does not name any more; see `delivery/left.py`."""
+
+
 def forecast(queue: dict[str, Any]) -> str:
     """When the backlog will be gone, in words."""
     drained = queue.get("drained_in")

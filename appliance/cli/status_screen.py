@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from appliance.cli.delivery_words import forecast, last_error, pace, state_of
+from appliance.cli.delivery_words import LEFT, forecast, last_error, pace, state_of
 from appliance.panel.health.words import amount, count, span
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def _programs(status: dict[str, Any]) -> Iterator[RenderableType]:
 
 
 def _deliveries(status: dict[str, Any], now: float) -> Iterator[RenderableType]:
-    destinations = status["programs"].get("forward", {}).get("destinations", {})
-    if not destinations:
+    forward = status["programs"].get("forward", {})
+    destinations, gone = forward.get("destinations", {}), forward.get("left", {})
+    if not destinations and not gone:
         return
     table = Table(title="Deliveries", title_justify="left")
     for heading in ("destination", "state", "waiting", "on their way", "held", "delivered", "oldest", "pace", "empty"):
@@ -87,6 +88,10 @@ def _deliveries(status: dict[str, Any], now: float) -> Iterator[RenderableType]:
         oldest = queue.get("oldest")
         since = span(now - oldest) if oldest else ""
         table.add_row(escape(name), f"[{colour}]{words}[/]", *numbers, since, pace(queue), forecast(queue))
+    for name, owed in gone.items():
+        numbers = (str(number) for number in (owed["waiting"], 0, owed["held"], ""))
+        since = span(now - owed["oldest"]) if owed["oldest"] else ""
+        table.add_row(escape(name), f"[{LEFT[1]}]{LEFT[0]}[/]", *numbers, since, "", "")
     yield table
     for name, queue in destinations.items():
         if error := last_error(queue, now):

@@ -21,6 +21,7 @@ from appliance.delivery.destinations import Destinations
 from appliance.delivery.eviction import Evictor
 from appliance.delivery.keyring import Keyring
 from appliance.delivery.learned import Learned
+from appliance.delivery.left import left
 from appliance.delivery.open_associations import OpenAssociations
 from appliance.delivery.provers import Provers
 from appliance.delivery.proving import Instances
@@ -292,6 +293,7 @@ class Forward:
                 name: queue.snapshot(counts.get(name, Queue())) | self._provers.snapshot(name)
                 for name, queue in self._destinations.queues.items()
             },
+            "left": left(counts, self._destinations.queues),
             **self.reloading.snapshot(),
         }
 

@@ -6,15 +6,19 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from appliance.cli.status_screen import screen
 from tests.cli.terminal import on_a_terminal
 from tests.delivery.upstream import StoreScp, free_port, until
 from tests.delivery.vaults import ROOT
+from tests.panel.health.given import facts, said
 from tests.programs.test_forward import Box
 
 
@@ -37,6 +41,17 @@ def as_json(box: Box, *arguments: object, status: int = 0) -> Any:
     ended, out, err = queue(box, *arguments, "--json")
     assert ended == status, err
     return json.loads(out)
+
+
+def screen_of(state: dict[str, Any]) -> str:
+    """What `appliance status` shows, where forward says this."""
+    console = Console(width=200)
+    told = facts(programs={"forward": {**said(), **state}})
+    answer = {"programs": told.programs, "findings": [], "alerts": {"count": 0}, "lamps": {}}
+    with console.capture() as shown:
+        for part in screen(answer, time.time()):
+            console.print(part)
+    return shown.get()
 
 
 def waiting(box: Box) -> int:
@@ -106,3 +121,30 @@ def test_what_fails_and_what_is_next_is_shown_without_a_patient(box: Box, tmp_pa
     seen = on_a_terminal("queue", "drain", "pacs", "--timeout", "1s", "--config", box.path)
     assert "pacs: 0 of 3 gone" in seen.seen
     assert seen.status == 75
+
+
+def test_what_is_owed_to_a_destination_that_was_taken_out_is_told_and_goes_on_when_it_is_back(
+    box: Box, tmp_path: Path
+) -> None:
+    with StoreScp(tmp_path / "upstream") as upstream:
+        box.destination("old-1", free_port())
+        box.configure()
+        box.start()
+        box.ready()
+        for _ in range(2):
+            box.state.put(pixels=500)
+        until(lambda: box.ask("queue")["destinations"]["old-1"]["waiting"] == 2)  # type: ignore[index]
+        box.destinations.clear()
+        box.destination("new", upstream.port)
+        box.configure()
+        until(lambda: "new" in box.ask("queue")["destinations"])  # type: ignore[index]
+        left = as_json(box, "list")["left"]
+        assert (list(left), left["old-1"]["waiting"], left["old-1"]["held"]) == (["old-1"], 2, 0)
+        shown = queue(box, "list")[1]
+        assert "old-1" in shown and "not configured" in shown and "Put its [[destination]] back" in shown
+        assert "old-1" in screen_of(box.ask("queue") or {})
+        box.destination("old-1", upstream.port)
+        box.configure()
+        assert as_json(box, "drain", "old-1", "--timeout", "30s")["left"] == 0
+        assert as_json(box, "list")["left"] == {}
+        assert upstream.received() == box.state.sent

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from appliance.cli.delivery_words import advice, forecast, last_error, pace, state_of
+from appliance.cli.delivery_words import LEFT, advice, forecast, last_error, pace, state_of
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import terminal, write_json
 from appliance.cli.queue.asking import ask, destination_argument
@@ -41,8 +41,16 @@ def list_queues(path: Path, as_json: bool) -> None:
         oldest = span(time.time() - queue["oldest"]) if queue["oldest"] else ""
         counts = (str(queue.get(key, 0)) for key in counted.values())
         table.add_row(escape(name), f"[{colour}]{words}[/]", *counts, oldest, pace(queue), forecast(queue))
+    gone = state.get("left", {})
+    for name, owed in gone.items():
+        counts = (str(owed.get(key, 0)) for key in counted.values())
+        oldest = span(time.time() - owed["oldest"]) if owed["oldest"] else ""
+        table.add_row(escape(name), f"[{LEFT[1]}]{LEFT[0]}[/]", *counts, oldest, "", "")
     screen = terminal()
-    screen.print(table if state["destinations"] else "There is no destination.")
+    screen.print(table if state["destinations"] or gone else "There is no destination.")
+    for name in gone:
+        screen.print(f"{escape(name)}: what is for it stays here, and goes nowhere")
+        screen.print(escape("    → Put its [[destination]] back under this name, if need be with another address."))
     for name, queue in state["destinations"].items():
         if error := last_error(queue):
             screen.print(f"{escape(name)}: last error: {escape(error)}")
