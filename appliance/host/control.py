@@ -19,6 +19,7 @@ from appliance.base.catalogue import INTERNAL_ERROR
 from appliance.base.errors import ApplianceError, LocalError
 from appliance.host.log import log
 from appliance.host.peercred import trusted
+from appliance.host.snapshot import clear_name
 
 Request = dict[str, Any]
 Operation = Callable[[Request], dict[str, Any]]
@@ -33,7 +34,7 @@ class Control:
         self._path = path
         self._operations = operations
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        path.unlink(missing_ok=True)
+        clear_name(path)
         previous = os.umask(0o177)
         try:
             self._socket.bind(str(path))

@@ -6,6 +6,7 @@ word on who sent (SCM_CREDENTIALS), not the datagram's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from appliance.base.errors import LocalError
+
 _UCRED = struct.Struct("=iII")
 MAX_DATAGRAM = 65536
 
@@ -21,6 +24,17 @@ MAX_DATAGRAM = 65536
 def panel_socket(runtime_dir: Path) -> Path:
     """Where the panel listens for snapshots."""
     return runtime_dir / "panel.sock"
+
+
+def clear_name(path: Path) -> None:
+    """Make room for a socket of that name. Raises LocalError where what lies there is another user's."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        raise LocalError(
+            f"{path} belongs to another user",
+            fix="Does `appliance run` of another user go on? If it ended, remove what it left in that directory.",
+        ) from None
 
 
 class Reporter:
@@ -53,8 +67,8 @@ class Collector:
     """The panel's side: a bound socket that yields (sender's uid, snapshot)."""
 
     def __init__(self, runtime_dir: Path) -> None:
-        path = panel_socket(runtime_dir)
-        path.unlink(missing_ok=True)
+        self._path = path = panel_socket(runtime_dir)
+        clear_name(path)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.socket.bind(str(path))
@@ -77,5 +91,7 @@ class Collector:
         return uid, {**snapshot, "pid": pid}
 
     def close(self) -> None:
-        """Release the socket."""
+        """Release the socket and its name, which another user could not replace."""
         self.socket.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from pathlib import Path
 from typing import Any
 
 from appliance.base.errors import LocalError
+from appliance.host.snapshot import clear_name
 
 
 def desk_socket(runtime_dir: Path) -> Path:
@@ -19,12 +21,18 @@ class Desk:
     """The panel's side."""
 
     def __init__(self, runtime_dir: Path) -> None:
-        path = desk_socket(runtime_dir)
-        path.unlink(missing_ok=True)
+        self._path = path = desk_socket(runtime_dir)
+        clear_name(path)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self.socket.bind(str(path))
         path.chmod(0o660)
         self.socket.listen(16)
+
+    def close(self) -> None:
+        """Release the socket and its name, which another user could not replace."""
+        self.socket.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def answer(self, status: dict[str, Any]) -> None:
         """Serve one caller. A caller that does not read is dropped: nothing waits for it."""

@@ -118,6 +118,8 @@ class Panel:
         if self._exporter:
             self._exporter.stop()
         self._lifelines.close()
+        self._desk.close()
+        self._collector.close()
 
     def _rest(self) -> float:
         """Seconds to the next thing that we do by ourselves."""

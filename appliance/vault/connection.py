@@ -5,6 +5,7 @@ Owns the pragmas, the lock, transactions, and the translation of SQLite's errors
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,9 @@ class Connection:
         self._entries: list[Entry] = []
         self.mirror: Callable[[Sequence[Entry]], None] | None = None
         """Takes what must outlive the ledger, durably, before the transaction that it belongs to is committed."""
+        # To SQLite that is SQLITE_CANTOPEN, as if there were no file.
+        if os.access(path, os.F_OK, effective_ids=True) and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+            raise DiskRefused("cannot use the ledger: it belongs to another user", Condition.DENIED)
         with self._errors():
             # The empty isolation level is what sqlite-utils asks for; every write below begins its own transaction.
             self._sqlite = sqlite3.connect(path, timeout=0, check_same_thread=False)

@@ -22,7 +22,7 @@ class Condition(Enum):
     READ_ONLY = "Look in the kernel log for file system errors, repair it, and mount it read-write again"
     BROKEN = "Look in the kernel log; check or replace the medium"
     MISSING = "Mount the file system of the state directory, or run `appliance init`"
-    DENIED = "Give the state directory to the user that the program runs as"
+    DENIED = "Give the state directory, with all that is in it, to the user that the program runs as"
     EXHAUSTED = "Raise LimitNOFILE= of the unit"
     UNSUITABLE = "Put the state directory, as a whole, on one ext4, XFS, Btrfs, F2FS or tmpfs file system"
     OTHER = "Look in the kernel log"

@@ -4,6 +4,9 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
+from appliance.base.errors import LocalError
 from appliance.host.snapshot import Collector, Reporter, panel_socket
 
 
@@ -47,3 +50,20 @@ def test_what_is_no_snapshot_is_passed_over(tmp_path: Path) -> None:
         assert collector.receive() is None
     collector.close()
     reporter.close()
+
+
+def test_the_name_goes_with_the_panel(tmp_path: Path) -> None:
+    Collector(tmp_path).close()
+    assert not list(tmp_path.iterdir())
+    collector = Collector(tmp_path)
+    panel_socket(tmp_path).unlink()
+    collector.close()
+
+
+def test_a_name_of_another_user_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", forbidden)
+    with pytest.raises(LocalError, match=r"panel\.sock belongs to another user"):
+        Collector(tmp_path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -65,6 +66,21 @@ def test_a_missing_directory_is_said(tmp_path: Path) -> None:
     with pytest.raises(DiskRefused) as caught:
         Connection(tmp_path / "unmounted" / "l.sqlite")
     assert caught.value.condition is Condition.MISSING
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_a_ledger_of_another_user_is_called_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Connection(tmp_path / "l.sqlite").close()
+    (tmp_path / "l.sqlite").chmod(0o600)
+    tmp_path.chmod(0o777)
+    monkeypatch.chdir(tmp_path)  # its parents are closed to others
+    os.seteuid(65534)
+    try:
+        with pytest.raises(DiskRefused, match="belongs to another user") as caught:
+            Connection(Path("l.sqlite"))
+    finally:
+        os.seteuid(0)
+    assert caught.value.condition is Condition.DENIED
 
 
 def test_a_ledger_of_a_later_version_is_refused(tmp_path: Path) -> None:
