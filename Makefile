@@ -1,12 +1,18 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault bench-idle reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut delivery-faults clean fresh-test
+.PHONY: help setup install uninstall demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault bench-idle reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut delivery-faults clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what is missing (Debian packages, .venv, npm's age-encryption); the others do it when needed
 	@.ci/setup
+
+install: ## as root: the command and the units onto this machine, or a new version of them (systemd/README.md)
+	@systemd/install
+
+uninstall: ## as root: take that away again; configuration, keys and what is stored stay
+	@systemd/install --remove
 
 demo: ## a study travels from a modality to a PACS, sealed in between; strangers are noticed. ARGS="--help" for more
 	@.ci/setup --if-needed
