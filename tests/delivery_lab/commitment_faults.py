@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,9 +17,11 @@ from tests.delivery.commitment_scp import Asked, CommittingPacs, Decide
 from tests.delivery.vaults import CT, ROOT
 from tests.delivery_lab import warp
 from tests.delivery_lab.lab import Fault, Lab
+from tests.delivery_lab.marksman import Marksman, Shot
 from tests.delivery_lab.row import Row
 
 _COUNT = 8
+_SHOT = 20.0  # seconds after which a kill comes all the same
 
 
 @dataclass
@@ -37,7 +42,12 @@ class Archive(CommittingPacs):
         self, asked: Asked, association: Any = None, *, decide: Decide | None = None, transaction: str = ""
     ) -> None:
         self.also(self, asked, association)
-        super().report(asked, association, decide=decide, transaction=transaction)
+        with contextlib.suppress(RuntimeError):  # the association is gone
+            super().report(asked, association, decide=decide, transaction=transaction)
+
+    def idle(self) -> bool:
+        """Whether nobody is associated with it."""
+        return not self._server.active_associations
 
 
 @contextmanager
@@ -129,10 +139,60 @@ def _not_offered(lab: Lab) -> Row:
         return lab.arrived(archive.copies)
 
 
+def _killed(lab: Lab) -> Row:
+    """kill -9 at a byte of the request to commit, at its answer, or at the report, which then nobody took."""
+    if warp.MISSING:
+        return Row(lab.fault, Verdict.NOT_HERE, warp.MISSING)
+    dice, moments, kills = random.Random(7), Counter[str](), max(2, lab.kills // 10)
+    with warp.warped(lab.root) as time, Archive() as archive, Marksman(archive.port) as relay:
+        assert isinstance(archive, Archive)
+        lab.box.destination("pacs", relay.port, address=f"127.0.0.1:{relay.port}", proof="commitment")
+        lab.box.configure()
+        lab.watch()
+        for number in range(kills):
+            for _ in range(_COUNT):
+                lab.box.state.put()
+            lab.box.start()
+            lab.box.ready()
+            lab.await_(lambda: _known(lab) == len(lab.box.state.sent), "all is stored there")
+            asked, answers = len(archive.asked), len(archive.answers)
+            shot = Shot(lab.box.process)
+            if number % 3:
+                relay.aim(shot.fire, answers=dice.randrange(2, 4))  # of the request, or the report itself
+            else:
+                relay.aim(shot.fire, bytes_out=dice.randrange(1, 1500))  # association and request have some more
+            shot.ends(_SHOT)
+            lab.box.process = None
+            if not number:
+                lab.hear(lab.telling.dead)
+            lab.await_(archive.idle, "its associations end")
+            moments[_moment(archive, asked, answers)] += 1
+        lab.run()
+        time.pass_(60 * 60, within=6)
+        lab.all_delivered()
+        lab.seen.append(
+            f"{kills} kills hit {', '.join(f'{moment}: {times}' for moment, times in moments.most_common())}"
+        )
+        return lab.arrived(archive.copies)
+
+
+def _known(lab: Lab) -> int:
+    """How many instances the destination is known to have."""
+    queue = lab.queue
+    return int(queue["stored"] + queue["delivered"])
+
+
+def _moment(archive: Archive, asked: int, answers: int) -> str:
+    if len(archive.answers) > answers:
+        return "a report that was taken" if archive.answers[-1] == 0 else "a report that nobody took"
+    return "a request" if len(archive.asked) > asked else "what comes before the request"
+
+
 FAULTS = (
     Fault("a commitment that never comes", _never, long=True),
     Fault("a commitment that comes twice", _twice),
     Fault("a commitment with failures", _with_failures, long=True),
     Fault("a commitment for unknown UIDs", _of_unknown),
     Fault("storage commitment is not offered", _not_offered),
+    Fault("forward is killed while it asks for commitment", _killed, long=True),
 )

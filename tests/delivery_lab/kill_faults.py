@@ -7,10 +7,8 @@ was sent while the ledger had no proof of it.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import shutil
-import signal
 import sqlite3
 import tempfile
 import threading
@@ -22,7 +20,7 @@ from appliance.delivery.file_meta import parse_file_meta
 from appliance.vault.layout import StateLayout
 from tests.delivery.upstream import StoreScp
 from tests.delivery_lab.lab import Fault, Lab, storescp, whole
-from tests.delivery_lab.marksman import Marksman
+from tests.delivery_lab.marksman import Marksman, Shot
 from tests.delivery_lab.row import Row
 
 _SMALL, _LARGE = 100_000, 4_000_000  # bytes; a small one is in the kernel's hands as a whole before anybody hits it
@@ -52,29 +50,21 @@ class Rounds:
         self._objects |= dict(zip(list(lab.box.state.sent)[-_ROUND:], ids, strict=True))
         proven = self.proven()
         lab.box.start()
-        assert lab.box.process
-        pid, shot = lab.box.process.pid, threading.Event()
-
-        def shoot() -> None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            shot.set()
+        shot = Shot(lab.box.process)
 
         def soon() -> None:  # a proof is committed a moment after the answer
-            timer = threading.Timer(dice.random() * 0.1, shoot)
+            timer = threading.Timer(dice.random() * 0.1, shot.fire)
             timer.daemon = True
             timer.start()
 
         if number % 10 == 9:
             time.sleep(dice.random())
-            shoot()
+            shot.fire()
         elif number % 2:
-            self._relay.aim(shoot, bytes_out=dice.randrange(1, (_ROUND - 1) * _SMALL + _LARGE))
+            self._relay.aim(shot.fire, bytes_out=dice.randrange(1, (_ROUND - 1) * _SMALL + _LARGE))
         else:
-            self._relay.aim(dice.choice((shoot, soon)), answers=dice.randrange(2, 2 + _ROUND))
-        shot.wait(_MISSED)
-        shoot()
-        lab.box.process.wait()
+            self._relay.aim(dice.choice((shot.fire, soon)), answers=dice.randrange(2, 2 + _ROUND))
+        shot.ends(_MISSED)
         lab.box.process = None
         lab.await_(lambda: not _children(self._upstream), "storescp ends its associations")
         self._look(proven)

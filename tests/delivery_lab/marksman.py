@@ -1,14 +1,38 @@
-"""A relay that shoots: when so many bytes have left us, or so many answers are about to reach us."""
+"""A kill -9, and a relay that fires it: when so many bytes have left us, or so many answers are about to reach us."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
+import subprocess
 import threading
 from collections import defaultdict
 from collections.abc import Callable
 
 from tests.delivery.relay import Relay
+
+
+class Shot:
+    """One kill -9, to be fired by any thread, once or more often."""
+
+    def __init__(self, process: subprocess.Popen[bytes] | None) -> None:
+        assert process
+        self._process = process
+        self._fired = threading.Event()
+
+    def fire(self) -> None:
+        """Now."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._fired.set()
+
+    def ends(self, seconds: float) -> None:
+        """Wait until somebody has fired it, fire it after so long all the same, and wait for the end."""
+        self._fired.wait(seconds)
+        self.fire()
+        self._process.wait()
 
 
 class Marksman(Relay):
