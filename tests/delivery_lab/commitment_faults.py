@@ -190,9 +190,9 @@ def _moment(archive: Archive, asked: int, answers: int) -> str:
 
 FAULTS = (
     Fault("a commitment that never comes", _never, long=True),
-    Fault("a commitment that comes twice", _twice),
+    Fault("a commitment that comes twice", _twice, long=True),
     Fault("a commitment with failures", _with_failures, long=True),
     Fault("a commitment for unknown UIDs", _of_unknown),
-    Fault("storage commitment is not offered", _not_offered),
+    Fault("storage commitment is not offered", _not_offered, long=True),
     Fault("forward is killed while it asks for commitment", _killed, long=True),
 )
