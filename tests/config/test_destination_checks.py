@@ -18,6 +18,7 @@ recipients = ["age1pq1qqqqqqqqqq"]
 [[destination]]
 name = "up"
 """
+DIMSE = 'kind = "dimse"\naddress = "pacs:104"\nae_title = "PACS"\ntls = "never"\n'
 STOW = 'kind = "stow"\nurl = "https://pacs.example/dicom-web"\nca = "/ca.crt"\n'
 OAUTH = 'oauth = { token_url = "https://id.example/token", client_id = "edge", client_secret = "file:/secret" }\n'
 KEYS = 'access_key_id = "edge"\nsecret_access_key = "credential:s3"\n'
@@ -40,6 +41,8 @@ def problems(entry: str) -> list[str]:
         STOW + 'token = "credential:token"\nproof = "query"\nassociations = 4\nserver_name = "pacs"\n',
         STOW + OAUTH + 'certificate = "/a.crt"\nkey = "/a.key"\ntransfer_syntaxes = ["1.2.840.10008.1.2.1"]\n',
         'kind = "stow"\nurl = "http://10.0.0.1:8042/dicom-web"\n',
+        DIMSE + 'on_unsupported = "transcode"\n',
+        DIMSE + 'on_unsupported = "hold"\n',
         BUCKET + 'path_style = false\nregion = "eu-central-1"\nca = "/ca.crt"\nproof = "read-back"\n',
         f'kind = "object-store"\nurl = "s3://sealed"\nregion = "eu-central-1"\n{KEYS}',
         FILE,
@@ -78,6 +81,14 @@ REFUSED = {
         FILE + 'certificate = "/a.crt"\nkey = "/a.key"\n',
         '3 destination "up".certificate: unknown key with kind = "object-store"; it belongs to kind = "dimse" or '
         '"stow"',
+    ),
+    "transcoding for what is no C-STORE": (
+        STOW + 'on_unsupported = "transcode"\n',
+        '4 destination "up".on_unsupported: unknown key with kind = "stow"; it belongs to kind = "dimse"',
+    ),
+    "a policy that there is not": (
+        DIMSE + 'on_unsupported = "drop"\n',
+        '5 destination "up".on_unsupported: "drop" is none of "hold" or "transcode"',
     ),
     "key that nobody knows": (FILE + "prof = 1\n", '3 destination "up".prof: unknown key; did you mean "proof"?'),
     "proof of another kind": (
