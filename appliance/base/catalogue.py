@@ -80,6 +80,14 @@ DISK_REFUSED = Event(
     "{advice}",
     "alarm",
 )
+MEDIUM_LOST = Event(
+    "MEDIUM-LOST",
+    Level.CRITICAL,
+    "the vault cannot be used: {reason}; its files were let go of, and it is looked for every few seconds",
+    "{advice}",
+    "alarm",
+)
+MEDIUM_REGAINED = Event("MEDIUM-REGAINED", Level.NOTICE, "the vault is back, after {span}; everything goes on")
 
 # Vault and delivery
 OBJECT_ADOPTED = Event("OBJECT-ADOPTED", Level.DEBUG, "object {object_id} adopted for {destinations}")

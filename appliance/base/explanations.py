@@ -74,6 +74,11 @@ nothing that the [[peer]] may ask for.""",
 Writing failed. Nothing was promised that cannot be kept: modalities hear 0xA700 and keep their images. Look at
 the free room (df, df -i) and at the kernel's log (dmesg): a medium that fails should be replaced before it is
 full of work.""",
+    "MEDIUM-LOST": """\
+The file system of the state directory failed, is read-only, or is not mounted. All programs let go of it, so it
+can be unmounted, checked and mounted again while they run; modalities hear 0xA700 meanwhile and keep their
+images, and deliveries wait. Look at the kernel's log (dmesg). Under systemd the programs have mounts of their own,
+which keep a file system that failed: there, stop appliance.target, repair, and start it.""",
     "OBJECT-CONFLICT": """\
 One SOP Instance UID came with two contents, which the standard forbids. Both are kept and delivered. Somebody
 rewrote an instance without a new UID: ask the sender which of the two is meant.""",

@@ -60,6 +60,7 @@ class Adopter:
         self._looked = looked
         self._gather = gather
         self._sweep = sweep
+        self._fresh: Iterator[Sequence[Adopted]] | None = None
         self._found = False
         self._condition = threading.Condition()
         self._changed = True  # files may lie there already
@@ -82,6 +83,16 @@ class Adopter:
             self._watch.stop()
             self._watch = None
             self._thread.join()
+
+    def resume(self, sweep: Iterator[Sequence[Adopted]]) -> None:
+        """The medium was away, or another: watch it anew, look, and compare files and ledger. Raises DiskError."""
+        watch = watch_directory(self._adoption.objects.layout.incoming, self._on_change)
+        with self._condition:
+            old, self._watch = self._watch, watch
+            self._fresh = sweep
+        if old:
+            old.stop()
+        self._on_change()
 
     def is_alive(self) -> bool:
         """Whether it adopts."""
@@ -109,13 +120,24 @@ class Adopter:
                 if self._stopping:
                     return
                 self._changed = False
-            pause = self._look()
+                fresh, self._fresh = self._fresh, None
+            pause = self._begin_anew(fresh) if fresh else self._look()
             self._looked()
             if pause is None and not self._found:
                 pause = self._go_on_with_the_sweep()
             if self._found:
                 with self._condition:
                     self._condition.wait_for(lambda: self._stopping, self._gather)
+
+    def _begin_anew(self, sweep: Iterator[Sequence[Adopted]]) -> float | None:
+        """Nothing that was read before counts; then as ever."""
+        self._sweep = sweep
+        try:
+            self._adoption.begin_anew()
+        except DiskError as error:  # it went again, and when it comes back this is done again
+            log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+            return _DISK_PAUSE
+        return self._look()
 
     def _go_on_with_the_sweep(self) -> float | None:
         """One step of it; the seconds until the next, None after the last."""

@@ -42,6 +42,7 @@ class Evictor:
         self._on_change = on_change
         self._housekeeping = housekeeping
         self._now = now
+        self._at_once = False
         self._stopping = threading.Event()
         self._awake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
@@ -56,6 +57,11 @@ class Evictor:
         """Begin to look."""
         self._thread.start()
 
+    def wake(self) -> None:
+        """Look now: what the medium refused may be done."""
+        self._at_once = True
+        self._awake.set()
+
     def stop(self) -> None:
         """End after the batch that is under way."""
         self._stopping.set()
@@ -64,6 +70,7 @@ class Evictor:
 
     def evict(self) -> int:
         """Forget all that may go now; the number of objects."""
+        departure.resume(self._ledger, self._objects)
         count = 0
         while not self._stopping.is_set():
             keep = keep_time(self._keep, pressed_for_space=not self._space.allows())
@@ -81,7 +88,9 @@ class Evictor:
                 self._awake.clear()
                 if self._stopping.is_set():
                     return
-                continue  # another keep, another interval
+                if not self._at_once:
+                    continue  # another keep, another interval
+                self._at_once = False
             try:
                 if self.evict():
                     self._on_change()

@@ -35,13 +35,16 @@ class AlertLog:
             raise DiskError(
                 f"cannot write alerts to {path}: {error.strerror}", fix="Check the directory and its owner."
             ) from None
+        self.close()
 
     def append(self, record: dict[str, Any]) -> None:
-        """Write one record. Raises DiskError; the next call tries again."""
+        """Write one record. Raises DiskError; the next call tries again.
+
+        The file is open no longer than that: one that is held open keeps a file system that failed from being mended.
+        """
         line = json.dumps(record, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
         try:
-            if not self._current():
-                self._open()
+            self._open()
             size = os.fstat(self._descriptor).st_size
             if size and size + len(line) > self._max_bytes:
                 self._rotate()
@@ -55,6 +58,8 @@ class AlertLog:
             raise DiskError(
                 f"cannot write an alert to {self._path}: {error.strerror}", fix="Make room on the disk."
             ) from None
+        finally:
+            self.close()
 
     def _open(self) -> None:
         self.close()

@@ -13,6 +13,9 @@ from appliance.config.model import Config
 from appliance.host.certificate_facts import read_certificates
 from appliance.host.clock import synchronised
 from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.vault.layout import StateLayout
+from appliance.vault.medium import Medium
+from appliance.vault.refusals import Condition, DiskRefused
 from appliance.vault.space import Room, Space
 
 _LONGEST = 4 << 20  # bytes of a file of certificates; Debian's bundle of public CAs has 0.2 MiB
@@ -26,9 +29,12 @@ class Look:
         says nothing about the medium."""
         self._config = config
         self._spool = spool
+        self._medium = Medium()
+        self._stood = False
         self._read: dict[Path, tuple[tuple[int, int, int], float | None, str]] = {}
         self.room: Room | None = None
         self.room_error = ""
+        self.lost = ""
         self.clock_set = True
         self.certificates: tuple[CertificateEnd, ...] = ()
 
@@ -39,6 +45,7 @@ class Look:
             self.room, self.room_error = Space(where, self._config.vault.min_free).room(), ""
         except ApplianceError as error:
             self.room, self.room_error = None, error.message
+        self.lost = self._lost(where)
         self.clock_set = synchronised()
         self.certificates = tuple(self._end(place, path) for place, path in named(self._config))
 
@@ -52,11 +59,23 @@ class Look:
             alerts=status["alerts"]["latest"],
             room=self.room,
             room_error=self.room_error,
+            lost=self.lost,
             clock_set=self.clock_set,
             certificates=self.certificates,
             own=own,
             exporter=exporter,
         )
+
+    def _lost(self, where: Path) -> str:
+        """Why the medium takes nothing, though it may tell its free space; "" where it is as it should be."""
+        incoming = StateLayout(self._config.appliance.state_dir).incoming
+        try:
+            self._medium.check_alive(where)
+            there = self._medium.exists(incoming)
+        except DiskRefused as refusal:
+            return "" if refusal.condition is Condition.DENIED else refusal.message
+        self._stood = self._stood or there  # who starts first sees an empty one
+        return "" if there or not self._stood else "what was there is gone, as if it were not mounted"
 
     def _end(self, place: str, path: Path) -> CertificateEnd:
         try:

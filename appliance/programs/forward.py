@@ -43,6 +43,7 @@ from appliance.vault.adoption import Adoption
 from appliance.vault.commitment_requests import WaitingRequests
 from appliance.vault.commitments import Commitments
 from appliance.vault.deliveries import Queue
+from appliance.vault.footing import Footing, Turn
 from appliance.vault.journal import Journal
 from appliance.vault.layout import StateLayout
 from appliance.vault.objects import Objects
@@ -107,6 +108,10 @@ class Forward:
         rebuild = Rebuild(self._ledger, self._journal)
         rebuild.resume_marks()
         self._adoption = adoption = Adoption(objects, self._ledger, index_key, route(config.route))
+        self._footing = Footing(layout, self._ledger, self._journal, adoption.is_ours)
+        self._resuming = False
+        self._lost_since = 0.0
+        self._told: dict[str, Any] = {}
         self._learned = Learned(self._ledger, [each.name for each in config.destination], config.appliance.runtime_dir)
         steady = SteadyClock()
         self._destinations = Destinations(
@@ -121,6 +126,7 @@ class Forward:
             now=steady,
         )
         self._rerouting = Rerouting(adoption, self._adopted, steady)
+        self._steady = steady
         self._adopter = Adopter(adoption, self._adopted, now=steady, looked=self._looked, sweep=sweep(adoption, steady))
         commitments = Commitments(self._ledger, index_key)
         self._committer = Committer(
@@ -233,10 +239,15 @@ class Forward:
         due = _AT_MOST_EVERY if self._changed else _HEARTBEAT
         if since >= due:
             self._reported, self._changed, due, since = time.monotonic(), False, _HEARTBEAT, 0.0
+            self._look_at_the_medium()
             try:
-                self._reporter.send(self._state())
+                self._told = self._state()
+                self._reporter.send(self._told)
             except DiskError as error:
-                log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+                if self._told.get("medium") != error.message:
+                    log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+                self._told = {**self._told, "medium": error.message}
+                self._reporter.send(self._told)
             if all(
                 alive()
                 for alive in (
@@ -248,6 +259,27 @@ class Forward:
             ):
                 notify.beat()
         return min(due - since, self.reloading.wait())
+
+    def _look_at_the_medium(self) -> None:
+        """Let go of a file system that failed or went; go on where it is back."""
+        match self._footing.look():
+            case Turn.LOST:
+                assert self._footing.refusal
+                self._lost_since = time.monotonic()
+                log(catalogue.MEDIUM_LOST, reason=self._footing.refusal.message, advice=self._footing.refusal.fix)
+            case Turn.REGAINED:
+                self._resuming = True
+                log(catalogue.MEDIUM_REGAINED, span=f"{time.monotonic() - self._lost_since:.0f} s")
+        if self._resuming and not self._footing.refusal:
+            try:
+                self._adopter.resume(sweep(self._adoption, self._steady))
+            except DiskError as error:
+                log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+                return
+            self._resuming = False
+            self._rerouting.look(self._config.route)
+            self._evictor.wake()
+            self._destinations.wake(set(self._destinations.queues))
 
     def _target(self, peer: str) -> Commitment | None:
         return next((each.commitment for each in self._config.peer if each.name == peer), None)

@@ -79,6 +79,7 @@ class Panel:
         self._look = Look(config, self._spool)
         self._lamps = leds.Lamps(leds.find(config.panel.leds), runtime / "lamps.lock")
         self._exporter = self._export(config)
+        self._media: dict[str, tuple[Any, Any]] = {}
         self._looked = 0.0
         self._answer: dict[str, Any] = {}
         self._renew_lamps: float | None = None
@@ -134,6 +135,11 @@ class Panel:
         snapshot, now = received[1], time.time()
         program, pid = snapshot["program"], snapshot["pid"]
         self._board.post(snapshot, now)
+        # Whoever was refused by the medium knows before we look at it, and when it is well again.
+        medium = (snapshot.get("medium"), snapshot.get("not_stored"))
+        if self._media.setdefault(program, medium) != medium:
+            self._media[program] = medium
+            self._looked -= _LOOK_EVERY
         if isinstance(snapshot.get("alert"), dict):
             if self._exporter:
                 self._exporter.offer(of_alert(program, pid, snapshot["alert"], now))

@@ -50,6 +50,7 @@ def main(config: Config, path: Path) -> int:
     """Serve until told to stop. `path` is read again when it changes, and on SIGHUP."""
     os.umask(0o007)  # forward, of the same group, links what we create
     places = Places()
+    StateLayout(config.appliance.state_dir).create()  # not at a reload: what is missing then is not mounted
     serve = _serve(config, places)
     report = _Report(config)
     acceptor = Acceptor(_listeners(config), _slots(config), _workers(config), serve, report.tick)
@@ -109,7 +110,6 @@ def _serve(config: Config, places: Places) -> Callable[[socket.socket, Tally], N
     profiles = read_profiles(config)
     gate = Gate(config, UserIdentities(config), places)
     layout = StateLayout(config.appliance.state_dir)
-    layout.create()
     recipients = [parse_recipient(text) for text in config.vault.recipients]
     check_recipients(recipients)
     index_key = IndexKey.parse(read_secret(config.vault.index_key))

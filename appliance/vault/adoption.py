@@ -87,8 +87,16 @@ class Adoption:
         self._unopened = 0
         if noted not in (None, self._check):
             raise _wrong_key()
-        marks = {segment_id: int.from_bytes(value) for segment_id, value in ledger.facts(_MARK).items()}
-        objects.segments.resume(marks)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget how far segments were read; the ledger says what was taken from them. The medium was away."""
+        marks = {segment_id: int.from_bytes(value) for segment_id, value in self.ledger.facts(_MARK).items()}
+        self.objects.segments.resume(marks)
+
+    def is_ours(self) -> bool:
+        """Whether the ledger belongs to our index key, as far as it can tell."""
+        return self.ledger.fact(_KEY_CHECK) in (None, self._check)
 
     def adopt(self, object_ids: Iterable[str], now: float) -> list[Adopted]:
         """Take over what waits in `incoming/` under these ids. Durable when it returns. One bad object harms no other.

@@ -1,14 +1,16 @@
 """The ledger's SQLite connection: opened for good, used by one thread at a time, every commit durable.
 
-Owns the pragmas, the lock, transactions, and the translation of SQLite's errors. Knows no table.
+Owns the pragmas, the lock, transactions, and the translation of SQLite's errors. Knows no table. The file is let go of
+where its medium failed, so that it can be mended while we run, and taken up again.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 
@@ -16,6 +18,7 @@ from sqlite_utils import Database
 
 from appliance.base.errors import LocalError
 from appliance.vault.entries import Entry
+from appliance.vault.medium import Medium
 from appliance.vault.refusals import Condition, DiskRefused
 from appliance.vault.schema import migrate
 
@@ -28,6 +31,9 @@ _CONDITIONS = {
     sqlite3.SQLITE_AUTH: Condition.DENIED,
     sqlite3.SQLITE_NOMEM: Condition.EXHAUSTED,
 }
+
+_FAILURES = (Condition.BROKEN, Condition.READ_ONLY, Condition.MISSING)
+_PATIENCE = 1.0  # seconds
 
 CHECKPOINT = 4000
 """Pages in the WAL (16 MiB) before they go into the ledger. Keyed tags are random, so among a million objects each new
@@ -50,17 +56,24 @@ class Connection:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._lock = RLock()
         self._depth = 0
         self._entries: list[Entry] = []
         self.mirror: Callable[[Sequence[Entry]], None] | None = None
         """Takes what must outlive the ledger, durably, before the transaction that it belongs to is committed."""
-        # To SQLite that is SQLITE_CANTOPEN, as if there were no file.
-        if os.access(path, os.F_OK, effective_ids=True) and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        self.failed = False
+        """Whether the medium failed a statement since the ledger was opened."""
+        self._away: DiskRefused | None = None
+        self._open("rwc")
+
+    def _open(self, mode: str) -> None:
+        if _of_another_user(self.path):  # to SQLite that is SQLITE_CANTOPEN, as if there were no file
             raise DiskRefused("cannot use the ledger: it belongs to another user", Condition.DENIED)
         with self._errors():
             # The empty isolation level is what sqlite-utils asks for; every write below begins its own transaction.
-            self._sqlite = sqlite3.connect(path, timeout=0, check_same_thread=False)
+            name = f"file:{urllib.parse.quote(str(self.path))}?mode={mode}"
+            self._sqlite = sqlite3.connect(name, uri=True, timeout=0, check_same_thread=False)
             try:
                 self._sqlite.execute("PRAGMA locking_mode = EXCLUSIVE")
                 self._sqlite.execute("PRAGMA synchronous = FULL")
@@ -79,10 +92,40 @@ class Connection:
         with self._lock:
             self._sqlite.close()
 
+    def let_go(self, why: DiskRefused) -> bool:
+        """Close the file, for its medium failed or went; all is refused with `why` until `take_up`. False where
+        somebody is at work with it and does not come to an end."""
+        if not self._lock.acquire(timeout=_PATIENCE):
+            return False
+        try:
+            if self._away is None:
+                with suppress(sqlite3.Error):
+                    self._sqlite.close()
+            self._away = why
+            return True
+        finally:
+            self._lock.release()
+
+    def take_up(self, medium: Medium) -> None:
+        """Open the file again that was let go of; never make one. Raises `DiskRefused`; then it stays away.
+
+        What is still cached of it may be what a failed flush left there, and not be on the medium: it is read anew.
+        """
+        with self._lock:
+            if self._away is None:
+                return
+            for path in (self.path, self.path.with_name(self.path.name + "-wal")):
+                if medium.exists(path):
+                    with medium.open(path) as file:
+                        medium.drop_cache(file.fileno())
+            self._open("rw")
+            self._away, self.failed = None, False
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the ledger; what is written is committed durably when the outermost of these ends, all or nothing."""
         with self._lock, self._errors():
+            self._be_there()
             if self._depth == 0:
                 self._sqlite.execute("BEGIN IMMEDIATE")
             self._depth += 1
@@ -112,14 +155,28 @@ class Connection:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Hold the ledger to read from it."""
         with self._lock, self._errors():
+            self._be_there()
             yield self._sqlite
+
+    def _be_there(self) -> None:
+        if self._away:
+            raise self._away.again()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise _translated(error) from error
+            refusal = _translated(error)
+            self.failed |= isinstance(refusal, DiskRefused) and refusal.condition in _FAILURES
+            raise refusal from error
+
+
+def _of_another_user(path: Path) -> bool:
+    ours = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+    if ours or not os.access(path, os.F_OK, effective_ids=True):
+        return False
+    return not os.statvfs(path).f_flag & os.ST_RDONLY  # there, nobody may write
 
 
 def _translated(error: sqlite3.Error) -> DiskRefused | LocalError:

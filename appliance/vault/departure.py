@@ -28,10 +28,15 @@ def set_aside(ledger: Ledger, objects: Objects, object_id: str) -> None:
 
 def finish(ledger: Ledger, objects: Objects) -> None:
     """At start-up: complete what a cut left half done."""
-    if going := ledger.exceptional("leaving"):
-        _remove(ledger, objects, going)
+    resume(ledger, objects)
     for object_id in ledger.exceptional("quarantined"):
         objects.set_aside(object_id)
+
+
+def resume(ledger: Ledger, objects: Objects) -> None:
+    """Complete what was left half done, here or by a medium that refused in between."""
+    if going := ledger.exceptional("leaving"):
+        _remove(ledger, objects, going)
 
 
 def _remove(ledger: Ledger, objects: Objects, going: Sequence[str]) -> None:

@@ -104,6 +104,10 @@ class Journal:
         """All that it says, oldest first."""
         return Reading(self._medium, self._index_key, self)
 
+    def let_go(self) -> None:
+        """Close the file, for its medium failed or went; the next append begins another."""
+        self.close()
+
     def close(self) -> None:
         """Let go of the file. Nothing is lost without it."""
         with self._lock, suppress(DiskRefused):

@@ -14,6 +14,7 @@ import stat
 from io import BufferedReader, FileIO
 from pathlib import Path
 
+from appliance.vault.mount_state import given_up
 from appliance.vault.refusals import Condition, NotRegular, refusable
 
 FILE_MODE = 0o660
@@ -143,6 +144,12 @@ class Medium:
         """Whether `path` is a name of the file behind `descriptor`."""
         return os.path.samestat(os.fstat(descriptor), path.lstat())
 
+    @refusable("look for a file")
+    def identity(self, path: Path) -> tuple[int, int]:
+        """What tells the file at `path` from every other, while its file system is mounted."""
+        found = path.lstat()
+        return found.st_dev, found.st_ino
+
     @refusable("list a directory")
     def names(self, directory: Path) -> list[str]:
         """The names in a directory, in no order."""
@@ -170,6 +177,21 @@ class Medium:
     def drop_cache(self, descriptor: int) -> None:
         """Make the next read of this file come from the medium."""
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    @refusable("use the state directory")
+    def check_alive(self, directory: Path) -> None:
+        """Refuse where a directory is not there, or its file system is read-only or was given up by the kernel.
+
+        Writes nothing, so a medium that would refuse the next write for another reason is not found out.
+        """
+        descriptor = os.open(directory, _DIRECTORY)
+        try:
+            device = os.fstat(descriptor).st_dev
+            read_only = os.fstatvfs(descriptor).f_flag & os.ST_RDONLY
+        finally:
+            os.close(descriptor)
+        if number := errno.EROFS if read_only else given_up(device):
+            raise OSError(number, os.strerror(number))
 
     @refusable("ask for free space")
     def usage(self, directory: Path) -> os.statvfs_result:

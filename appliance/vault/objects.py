@@ -13,7 +13,7 @@ from pathlib import Path
 from appliance.base import limits
 from appliance.vault.layout import PRIVATE, StateLayout, free_segment_id_of, object_id_of
 from appliance.vault.medium import Medium
-from appliance.vault.refusals import AlreadyThere, NotThere, refused
+from appliance.vault.refusals import AlreadyThere, Condition, DiskRefused, NotThere, refused
 from appliance.vault.segment_copy import SegmentCopy
 from appliance.vault.waiting_segments import WaitingSegments
 
@@ -50,12 +50,19 @@ class Objects:
         return SegmentCopy(self.medium, self.layout.object_directory(object_id), self.segments.read(object_id))
 
     def open(self, object_id: str) -> BufferedReader:
-        """Open an adopted object; it stands at its header. Raises `NotThere` where it is missing."""
-        return self.medium.open(self.layout.object_file(object_id))
+        """Open an adopted object; it stands at its header. Raises `NotThere` where it is missing, and only it."""
+        try:
+            return self.medium.open(self.layout.object_file(object_id))
+        except NotThere:
+            self._be_mounted(object_id)
+            raise
 
     def holds(self, object_id: str) -> bool:
-        """Whether an adopted object has its file."""
-        return self.medium.exists(self.layout.object_file(object_id))
+        """Whether an adopted object has its file. Raises `DiskRefused` where its directory is missing too."""
+        if self.medium.exists(self.layout.object_file(object_id)):
+            return True
+        self._be_mounted(object_id)
+        return False
 
     def make_durable(self, file: BufferedIOBase) -> None:
         """Flush the copy of an object from a segment. A file was flushed before it had its name."""
@@ -135,6 +142,11 @@ class Objects:
     def quarantined(self) -> list[str]:
         """The names of what was set aside."""
         return sorted(self.medium.names(self.layout.quarantine))
+
+    def _be_mounted(self, object_id: str) -> None:
+        """No object is missing where the whole file system is: it is not mounted."""
+        if not self.medium.exists(self.layout.object_directory(object_id)):
+            raise DiskRefused("cannot find an object: its directory is missing", Condition.MISSING)
 
     def _set_aside(self, path: Path) -> None:
         move_aside(self.medium, self.layout, path)

@@ -52,6 +52,11 @@ class Segment:
             self._leave(writer)
         return True
 
+    def stands(self) -> bool:
+        """Whether its name is still that of the file that we write. Raises `DiskRefused`."""
+        with self._lock:
+            return self._closed or self._medium.same_file(self._descriptor, self._path)
+
     def retire(self) -> None:
         """Write nothing more into it, and let go of it when nobody waits for its flush."""
         with self._lock:

@@ -1,7 +1,8 @@
 """The segments of a worker: one in use, and one ready for when that is full.
 
 A thread gets them: it takes up files that were used before, else writes new ones when nothing has come in for a while.
-While there is none, small instances go into files of their own: nobody waits for a segment, and none is an error.
+While there is none, small instances go into files of their own: nobody waits for a segment, and none is an error. Every
+few seconds the thread looks whether the medium is still there, or nobody could mend it while we run.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from time import sleep
+from time import monotonic, sleep
 
 from appliance.base import limits
 from appliance.vault.layout import StateLayout, free_segment_id_of, segment_id_of
@@ -19,6 +20,7 @@ from appliance.vault.segment import Segment
 
 _QUIET = 0.5  # seconds without anything coming in, before zeros are written
 _PAUSE = 60.0  # seconds until it is tried again where there was no room, or the medium refused
+_LOOK = 5.0  # seconds between two looks whether the medium is still there
 _PIECE = 1 << 20  # bytes of zeros written and flushed at a time: as much as somebody who comes then may wait for
 
 
@@ -34,6 +36,7 @@ class Segments:
         size: int = limits.SEGMENT.default,
         quiet: float = _QUIET,
         pause: float = _PAUSE,
+        look: float = _LOOK,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """`room` says whether so many bytes more leave the disk's reserve alone."""
@@ -43,6 +46,7 @@ class Segments:
         self._size = size
         self._quiet = quiet
         self._pause = pause
+        self._look = look
         self._random = random
         self._lock = threading.Lock()
         self._current: Segment | None = None
@@ -91,10 +95,31 @@ class Segments:
         self.prepare()
         return False
 
+    def let_go_of_what_is_lost(self) -> bool:
+        """Let go of segments whose medium failed, or was unmounted; whether there were any.
+
+        While one is open the kernel keeps the file system that failed, and gives it again to whoever mounts its device.
+        """
+        with self._lock:
+            held = [segment for segment in (self._current, self._next) if segment]
+        if not held:
+            return False
+        try:
+            self._medium.check_alive(self._layout.incoming)
+            if all(segment.stands() for segment in held):
+                return False
+        except DiskRefused:
+            pass
+        self._let_go()
+        return True
+
     def close(self) -> None:
         """Let go of all segments, and take up no more."""
+        self._ended = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._lock:
-            self._ended = True
             held = [segment for segment in (self._current, self._next) if segment]
             self._current = self._next = None
         for segment in held:
@@ -112,7 +137,10 @@ class Segments:
             return self._current is None or self._next is None
 
     def _run(self) -> None:
-        while self._wanted.wait():
+        while not self._ended:
+            if not self._wanted.wait(self._look):
+                self.let_go_of_what_is_lost()
+                continue
             self._wanted.clear()
             try:
                 while self._lacking():
@@ -121,10 +149,17 @@ class Segments:
                     stirred = self._stirred
                     sleep(self._quiet)
                     if stirred == self._stirred and not self.supply():
-                        sleep(self._pause)
+                        self._rest()
                         break
             except DiskRefused:  # whoever has something to store hears of it
-                sleep(self._pause)
+                self._rest()
+
+    def _rest(self) -> None:
+        """Nothing can be made ready for a while."""
+        until = monotonic() + self._pause
+        while (left := until - monotonic()) > 0 and not self._ended:
+            self.let_go_of_what_is_lost()
+            sleep(min(left, self._look))
 
     def _reuse(self) -> bool:
         """Take up a file whose blocks were all written before."""

@@ -50,8 +50,11 @@ class WaitingSegments:
         self._where: dict[str, str] = {}  # the segment of each object that waits
 
     def resume(self, marks: Mapping[str, int]) -> None:
-        """What lies before these offsets was adopted in an earlier run. Call before the first `look`."""
-        self._marks = dict(marks)
+        """What lies before these offsets was adopted; of what was read until now nothing counts."""
+        with self._lock:
+            self._marks = dict(marks)
+            self._walks.clear()
+            self._where.clear()
 
     def look(self, names: Iterable[str]) -> list[str]:
         """Read on in the segments among `names`, which lie in `incoming/`. The ids of all objects that wait in one."""

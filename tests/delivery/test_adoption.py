@@ -208,3 +208,20 @@ def test_a_route_that_waits_for_the_study_makes_its_deliveries_gather(tmp_path: 
     assert fate.destinations == ("pacs", "archive")
     assert (counts["pacs"].waiting, counts["pacs"].gathering) == (1, 0)
     assert (counts["archive"].waiting, counts["archive"].gathering) == (0, 1)
+
+
+def test_a_directory_that_went_and_came_back_is_watched_and_compared_again(hall: Hall) -> None:
+    hall.adopter.start()
+    hall.state.put()
+    until(lambda: hall.counts("pacs").waiting == 1)
+    root = hall.state.layout.root
+    hall.adopter._watch.stop()  # type: ignore[union-attr]  # what an unmount does to it
+    stray = hall.state.put()
+    hall.state.layout.object_directory(stray).mkdir(exist_ok=True)
+    hall.state.layout.incoming_file(stray).rename(hall.state.layout.object_file(stray))
+    assert root.exists()
+    compared = iter([hall.adopter._adoption.adopt_strays([stray], NOW)])
+    hall.adopter.resume(compared)
+    until(lambda: hall.counts("pacs").waiting == 2)
+    hall.state.put()
+    until(lambda: hall.counts("pacs").waiting == 3)

@@ -10,6 +10,7 @@ from appliance.delivery.eviction import Evictor
 from appliance.vault.adoption import Adoption
 from appliance.vault.ledger import Ledger
 from appliance.vault.objects import Objects
+from appliance.vault.refusals import DiskRefused
 from appliance.vault.space import Space
 from tests.delivery.upstream import until
 from tests.delivery.vaults import State
@@ -80,3 +81,17 @@ def test_the_thread_evicts_by_itself(state: State, ledger: Ledger) -> None:
     until(lambda: told)
     evictor.stop()
     assert ledger.holdings()["present"].objects == 1
+
+
+def test_what_the_medium_kept_from_leaving_leaves_later(state: State, ledger: Ledger) -> None:
+    ids = adopt(state, ledger, 3, proven=2)
+    objects = Objects(state.layout)
+    evictor = Evictor(ledger, objects, Space(state.layout.objects, ROOM), KEEP, now=lambda: NOW + KEEP)
+    state.layout.incoming.rename(state.layout.root / "elsewhere")
+    with pytest.raises(DiskRefused):
+        evictor.evict()
+    assert set(ledger.exceptional("leaving")) == set(ids[:2])
+    (state.layout.root / "elsewhere").rename(state.layout.incoming)
+    evictor.evict()
+    assert ledger.exceptional("leaving") == [] and ledger.state(ids[0]) is None
+    assert ledger.state(ids[2]) == "present"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,20 +18,22 @@ Start = Callable[..., tuple[Site, Box, Upstream]]
 
 @contextlib.contextmanager
 def starting(directory: Path) -> Iterator[Start]:
-    """Yields what starts an appliance below `directory`; `edit` may change its configuration before. All of it ends
-    with the block, and its log is looked at then."""
+    """Yields what starts an appliance below `directory`; `edit` may change its configuration before, and `within` make
+    ready where it runs and say what runs it there. All of it ends with the block, and its log is looked at then."""
     if not shutil.which("storescu"):
         pytest.skip("DCMTK is not installed: `make setup` does that")
     running: list[Box | Upstream] = []
 
-    def begin(edit: Callable[[str], str] = lambda text: text) -> tuple[Site, Box, Upstream]:
+    def begin(
+        edit: Callable[[str], str] = lambda text: text, within: Callable[[Site], Sequence[str]] = lambda _: ()
+    ) -> tuple[Site, Box, Upstream]:
         root = directory / "site"
         root.mkdir()
         site = build(root, classical=True, port=free_port(), upstream_port=free_port())
         site.config.write_text(edit(site.config.read_text()))
         upstream = Upstream(root / "upstream", site.upstream_port, site.upstream)
         upstream.start()
-        box = Box(site)
+        box = Box(site, within(site))
         running.extend((box, upstream))
         box.start()
         return site, box, upstream

@@ -133,3 +133,10 @@ def test_a_full_disk_is_said_and_the_next_record_stands_alone(tmp_path: Path) ->
     done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
     assert [record["number"] for record in read_alerts(path)] == [1, 3]
+
+
+def test_the_file_is_open_only_while_it_is_written(tmp_path: Path) -> None:
+    log = AlertLog(tmp_path / "alerts.jsonl")
+    log.append({"number": 1})
+    held = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert str(tmp_path / "alerts.jsonl") not in held

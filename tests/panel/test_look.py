@@ -86,3 +86,20 @@ def test_places_are_named_as_in_the_file(site: Path) -> None:
     )
     site.write_text(text)
     assert ('destination "p".ca', Path("/ca")) in list(named(load_config(site)))
+
+
+def test_a_state_directory_that_is_not_mounted_any_more(site: Path) -> None:
+    seen = look(site)
+    assert seen.lost == ""  # nobody made it yet
+    incoming = site.parent / "state/incoming"
+    incoming.mkdir()
+    seen.again()
+    incoming.rmdir()
+    seen.again()
+    assert "not mounted" in seen.lost
+    (site.parent / "state").rmdir()
+    seen.again()
+    assert "No such file" in seen.lost
+    incoming.mkdir(parents=True)
+    seen.again()
+    assert seen.lost == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config.values import Share
+from appliance.vault.medium import Medium
 from appliance.vault.refusals import Condition, DiskRefused
 from appliance.vault.segments import Segments
 from appliance.vault.space import Space
@@ -114,6 +115,9 @@ def test_read_only_is_said_and_ends_without_a_restart(small: Path) -> None:
         vault.store()
     assert caught.value.condition is Condition.READ_ONLY
     assert not space.allows()
+    with pytest.raises(DiskRefused) as caught:
+        Medium().check_alive(vault.layout.incoming)
+    assert caught.value.condition is Condition.READ_ONLY
     subprocess.run(["mount", "-o", "remount,rw", str(small)], check=True)
     assert space.allows()
     assert vault.store()

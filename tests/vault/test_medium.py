@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from appliance.vault.medium import Medium
-from appliance.vault.refusals import AlreadyThere, Condition, NotRegular, NotThere
+from appliance.vault.refusals import AlreadyThere, Condition, DiskRefused, NotRegular, NotThere
 
 
 @pytest.fixture
@@ -180,3 +180,15 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
         worker.kill()
         worker.wait()
         assert medium.lock(reader.fileno())
+
+
+def test_a_file_system_that_is_well_and_one_that_is_not_there(tmp_path: Path) -> None:
+    medium = Medium()
+    medium.check_alive(tmp_path)
+    with pytest.raises(NotThere):
+        medium.check_alive(tmp_path / "missing")
+    proc = Path("/proc/sys")
+    if os.statvfs(proc).f_flag & os.ST_RDONLY:  # in a container
+        with pytest.raises(DiskRefused) as caught:
+            medium.check_alive(proc)
+        assert caught.value.condition is Condition.READ_ONLY

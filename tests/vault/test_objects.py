@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.vault.objects import Objects
-from appliance.vault.refusals import AlreadyThere, NotThere
+from appliance.vault.refusals import AlreadyThere, Condition, DiskRefused, NotThere
 from tests.vault.media import Recording
 from tests.vault.samples import HEAD, Vault
 
@@ -72,3 +72,20 @@ def test_setting_aside_makes_the_new_name_durable_first(vault: Vault) -> None:
         ("sync directory", "quarantine"),
         ("sync directory", "objects"),
     ]
+
+
+def test_an_object_is_not_missing_where_the_whole_file_system_is(vault: Vault) -> None:
+    object_id = vault.store()
+    vault.adopt()
+    elsewhere = vault.layout.objects.with_name("elsewhere")
+    vault.layout.objects.rename(elsewhere)
+    for look in (vault.objects.open, vault.objects.holds, vault.adoption.verify):
+        with pytest.raises(DiskRefused) as caught:
+            look(object_id)
+        assert caught.value.condition is Condition.MISSING and not isinstance(caught.value, NotThere)
+    assert vault.ledger.state(object_id) == "present"
+    elsewhere.rename(vault.layout.objects)
+    vault.layout.object_file(object_id).unlink()
+    with pytest.raises(NotThere):
+        vault.objects.open(object_id)
+    assert not vault.objects.holds(object_id)

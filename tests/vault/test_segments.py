@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def test_who_stores_hears_nothing_of_a_segment_that_could_not_be_made(
     paused, go_on = threading.Event(), threading.Event()
 
     def rest(seconds: float) -> None:
-        if seconds == 7:
+        if seconds > 1:
             paused.set()
             go_on.wait(10)
 
@@ -337,3 +338,42 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_segment_whose_file_system_went_or_failed_is_let_go_of(
+    layout: StateLayout, disk: Recording, made: Callable[..., Segments], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments = made()
+    assert segments.supply() and segments.supply()
+    assert _append(segments) and not segments.let_go_of_what_is_lost()
+    descriptors = len(os.listdir("/proc/self/fd"))
+    elsewhere = layout.root.with_name("elsewhere")
+    layout.incoming.rename(elsewhere)
+    layout.incoming.mkdir()
+    assert segments.let_go_of_what_is_lost()
+    assert len(os.listdir("/proc/self/fd")) == descriptors - 2
+    assert _append(segments) is None and not segments.let_go_of_what_is_lost()
+    layout.incoming.rmdir()
+    elsewhere.rename(layout.incoming)
+    assert segments.supply() and _append(segments)
+
+    def refuse(directory: Path) -> None:
+        raise refused("use the state directory", OSError(errno.EROFS, ""))
+
+    monkeypatch.setattr(disk, "check_alive", refuse)
+    assert segments.let_go_of_what_is_lost() and not segments.ready
+
+
+def test_a_worker_that_nothing_is_sent_to_lets_go_too(
+    layout: StateLayout, made: Callable[..., Segments], tmp_path: Path
+) -> None:
+    segments = made(quiet=0, look=0.01)
+    segments.prepare()
+    until = time.monotonic() + 30
+    while not segments.ready and time.monotonic() < until:
+        time.sleep(0.01)
+    assert segments.ready
+    layout.incoming.rename(layout.root / "elsewhere")
+    while segments.ready and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not segments.ready

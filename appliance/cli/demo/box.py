@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ _START = 30.0
 class Box:
     """`appliance run` with the site's configuration; its log goes to the site's log file."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, through: Sequence[str] = ()) -> None:
+        """`through`: a command that runs the one behind it in the same process, such as nsenter."""
         self._site = site
+        self._through = through
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -35,7 +37,7 @@ class Box:
             notify.bind(str(notify_path))
             notify.settimeout(_START)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "appliance", "run", "--config", str(self._site.config)],
+                [*self._through, sys.executable, "-m", "appliance", "run", "--config", str(self._site.config)],
                 env={**os.environ, "NOTIFY_SOCKET": str(notify_path), "APPLIANCE_LOG_LEVEL": "DEBUG"},
                 stdout=log,
                 stderr=log,

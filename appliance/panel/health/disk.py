@@ -14,9 +14,22 @@ _FIX = (
 )
 
 
+_LOST_FIX = (
+    "Look at the kernel's log (dmesg); repair the file system and mount it again. Under systemd, stop "
+    "appliance.target for that."
+)
+
+
 def check(facts: Facts) -> Iterator[Finding]:
-    """One finding about the medium of the state directory."""
+    """One finding about the medium of the state directory; another where `forward` cannot use what lies there."""
     room = facts.room
+    if facts.lost and (room is None or room.writable):
+        what = f"takes nothing: {facts.lost}; modalities hear 0xA700"
+        yield Finding("disk", "state directory", Level.ALARM, what, _LOST_FIX, lamps=("ready:refusing", "alarm:alarm"))
+        return
+    if reason := facts.said("forward").get("medium"):
+        what = f"cannot be used: {reason}; deliveries wait"
+        yield Finding("disk", "ledger", Level.ALARM, what, _LOST_FIX, lamps=("alarm:alarm",))
     if room is None:
         if facts.room_error:
             what, fix = f"cannot be looked at: {facts.room_error}", "Check the disk and the directory."

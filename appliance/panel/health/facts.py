@@ -31,6 +31,8 @@ class Facts:
     alerts: Sequence[Mapping[str, Any]] = ()
     room: Room | None = None
     room_error: str = ""
+    lost: str = ""
+    """Why the medium takes nothing, whatever its free space; "" where it is as it should be."""
     clock_set: bool = True
     certificates: Sequence[CertificateEnd] = ()
     own: Mapping[str, Any] = field(default_factory=dict)

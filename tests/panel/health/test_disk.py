@@ -37,3 +37,17 @@ def test_a_medium_that_does_not_answer_and_one_not_looked_at_yet() -> None:
     (found,) = check(facts(room=None, room_error="Input/output error"))
     assert found.level is Level.ALARM and "Input/output error" in found.what
     assert not list(check(facts(room=None)))
+
+
+def test_a_medium_that_takes_nothing_whatever_its_free_space() -> None:
+    for room in (ROOM, None):
+        (found,) = check(facts(room=room, lost="Read-only file system"))
+        assert (found.level, found.lamps) == (Level.ALARM, FULL)
+        assert "Read-only file system" in found.what and "0xA700" in found.what
+
+
+def test_a_ledger_that_forward_cannot_use() -> None:
+    programs = {"forward": {"state": "ok", "medium": "the medium failed the ledger"}}
+    first, second = check(facts(room=ROOM, programs=programs))
+    assert (first.subject, first.level, first.lamps) == ("ledger", Level.ALARM, ("alarm:alarm",))
+    assert "the medium failed the ledger" in first.what and second.level is Level.OK

@@ -37,7 +37,7 @@ NEEDED = {
     # What leaves
     "objects.Objects.settle < objects.Objects.remove < departure._remove: objects/xx": "eviction",
     "objects.Objects.settle_incoming < departure._remove < departure.evict: incoming": "eviction",
-    "objects.Objects.settle_incoming < departure._remove < departure.finish: incoming": "a start amid an eviction",
+    "objects.Objects.settle_incoming < departure._remove < departure.resume: incoming": "a start amid an eviction",
     "waiting_files.WaitingFiles.settle: incoming": "commitment requests to their end",
     # What cannot be used
     "objects.Objects.set_aside_waiting < adoption.Adoption._put_aside < adoption.Adoption._take: data": (
