@@ -26,6 +26,18 @@ class Session:
 
 def on_a_terminal(*arguments: str | Path, typing: Sequence[tuple[str, str]] = (), shows_output: bool = True) -> Session:
     """Run `appliance` with these arguments. `typing`: a prompt to wait for, and what is typed then."""
+    command = [sys.executable, "-m", "appliance", *map(str, arguments)]
+    return run_on_a_terminal(command, typing=typing, shows_output=shows_output)
+
+
+def run_on_a_terminal(
+    command: Sequence[str],
+    *,
+    typing: Sequence[tuple[str, str]] = (),
+    shows_output: bool = False,
+    errors: bool = True,
+) -> Session:
+    """Any command; `errors`: standard error is the terminal, else it goes nowhere."""
     ours, theirs = pty.openpty()
 
     def control() -> None:
@@ -33,10 +45,10 @@ def on_a_terminal(*arguments: str | Path, typing: Sequence[tuple[str, str]] = ()
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     with subprocess.Popen(
-        [sys.executable, "-m", "appliance", *map(str, arguments)],
+        command,
         stdin=theirs,
         stdout=theirs if shows_output else subprocess.PIPE,
-        stderr=theirs,
+        stderr=theirs if errors else subprocess.DEVNULL,
         preexec_fn=control,
     ) as process:
         os.close(theirs)

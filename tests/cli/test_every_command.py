@@ -19,7 +19,7 @@ from tests.cli.terminal import on_a_terminal
 WITHOUT_JSON = {
     "init", "run", "demo", "open", "passcode", "completion", "config schema", "certs protect",
     "keys kit", "keys export", "keys rotate", "keys new", "unlock", "lock", "sensor", "deliver",
-    "vault export", "vault open", "evidence open", "lamps test", "peers learn", "manual",
+    "vault export", "evidence open", "lamps test", "peers learn", "manual",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import pytest
 from pydicom import dcmread
 
 from appliance.seal.keys import generate_identity
+from tests.cli.terminal import run_on_a_terminal
 from tests.delivery.upstream import StoreScp, free_port, until
 from tests.delivery.vaults import ROOT
 from tests.programs.test_forward import Box
@@ -126,7 +127,8 @@ def test_verify_finds_damage_and_what_only_one_side_has(away: Box) -> None:
 def test_open_and_export_need_an_identity_and_never_overwrite(away: Box, tmp_path: Path) -> None:
     ids = store(away, 3)
     target = tmp_path / "image.dcm"
-    assert vault(away, "open", ids[0], "-o", target)[0] == 0
+    opened = as_json(away, "open", ids[0], "-o", target)
+    assert opened == {"object": ids[0], "file": str(target), "bytes": target.stat().st_size}
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert dcmread(target).PatientName == "Delivered^Test"
     assert vault(away, "open", ids[1], "-o", target)[0] == 78
@@ -147,10 +149,13 @@ def test_open_and_export_need_an_identity_and_never_overwrite(away: Box, tmp_pat
     assert list((tmp_path / "none").iterdir()) == []
 
     away.configure(identity=False)
-    for arguments in (["open", ids[0], "-o", tmp_path / "x"], ["export", tmp_path / "y", ids[0]], ["rewrap"]):
-        ended, _, err = vault(away, *arguments)
-        assert ended == 78
-        assert "opened with an identity" in err
+    asked = (["open", ids[0], "-o", tmp_path / "x"], ["export", tmp_path / "y", ids[0]], ["rewrap"], ["studies"])
+    for arguments in asked:
+        for form in ([], ["--json"]):
+            ended, said, err = vault(away, *arguments, *form)
+            assert (ended, said) == (78, "")
+            assert "opened with an identity" in err and "--identity FILE" in err
+    assert as_json(away, "verify", "--fast")["chunks"] is False
     assert not (tmp_path / "x").exists()
     assert not (tmp_path / "y").exists()
 
@@ -163,8 +168,9 @@ def test_rewrap_gives_objects_to_the_present_recipients(away: Box, tmp_path: Pat
     both.chmod(0o400)
     before = {each: away.state.layout.object_file(each).read_bytes()[-500:] for each in ids}
     arguments = ("rewrap", "--to", new.recipient, "-i", both)
-    assert as_json(away, *arguments) == {"rewrapped": 20, "already": 0, "wrong": {}}
-    assert as_json(away, *arguments) == {"rewrapped": 0, "already": 20, "wrong": {}}
+    assert as_json(away, *arguments) == {"rewrapped": 20, "already": 0, "gone": 0, "wrong": {}}
+    assert as_json(away, *arguments) == {"rewrapped": 0, "already": 20, "gone": 0, "wrong": {}}
+    assert as_json(away, "rewrap", "f" * 32)["gone"] == 1
     assert as_json(away, *arguments, "--all")["rewrapped"] == 20
     assert {each: away.state.layout.object_file(each).read_bytes()[-500:] for each in ids} == before
     alone = tmp_path / "new"
@@ -187,7 +193,7 @@ def test_a_ledger_that_is_lost_or_damaged_costs_no_proof_and_no_hold(box: Box, t
         ended, _, err = vault(box, "rebuild")
         assert ended == 2
         assert "--at-start" in err
-        assert vault(box, "rebuild", "--at-start")[0] == 0
+        assert as_json(box, "rebuild", "--at-start") == {"at_start": True}
         for how in ("asked for", "deleted", "damaged", "by hand"):
             assert box.stop() == 0
             if how == "deleted":
@@ -217,3 +223,19 @@ def test_a_ledger_that_is_lost_or_damaged_costs_no_proof_and_no_hold(box: Box, t
         until(lambda: box.delivered() == 7)
         assert time.monotonic() - began < 10
         assert fresh
+
+
+def test_progress_is_for_long_work_on_a_terminal() -> None:
+    """Two seconds are the shortest that is long; here it is none, and an hour."""
+    work = (
+        "import sys, time\n"
+        "from appliance.cli.vault import reading\n"
+        "reading._LONG = float(sys.argv[1])\n"
+        "with reading.progress_bar() as progress:\n"
+        "    for each in progress.track(range(3), description='checking'): time.sleep(0.3)\n"
+        "print('done')\n"
+    )
+    for seconds, terminal, shown in ((0, True, True), (3600, True, False), (0, False, False)):
+        ran = run_on_a_terminal([sys.executable, "-c", work, str(seconds)], errors=terminal)
+        assert ran.status == 0 and b"done" in ran.out
+        assert ("checking" in ran.seen) is shown, (seconds, terminal, ran.seen)

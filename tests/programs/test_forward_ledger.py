@@ -94,7 +94,5 @@ def test_without_its_journal_what_may_be_there_is_sent_again_slowly_and_new_ones
         assert found
         done = {each["object"]: each["deliveries"][0]["done"] for each in found["objects"]}
         assert set(done) == {*ids, late}
-        # 600 a minute: ten a second, and what came meanwhile before them.
-        assert min(done.values()) == done[late]
-        assert max(done.values()) - min(done.values()) > 0.3
+        assert min(done.values()) == done[late]  # 600 a minute are due; tests/vault/test_rebuild.py looks at when
     assert box.stop() == 0

@@ -10,6 +10,7 @@ import click
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.vault.asking import BATCH, ask_forward, objects_argument, pages, peer_option, since_option
+from appliance.cli.vault.reading import progress_bar
 from appliance.config.places import places_of
 
 
@@ -51,16 +52,20 @@ def _change(
     if bool(objects) == (peer is not None or since is not None):
         raise click.UsageError("Either name objects, or describe them by --peer and --since.")
     runtime = places_of(path).runtime_dir
-    if objects:
-        named = list(dict.fromkeys(objects))
+    named = list(dict.fromkeys(objects))
+    if named:
         batches = (named[start : start + BATCH] for start in range(0, len(named), BATCH))
         answers: Any = (ask_forward(runtime, operation, objects=batch) for batch in batches)
     else:
         answers = pages(runtime, operation, peer=peer, since=since)
-    changed, missing = [], []
-    for answer in answers:
-        changed += answer["changed"]
-        missing += answer["missing"]
+    changed: list[str] = []
+    missing: list[str] = []
+    with progress_bar() as progress:
+        task = progress.add_task(operation, total=len(named) or None)
+        for answer in answers:
+            changed += answer["changed"]
+            missing += answer["missing"]
+            progress.update(task, completed=len(changed) + len(missing))
     if as_json:
         write_json({"changed": changed, "missing": missing})
     else:

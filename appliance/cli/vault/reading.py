@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from appliance.seal.index_key import IndexKey
     from appliance.seal.keys import Identity
 
+_LONG = 2.0  # seconds
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 identity_option = click.option(
@@ -90,15 +93,25 @@ def step_aside() -> None:
             subprocess.run([ionice, "-c", "3", "-p", str(os.getpid())], check=False, capture_output=True)
 
 
-def progress_bar() -> Progress:
-    """On stderr, and silent where that is no terminal."""
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """On stderr, for work that takes longer than two seconds; silent where that is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from appliance.cli.output import console
 
     err = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    progress = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    late = threading.Timer(_LONG, progress.start)
+    late.daemon = True
+    late.start()
+    try:
+        yield progress
+    finally:
+        late.cancel()
+        late.join()
+        progress.stop()
 
 
 def write_plain(sealed: Path, identities: list[Identity], target: Path) -> int:

@@ -48,6 +48,8 @@ def command(at_start: bool, index_key: Path | None, path: Path, as_json: bool) -
         raise LocalError("there is no vault here", fix="Check state_dir, and who may read it.")
     if at_start:
         _ask_for_it(layout)
+        if as_json:
+            write_json({"at_start": True})
         say("The next start of forward makes the ledger anew.")
         return
     _refuse_while_running(config)

@@ -109,9 +109,11 @@ def command(
 
 def _tell(counts: Counter[str], wrong: dict[str, str], as_json: bool) -> None:
     if as_json:
-        write_json({"rewrapped": counts["rewrapped"], "already": counts["already"], "wrong": wrong})
+        write_json({name: counts[name] for name in ("rewrapped", "already", "gone")} | {"wrong": wrong})
     else:
         click.echo(f"{counts['rewrapped']} objects have a new header, {counts['already']} needed none.")
+        if counts["gone"]:
+            say(f"{counts['gone']} left meanwhile, or are not here.")
     for object_id, reason in wrong.items():
         say(f"{object_id}: {reason}")
     if wrong:
