@@ -26,4 +26,6 @@ def command(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     script = found(appliance, {}, PROGRAM, VARIABLE)
-    click.echo(script.source_template % script.source_vars())
+    # As a file of $fpath click's script answers the first TAB, and takes the second one for a second loading.
+    text = script.source_template.replace("$zsh_eval_context[-1] == loadautofunc", f"$funcstack[1] == _{PROGRAM}")
+    click.echo(text % script.source_vars())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from appliance.base.errors import ConfigError, UpstreamError
+from appliance.cli import offers
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import write_json
 from appliance.cli.queue.drain import Duration
@@ -24,7 +25,7 @@ _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "failed": ("✗", "re
 
 
 @click.command(name="echo")
-@click.argument("destination", metavar="NAME")
+@click.argument("destination", metavar="NAME", shell_complete=offers.destinations)
 @click.option("--timeout", type=Duration(), default="10s", show_default=True, help="For each step at most.")
 @click.option("--calling", "calling_ae", metavar="AE", help="Associate with this AE title in the place of ours.")
 @config_option

@@ -18,6 +18,7 @@ from appliance.config.changes import changed, take_up
 from appliance.config.errors import ConfigErrors
 from appliance.config.load import load_config
 from appliance.config.model import Config
+from appliance.host.heap import give_back
 from appliance.host.log import log
 from appliance.host.watched_files import WatchedFiles
 
@@ -112,6 +113,7 @@ class Reloading:
             log(catalogue.CONFIG_REJECTED, detail=error)
         self._error = error[:_MOST]
         self._times += 1
+        give_back()
 
     def _say(self, before: Config, after: Config, restart: tuple[str, ...], *, replaced: bool, told: bool) -> None:
         if restart and restart != self._restart:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from appliance.cli.main import COMMANDS, run
+from tests.cli.shell_session import Shell
+from tests.cli.sites import make_site
 
 Capture = pytest.CaptureFixture[str]
 
@@ -44,16 +46,46 @@ def test_bash_completes(tmp_path: Path, capsys: Capture, words: str, expected: l
     assert (done.returncode, done.stderr, done.stdout.split()) == (0, "", expected)
 
 
-@pytest.mark.parametrize(
-    ("shell", "mark"), [("zsh", "#compdef appliance"), ("fish", "complete --no-files --command appliance")]
-)
-def test_the_other_shells_have_theirs(shell: str, mark: str, capsys: Capture, tmp_path: Path) -> None:
-    text = script(shell, capsys)
-    assert mark in text and "_APPLIANCE_COMPLETE" in text
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed: its script was looked at, not run")
-    (tmp_path / "script").write_text(text)
-    assert subprocess.run([shell, "-n", tmp_path / "script"]).returncode == 0
+TYPED = {
+    "appliance sta\t": ["status"],
+    "appliance reload --wa\t": ["reload", "--wait"],
+    "appliance certs ins\t": ["certs", "install"],
+    "appliance queue hold pa\t": ["queue", "hold", "pacs"],
+    "appliance echo ar\t": ["echo", "archive"],
+    "appliance vault list --peer CT\t": ["vault", "list", "--peer", "CT suite 2"],
+    "appliance vault list --dest\tar\t": ["vault", "list", "--destination", "archive"],
+    "appliance certs request --for pa\t": ["certs", "request", "--for", "pacs"],
+}
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_somebody_types_and_presses_tab(name: str, tmp_path: Path, capsys: Capture) -> None:
+    text = script(name, capsys)
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed: nobody can type in it")
+    site = make_site(tmp_path / "site")
+    peer = '[[peer]]\nname = "CT suite 2"\nae_titles = ["CT1"]\naddresses = ["192.0.2.1"]\n'
+    tls = f'ca = "{site.parent}/a"\ncertificate = "{site.parent}/b"\nkey = "{site.parent}/c"\n'
+    entry = '[[destination]]\nname = "{}"\nkind = "dimse"\naddress = "pacs.example:104"\nae_title = "PACS"\n' + tls
+    with site.open("a") as file:
+        file.write("\n" + peer + "".join(entry.format(each) for each in ("pacs", "archive")))
+    assert run(["config", "show", "--config", str(site)]) == 0
+    shell = Shell(name, tmp_path / "home", text, APPLIANCE_CONFIG=str(site))
+    try:
+        assert {line: shell.run(line) for line in TYPED} == TYPED
+    finally:
+        shell.close()
+
+
+def test_nothing_is_offered_where_the_configuration_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text("[")
+    for path in ("broken.toml", "not-there.toml"):
+        done = subprocess.run(
+            [sys.executable, "-m", "appliance"], capture_output=True, text=True,
+            env={**os.environ, "_APPLIANCE_COMPLETE": "bash_complete", "COMP_WORDS": "appliance\necho\n",
+                 "COMP_CWORD": "2", "APPLIANCE_CONFIG": str(tmp_path / path)},
+        )  # fmt: skip
+        assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
 def test_commands_are_completed_without_loading_them(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import ConfigError
+from appliance.cli import offers
 from appliance.config.model import Config
 
 SERVER = "receive"
@@ -48,7 +49,7 @@ def slots(config: Config) -> dict[str, Slot]:
 def slot_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --for; the command gets `place`."""
     return click.option(
-        "--for", "place", default=SERVER, show_default=True, metavar="PLACE",
+        "--for", "place", default=SERVER, show_default=True, metavar="PLACE", shell_complete=offers.certificate_places,
         help=f'Whose: "{SERVER}", what modalities see; the name of a destination; or "{SYSLOG}".',
     )(command)  # fmt: skip
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from appliance.cli import offers
 from appliance.cli.vault.asking import ask_forward
 from appliance.config.places import places_of
 
-destination_argument = click.argument("destination", required=False)
-one_destination_argument = click.argument("destination")
+destination_argument = click.argument("destination", required=False, shell_complete=offers.destinations)
+one_destination_argument = click.argument("destination", shell_complete=offers.destinations)
 
 
 def ask(path: Path, operation: str, **more: Any) -> dict[str, Any]:

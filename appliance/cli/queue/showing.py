@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from appliance.cli import offers
 from appliance.cli.delivery_words import advice, forecast, last_error, pace, state_of
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import terminal, write_json
@@ -22,7 +23,7 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @click.command(name="show")
-@click.argument("what", metavar="DESTINATION|OBJECT")
+@click.argument("what", metavar="DESTINATION|OBJECT", shell_complete=offers.destinations)
 @config_option
 @json_option
 def show(what: str, path: Path, as_json: bool) -> None:

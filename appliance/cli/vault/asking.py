@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from appliance.cli import offers
 from appliance.config.values import parse_duration
 
 BATCH = 200
@@ -52,7 +53,7 @@ class ObjectId(click.ParamType[Any]):
 
 
 since_option = click.option("--since", type=Since(), help="Received since then: 36h, or 2026-03-01T08:00.")
-peer_option = click.option("--peer", help="Received from this [[peer]].")
+peer_option = click.option("--peer", help="Received from this [[peer]].", shell_complete=offers.peers)
 objects_argument = click.argument("objects", metavar="[OBJECT]...", type=ObjectId(), nargs=-1)
 
 

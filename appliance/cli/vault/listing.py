@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import LocalError
+from appliance.cli import offers
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import console, say, write_json
 from appliance.cli.status import age
@@ -22,7 +23,8 @@ _STATES = ("waiting", "leased", "held", "delivered", "present", "leaving", "lost
 
 
 @click.command(name="list")
-@click.option("--destination", help="Owed to this [[destination]], or delivered to it.")
+@click.option("--destination", help="Owed to this [[destination]], or delivered to it.",
+              shell_complete=offers.destinations)  # fmt: skip
 @click.option("--state", type=click.Choice(_STATES), help="In this state, for a destination or as a file.")
 @peer_option
 @since_option
