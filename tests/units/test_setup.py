@@ -46,6 +46,8 @@ TOOLS = (
     "debugfs",
     "qemu-system-x86_64",
     "vi",
+    "zsh",
+    "fish",
     "node",
     "npm",
     *("hping3", "arpspoof", "dnsmasq", "curl"),
@@ -367,7 +369,7 @@ def test_other_arguments_are_refused(tmp_path: Path) -> None:
 def test_the_makefile_lists_what_it_can_do() -> None:
     listed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
     targets = [line.split()[1] for line in listed.stdout.splitlines()]
-    daily = ["help", "setup", "demo", "test", "check"]
+    daily = ["help", "setup", "install", "uninstall", "demo", "test", "check"]
     benches = [
         "bench-receive",
         "bench-deliver",
