@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,18 @@ int sem_clockwait(sem_t *semaphore, clockid_t which, const struct timespec *unti
         struct timespec end = slice(until, &over);
         if (!wait(semaphore, which, &end)) return 0;
         if (errno != ETIMEDOUT || over) return -1;
+    }
+}
+
+int poll(struct pollfd *files, nfds_t count, int milliseconds) {
+    static int (*wait)(struct pollfd *, nfds_t, int);
+    if (!wait) wait = dlsym(RTLD_NEXT, "poll");
+    if (milliseconds <= 0) return wait(files, count, milliseconds);
+    long long end = real(CLOCK_MONOTONIC) + ahead() + milliseconds * (SECOND / 1000);
+    for (;;) {
+        long long left = end - ahead() - real(CLOCK_MONOTONIC), step = left < SLICE ? left : SLICE;
+        int found = wait(files, count, step > 0 ? (step + SECOND / 1000 - 1) / (SECOND / 1000) : 0);
+        if (found || step <= 0) return found;
     }
 }
 

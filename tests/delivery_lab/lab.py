@@ -99,9 +99,9 @@ class Lab:
                     raise AssertionError(f"{self.fault}: not within {seconds:.0f} s: {error}") from None
             time.sleep(0.05)
 
-    def failing(self, words: str) -> None:
-        """Wait until `queue` and `status` say that the destination fails for this reason, and what to do."""
-        self.hear(lambda: self.telling.failing(words))
+    def failing(self, *words: str) -> None:
+        """Wait until `queue` and `status` say that the destination fails for one of these reasons, and what to do."""
+        self.hear(lambda: self.telling.failing(*words))
 
     def held(self, words: str, count: int = 1) -> None:
         """Wait until they say that so many deliveries are held for this reason."""

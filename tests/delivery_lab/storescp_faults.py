@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from appliance.cli.demo.evidence import Verdict
 from tests.delivery.relay import Fault as Harm
 from tests.delivery.relay import Relay
@@ -88,6 +90,40 @@ def _partition(lab: Lab) -> Row:
             return lab.arrived(whole(upstream, lab.box.state.sent), twice=2)
 
 
+class _Line(Relay):
+    """Passes nothing on while it is silent, and says nothing of it to either end, as a cable that was pulled."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target)
+        self.speaks = threading.Event()
+        self.speaks.set()
+
+    def _harm(self, data: bytes) -> bytes:
+        self.speaks.wait()
+        return super()._harm(data)
+
+
+def _silence(lab: Lab) -> Row:
+    """In mid-instance the line falls silent for half an hour, which passes in three seconds: nobody is told that."""
+    if warp.MISSING:
+        return Row(lab.fault, Verdict.NOT_HERE, warp.MISSING)
+    lab.put(6, pixels=4_000_000)
+    with warp.warped(lab.root) as time, storescp(lab) as upstream, _Line(upstream.port) as line:
+        lab.begin(line.port)
+        lab.await_(lambda: line.passed > 6_000_000, "6 MB on their way")
+        line.speaks.clear()
+        try:
+            time.pass_(30 * 60, within=3)
+            lab.failing("did not come within", "took nothing from us", "it took longer than")
+            lab.await_(time.passed, "half an hour passes")
+            lab.failing("an answer to our A-ASSOCIATE-RQ did not come within 30 s")
+            lab.hear(lambda: lab.telling.backlog("the oldest since 30 min"))
+        finally:
+            line.speaks.set()
+        lab.all_delivered()
+        return lab.arrived(whole(upstream, lab.box.state.sent), twice=2)  # what lay on the line arrives after all
+
+
 def _contexts_refused(lab: Lab) -> Row:
     lab.put(20)
     with storescp(lab, tls=()) as upstream:  # uncompressed little and big endian only
@@ -109,5 +145,6 @@ FAULTS = (
     Fault("upstream killed in mid-instance", _killed_in_an_instance),
     Fault("the line is cut in mid-instance, again and again", _cut_again_and_again),
     Fault("a partition of 30 minutes (compressed) while instances come in", _partition),
+    Fault("the line is silent for 30 minutes (compressed)", _silence),
     Fault("contexts refused for some instances", _contexts_refused),
 )

@@ -64,14 +64,15 @@ class Telling:
                 return found
         raise Wrong(f"`status` has nothing on {question} of {subject}: {said['findings']}")
 
-    def failing(self, words: str) -> Told:
-        """The destination takes nothing, for this reason, and there is something that a person can do."""
+    def failing(self, *words: str) -> Told:
+        """The destination takes nothing, for one of these reasons, and there is something that a person can do."""
         queue, finding = self.queue(), self.finding("destination")
         state = state_of(queue)[0]
-        _demand(state.startswith("failing") and words in queue["error"], f"the queue fails for {words!r}", queue)
+        fits = any(each in queue["error"] for each in words)
+        _demand(state.startswith("failing") and fits, f"the queue fails for {words}", queue)
         _demand(queue["advice"], "the queue says what to do", queue)
         _demand(queue["waiting"] + queue["leased"] + queue["held"], "the queue tells what waits", queue)
-        _demand(finding["level"] == "warn" and words in finding["what"], f"status warns of {words!r}", finding)
+        _demand(finding["level"] == "warn" and queue["error"] in finding["what"], "status warns of the same", finding)
         _demand(queue["advice"] in finding["fix"], "status says what to do", finding)
         _demand("backlog:waiting" in finding["lamps"], "a lamp says so", finding)
         return Told(f"failing: {queue['error']}", finding["what"].partition("; next try")[0], queue["advice"])
