@@ -108,7 +108,7 @@ def _silence(lab: Lab) -> Row:
     if warp.MISSING:
         return Row(lab.fault, Verdict.NOT_HERE, warp.MISSING)
     lab.put(6, pixels=4_000_000)
-    with warp.warped(lab.root) as time, storescp(lab) as upstream, _Line(upstream.port) as line:
+    with warp.warped(lab.root, peers=True) as time, storescp(lab) as upstream, _Line(upstream.port) as line:
         lab.begin(line.port)
         lab.await_(lambda: line.passed > 6_000_000, "6 MB on their way")
         line.speaks.clear()

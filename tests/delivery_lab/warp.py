@@ -20,12 +20,14 @@ MISSING = None if shutil.which("gcc") else "gcc is not installed"
 class Warp:
     """The time of all programs that are started within the block of `warped`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, peers: bool) -> None:
         self._step, self._windows = root / "step", root / "warp"
         self._lines = ""
         self._ends = 0.0
         self.environment = {"LD_PRELOAD": str(root / "clock.so"), "CLOCK_STEP": str(self._step)}
         self.environment["CLOCK_WARP"] = str(self._windows)
+        if peers:
+            self.environment["CLOCK_WARP_POLL"] = "1"
         command = ["gcc", "-shared", "-fPIC", "-O1", "-o", self.environment["LD_PRELOAD"], str(_SOURCE), "-ldl"]
         subprocess.run(command, check=True)
 
@@ -46,9 +48,10 @@ class Warp:
 
 
 @contextlib.contextmanager
-def warped(root: Path) -> Iterator[Warp]:
-    """What is started within has its own time."""
-    warp = Warp(root)
+def warped(root: Path, *, peers: bool = False) -> Iterator[Warp]:
+    """What is started within has its own time; with `peers` it waits as long for an answer, too, which no peer gives
+    faster than it can."""
+    warp = Warp(root, peers)
     before = {name: os.environ.get(name) for name in warp.environment}
     os.environ.update(warp.environment)
     try:

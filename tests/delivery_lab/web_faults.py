@@ -59,10 +59,17 @@ def _reset(request: Request, _: str) -> None:
     request.connection.close()
 
 
-class _Failing(Relay):
-    """Answers with HTTP 500 by itself, until it is `well`."""
+class _Lasting(Relay):
+    """Does harm until it is `well`; `words` are what is to be heard meanwhile."""
 
     well = False
+    words = ""
+
+
+class _Failing(_Lasting):
+    """Answers with HTTP 500 by itself."""
+
+    words = "HTTP 500"
 
     def _serve(self, near: socket.socket) -> None:
         if self.well:
@@ -79,6 +86,21 @@ class _Failing(Relay):
                 left -= len(more)
             near.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         return None
+
+
+class _Leaving(_Lasting):
+    """Cuts the connection after so many bytes, and is gone then."""
+
+    words = "the object store cannot be reached"
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target, Harm(cut=9_000_000))
+
+    def _serve(self, near: socket.socket) -> None:
+        if self.fault.cut is None and not self.well:
+            near.close()
+        else:
+            super()._serve(near)
 
 
 def _store(name: str, relay: Callable[[int], Relay], count: int, pixels: int) -> Fault:
@@ -100,8 +122,8 @@ def _store(name: str, relay: Callable[[int], Relay], count: int, pixels: int) ->
             }  # fmt: skip
             box.destinations["pacs"] = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
             lab.run()
-            if isinstance(between, _Failing):
-                lab.failing("HTTP 500")
+            if isinstance(between, _Lasting):
+                lab.failing(between.words)
                 between.well = True
             else:
                 lab.hear(lambda: lab.telling.goes_on(1))
@@ -126,4 +148,5 @@ FAULTS = (
     _stow("the connection is reset", _reset, "lost the connection to localhost"),
     _store("answers 500 for a while", _Failing, 4, 3000),
     _store("a multipart upload is torn", lambda port: Relay(port, Harm(cut=9_000_000)), 1, 14_000_000),
+    _store("it goes away in a multipart upload", _Leaving, 1, 14_000_000),
 )
