@@ -31,7 +31,7 @@ LOSSLESS = {
 }
 
 NOT_ACCEPTED = "the destination does not accept this SOP class with this transfer syntax"
-NOT_EVEN_UNCOMPRESSED = f"{NOT_ACCEPTED}, nor uncompressed"
+NOT_EVEN_UNCOMPRESSED = f"{NOT_ACCEPTED}, nor uncompressed: have the class configured there"
 _CONFIGURE = "Have {sop_class} with {syntax} configured there; then run `appliance queue retry`."
 _REPORT = "Have the destination accept it as it is, and tell us of the object; then run `appliance queue retry`."
 
@@ -73,7 +73,7 @@ class NotTranscoded(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.name)
         self.failure = failure
-        self.reason = f"{NOT_ACCEPTED}, and it cannot be transcoded: {_WORDS[failure]}"
+        self.reason = f"not accepted as it is, and it cannot be transcoded: {_WORDS[failure]}; have it accepted there"
         self.advice = _REPORT
         self.temporary = failure is Failure.UNSTARTED
 
@@ -82,12 +82,12 @@ def why_not(syntax: str) -> str:
     """Why nothing in this syntax can be transcoded, whatever codecs there are; "" where it may be."""
     if syntax in REENCODED or syntax in LOSSLESS:
         return ""
-    return f"{NOT_ACCEPTED}, and it cannot be transcoded without a loss"
+    return f"{NOT_ACCEPTED}, and it cannot be transcoded without a loss: have it configured there"
 
 
 def no_codec(syntax: str) -> str:
     """What is said when there is no codec for a syntax."""
-    return f"{NOT_ACCEPTED}, and there is no codec here for {LOSSLESS.get(syntax, syntax)}"
+    return f"{NOT_ACCEPTED}, and there is no codec here for {LOSSLESS.get(syntax, syntax)}: have it configured there"
 
 
 def configure(sop_class: str, syntax: str) -> str:

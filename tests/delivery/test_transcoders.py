@@ -143,9 +143,16 @@ def test_a_codec_that_is_not_there_is_remembered(state: State, transcoders: Tran
     assert transcoders.why_not(J2K) == ""
     with pytest.raises(NotTranscoded):
         transcode(transcoders, state, state.put(content("MR_small_jp2klossless.dcm")[1], syntax=J2K))
-    assert transcoders.why_not(J2K).endswith("there is no codec here for JPEG 2000 Lossless")
-    assert transcoders.why_not(JPEG).endswith("it cannot be transcoded without a loss")
+    assert transcoders.why_not(J2K).endswith("there is no codec here for JPEG 2000 Lossless: have it configured there")
+    assert transcoders.why_not(JPEG).endswith("it cannot be transcoded without a loss: have it configured there")
     assert transcoders.why_not(RLE) == ""
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_each_failure_has_words_that_the_ledger_keeps(failure: Failure) -> None:
+    error = NotTranscoded(failure)
+    assert 60 < len(error.reason) <= 200
+    assert error.temporary == (failure is Failure.UNSTARTED)
 
 
 def test_one_that_is_too_long_is_not_begun(state: State) -> None:

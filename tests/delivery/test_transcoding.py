@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +23,14 @@ from tests.delivery.instances import (
     JPEG,
     RLE,
     content,
+    item,
     made,
     part10,
     read,
 )
 from tests.delivery.test_courier import Office
 from tests.delivery.test_reencoding import values
-from tests.delivery.test_transcoders import children
+from tests.delivery.test_transcoders import children, zeros
 from tests.delivery.upstream import StoreScp, until
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
@@ -171,7 +173,24 @@ def test_what_cannot_be_transcoded_is_held_and_says_why(office: Office) -> None:
     assert errors.keys() == held.keys() and not errors.keys() & set(good)
     for object_id, words in held.items():
         assert words in errors[object_id]
-        assert "does not accept this SOP class with this transfer syntax" in errors[object_id]
+        assert "configured there" in errors[object_id] or "have it accepted there" in errors[object_id]
+
+
+def test_one_that_breaks_in_its_last_frame_ends_its_association_and_no_more(office: Office) -> None:
+    frame = struct.pack("<16L", 1, 64, *[0] * 14) + b"\x81\0" * (512 * 512 // 128)
+    broken = zeros(frame, 10).replace(item(frame), item(frame[:-400]), 10).replace(item(frame[:-400]), item(frame), 9)
+    with taking([MR], [EXPLICIT]) as (port, got):
+        office.serve("pacs", port, couriers=1, on_unsupported="transcode")
+        office.adopt(
+            [
+                office.state.put(data, sop_class=MR, syntax=RLE, uid=f"2.999.{number}")
+                for number, data in enumerate((zeros(frame, 10), broken, zeros(frame, 9)))
+            ]
+        )
+        until(lambda: (office.counts().held, office.counts().delivered) == (1, 2))
+    assert {instance for instance, _, _ in got} == {"2.999.0", "2.999.2"}
+    (held,) = office.ledger.held("pacs")
+    assert "cannot be decoded" in held.error
 
 
 def test_without_the_policy_it_is_held(office: Office) -> None:
