@@ -302,6 +302,7 @@ def sizes() -> str:
             configurable(limits.OPERATIONS, ""),
             configurable(limits.MAX_PDU_SEND, ""),
             configurable(limits.DELIVERY_ASSOCIATIONS, "associations of a [[destination]]"),
+            configurable(limits.DELIVERY_OPERATIONS, "operations of a [[destination]]"),
             configurable(limits.TRANSCODE_SIZE, ""),
             configurable(limits.TRANSCODE_FRAME, ""),
         ),
@@ -324,6 +325,7 @@ def entities() -> str:
 def identity() -> str:
     """Who we say we are, and what an association may be."""
     outstanding, associations = limits.OPERATIONS.default, limits.DELIVERY_ASSOCIATIONS.default
+    invoked = limits.DELIVERY_OPERATIONS.default
     rows = (
         ("Application Context Name", *["`1.2.840.10008.3.1.1.1`"] * 2),
         ("Implementation Class UID", *[f"`{implementation.CLASS_UID}`"] * 2),
@@ -339,7 +341,11 @@ def identity() -> str:
             f"{limits.ASSOCIATIONS.default} (`receive.max_associations`)",
             f"{associations} for each destination",
         ),
-        ("operations outstanding", f"{outstanding} performed, 1 invoked", "1 invoked, none performed"),
+        (
+            "operations outstanding",
+            f"{outstanding} performed, 1 invoked",
+            f"{invoked} invoked where the destination allows it, else 1",
+        ),
     )
     return table(("", "Receive", "Forward"), rows)
 

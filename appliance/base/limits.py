@@ -166,6 +166,9 @@ OPERATIONS = Limit(
     "operations", "operations", 16, 1, 64, "that a peer may have outstanding, PS3.7 D.3.3.3; served one after the other"
 )
 WORKERS = Limit("workers", "processes", 0, 0, 16, "0 is one a core; more than cores only costs memory")
+DELIVERY_OPERATIONS = Limit(
+    "operations", "operations", 16, 1, 64, "that await their answers on one association to a destination that allows it"
+)
 DELIVERY_ASSOCIATIONS = Limit("associations", "associations", 2, 1, 128, "open to one destination at a time")
 
 # The configuration and what it may ask for.

@@ -90,6 +90,9 @@ class DimseDestination(Destination):
     certificate: AbsolutePath | None = None
     key: AbsolutePath | None = None
     server_name: HostName | None = None
+    operations: Annotated[StrictInt, within(limits.DELIVERY_OPERATIONS)] = limits.DELIVERY_OPERATIONS.default
+    """How many instances may be on their way on one association at a time, where the destination allows more than one
+    (PS3.7 D.3.3.3). 1: it is not asked."""
     proof: Literal["status", "commitment"] = "status"
     on_unsupported: Literal["hold", "transcode"] = "hold"
     """What becomes of an instance whose transfer syntax it does not accept."""

@@ -32,7 +32,7 @@ from appliance.upper_layer.association import (
     ReleaseRequested,
 )
 from appliance.upper_layer.command import CommandField, CommandSet, c_echo_rq, c_store_rq, response
-from appliance.upper_layer.negotiation import AssociateRequest
+from appliance.upper_layer.negotiation import AssociateRequest, AsyncWindow
 
 OnReport = Callable[[int, CommandSet, bytes], int]
 """Takes an N-EVENT-REPORT-RQ: its context, command and data set; gives the status to answer."""
@@ -62,6 +62,7 @@ class RequestorAssociation:
         self._buffer = memoryview(bytearray(_RECEIVE))
         self._events: deque[Event] = deque()
         self._message_id = 0
+        self._out: dict[int, CommandSet] = {}  # requests that are not answered, by message id
         self.usable = False
         try:
             self._send(self._engine.associate_request())
@@ -78,6 +79,8 @@ class RequestorAssociation:
             raise
         self.accepted = frozenset(self._engine.accepted)
         self.roles = answer.accept.roles
+        self.window = _agreed(request.async_window, answer.accept.async_window)
+        """How many instances may be out at a time (PS3.7 D.3.3.3)."""
         self.usable = True
 
     def c_store(
@@ -87,8 +90,25 @@ class RequestorAssociation:
 
         `data_set` yields pieces with a flag on the last. What it raises passes through, after an abort.
         """
-        command = c_store_rq(self._next_message_id(), sop_class, sop_instance)
-        return self._invoke(context_id, command, data_set)
+        self.begin_store(context_id, sop_class, sop_instance, data_set)
+        return self.answer()[1]
+
+    def begin_store(
+        self, context_id: int, sop_class: str, sop_instance: str, data_set: Iterable[tuple[memoryview, bool]]
+    ) -> int:
+        """Send one instance as `c_store` does, and do not wait for its answer; its message id."""
+        message_id = self._next_message_id()
+        self._request(context_id, c_store_rq(message_id, sop_class, sop_instance), data_set)
+        return message_id
+
+    def answer(self) -> tuple[int, int]:
+        """Wait for the answer to whichever instance that is out comes next: its message id and its status."""
+        return self._response(self._deadlines.response)
+
+    def answered(self) -> list[tuple[int, int]]:
+        """The answers that came before an error, and were not asked for: message ids and statuses. Never raises."""
+        commands = [event.command for event in self._events if isinstance(event, CommandReceived)]
+        return [(self._answers(command), command.status or 0) for command in commands if self._answers(command)]
 
     def c_echo(self, context_id: int) -> int:
         """Verify (PS3.7 9.1.5); the status of its C-ECHO-RSP, for which there is less time than for that of a store."""
@@ -151,13 +171,21 @@ class RequestorAssociation:
         seconds: float | None = None,
     ) -> int:
         """Send a request with its data set, where it has one; the status of its response."""
+        self._request(context_id, command, data_set)
+        return self._response(seconds or self._deadlines.response)[1]
+
+    def _request(
+        self, context_id: int, command: CommandSet, data_set: Iterable[tuple[memoryview, bool]] | None
+    ) -> None:
+        """Send a request with its data set, where it has one."""
+        assert command.message_id is not None
         self.usable = False
         over = time.monotonic() + self._deadlines.message
         try:
             while self._events and self._is_report(self._events[0]):
                 self._take_report(self._events.popleft())
-            if self._events:  # it said something behind its last answer; nobody asked, so this is an end of some kind
-                raise _ended(self._next_event(0.0, ""))
+            if not self._only_answers():  # nobody asked for what it said, so this is an end of some kind
+                raise self._end(0.0, "")
             pdus = [self._engine.send_command(context_id, command, data_set_follows=data_set is not None)]
             if data_set is None:
                 self._send(pdus.pop())
@@ -169,12 +197,11 @@ class RequestorAssociation:
                     raise UpstreamError(
                         f"it took longer than {self._deadlines.message:.0f} s to send one instance", fix=_SLOW
                     )
-            status = self._response(command, seconds or self._deadlines.response)
         except BaseException:
             self.abort()
             raise
+        self._out[command.message_id] = command
         self.usable = True
-        return status
 
     def alive(self) -> bool:
         """Whether the association still stands after an idle time. Looks at what has come, without waiting for more."""
@@ -187,9 +214,9 @@ class RequestorAssociation:
                 pass  # something of the TLS layer only, like a key update
             except OSError:
                 self.usable = False
-        if self._events:  # nothing was asked for, so this is an end of one kind or another
+        if not self._only_answers():  # nothing else was asked for, so this is an end of one kind or another
             self.usable = False
-            if any(isinstance(event, ReleaseRequested) for event in self._events):
+            if not self._out and any(isinstance(event, ReleaseRequested) for event in self._events):
                 self._reply_to_release()
         return self.usable
 
@@ -228,31 +255,59 @@ class RequestorAssociation:
         except (OSError, LocalError):
             pass  # it did not wait for it
 
-    def _response(self, request: CommandSet, seconds: float) -> int:
-        name = request.name.removesuffix("-RQ")
-        event = self._next_event(seconds, f"the response to {_article(name)}")
-        while self._is_report(event):
-            self._take_report(event)
+    def _response(self, seconds: float) -> tuple[int, int]:
+        """The next response to what is out: its message id and status."""
+        name = next(iter(self._out.values())).name.removesuffix("-RQ")
+        self.usable = False
+        try:
             event = self._next_event(seconds, f"the response to {_article(name)}")
-        if not isinstance(event, CommandReceived):
-            raise _ended(event)
-        command = event.command
-        answers = (
-            command.command_field == request.command_field | _RESPONSE
-            and command.message_id_responded_to == request.message_id
-        )
-        if not answers or command.status is None:
-            raise UpstreamError(f"it answered something else than our {name}", fix=_LOG)
-        return command.status
+            while self._is_report(event):
+                self._take_report(event)
+                event = self._next_event(seconds, f"the response to {_article(name)}")
+            if not isinstance(event, CommandReceived):
+                raise _ended(event)
+            message_id, status = self._answers(event.command), event.command.status
+            if not message_id or status is None:
+                raise UpstreamError(f"it answered something else than our {name}", fix=_LOG)
+        except BaseException:
+            self.abort()
+            raise
+        self.usable = True
+        del self._out[message_id]
+        return message_id, status
+
+    def _answers(self, command: CommandSet) -> int:
+        """The message id of what is out and is answered by this; 0 where nothing is."""
+        message_id = command.message_id_responded_to or 0
+        request = self._out.get(message_id)
+        return message_id if request and command.command_field == request.command_field | _RESPONSE else 0
+
+    def _only_answers(self) -> bool:
+        """Whether nothing has come but answers to what is out."""
+        return all(isinstance(event, CommandReceived) and self._answers(event.command) for event in self._events)
+
+    def _end(self, seconds: float, awaited: str) -> UpstreamError:
+        """Why the association ended. The answers that came before are kept."""
+        kept: list[Event] = []
+        try:
+            while isinstance(event := self._next_event(seconds, awaited), CommandReceived):
+                if not self._answers(event.command):
+                    break
+                kept.append(event)
+            return _ended(event)
+        finally:
+            self._events.extendleft(reversed(kept))
 
     def _send(self, data: bytes) -> None:
+        # While something is out it may be at work on that, and take nothing before it is done.
+        seconds = max(self._deadlines.write, self._deadlines.response) if self._out else self._deadlines.write
         try:
-            self._transport.send(data, self._deadlines.write)
+            self._transport.send(data, seconds)
         except TimeoutError:
-            raise UpstreamError(f"it took nothing from us for {self._deadlines.write:.0f} s", fix=_SLOW) from None
+            raise UpstreamError(f"it took nothing from us for {seconds:.0f} s", fix=_SLOW) from None
         except OSError:
             # The other side is gone; what it said before may tell why.
-            raise _ended(self._next_event(self._deadlines.release, "the end of the connection")) from None
+            raise self._end(self._deadlines.release, "the end of the connection") from None
 
     def _is_report(self, event: Event) -> bool:
         return (
@@ -314,6 +369,13 @@ class RequestorAssociation:
             except OSError:
                 pass
         return event
+
+
+def _agreed(proposed: AsyncWindow | None, accepted: AsyncWindow | None) -> int:
+    """How many operations we may have outstanding; where it allows any number, as many as we asked for."""
+    if proposed is None or accepted is None:
+        return 1
+    return min(proposed.invoked, accepted.invoked or proposed.invoked)
 
 
 def _article(name: str) -> str:

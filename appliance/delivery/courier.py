@@ -1,6 +1,8 @@
 """A courier: one thread with at most one open session, taking rows from its destination's queue.
 
-Nothing that happens to one instance, session or object reaches another courier.
+While answers are on their way it sends what may be out besides, and opens the next object. Where a session ends, what
+was sent and not answered goes back with the rest. Nothing that happens to one instance, session or object reaches
+another courier.
 """
 
 from __future__ import annotations
@@ -8,14 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from io import BufferedReader
 
 from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError, ConfigError, CryptoError, DiskError, UpstreamError
 from appliance.delivery.keyring import Keyring, Locked
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.pacing import Pass, unlimited
+from appliance.delivery.parcel import Parcel
 from appliance.delivery.queue import DestinationQueue
-from appliance.delivery.session import VERIFICATION, Connect, Kind, Session, Transcoding, Verifying
+from appliance.delivery.session import VERIFICATION, Connect, Kind, Session, Transcoding, Verifying, Windowed
 from appliance.delivery.sessions import Crowded
 from appliance.delivery.source import Source
 from appliance.delivery.transcodable import NOT_ACCEPTED, configure
@@ -50,6 +54,9 @@ class Courier(threading.Thread):
         self._own_ae = own_ae
         self._spend = spend
         self._session: Session | None = None
+        self._windowed: Windowed | None = None  # the same, where it takes more before it has answered
+        self._out: dict[int, Lease] = {}  # sent and not answered, in the order in which they were sent
+        self._parcel: Parcel | None = None  # the next one, opened
         self._kinds: deque[Kind] = deque(maxlen=_MOST_KINDS)  # most lately seen first
         self._retired = threading.Event()
 
@@ -76,20 +83,25 @@ class Courier(threading.Thread):
         return self._queue.take(linger, self._retired.is_set)
 
     def _deliver(self, batch: deque[Lease]) -> None:
-        """Deliver a batch, or as much of it as the destination takes; the rest goes back."""
+        """Deliver a batch, or as much of it as the destination takes; the rest goes back. What is due by then goes out
+        while answers are awaited."""
         proofs: list[tuple[Lease, int]] = []
         since = time.monotonic()
+        more = True
         try:
-            while batch:
-                outcome = self._attempt(batch)
-                lease = batch.popleft()
-                if outcome.verdict is Verdict.DONE and outcome.status is not None:
-                    proofs.append((lease, outcome.status))
-                    self._queue.succeeded()
-                else:
-                    self._queue.not_delivered(lease, outcome)
+            while batch or self._out:
+                for lease, outcome in self._step(batch):
+                    if outcome.verdict is Verdict.DONE and outcome.status is not None:
+                        proofs.append((lease, outcome.status))
+                        self._queue.succeeded()
+                    else:
+                        self._queue.not_delivered(lease, outcome)
                 if not self._queue.flowing or self._retired.is_set():
-                    break
+                    self._queue.give_back(batch)
+                    batch.clear()
+                elif self._out and not batch and more:
+                    batch.extend(sorted(self._queue.take(0.0) or (), key=self._calling_ae))
+                    more = bool(batch)
                 if time.monotonic() - since > _WRITE_EVERY:
                     self._queue.delivered(proofs)
                     proofs, since = [], time.monotonic()
@@ -102,17 +114,47 @@ class Courier(threading.Thread):
             if batch:
                 self._queue.not_delivered(batch.popleft(), Outcome(Verdict.BUSY, "internal error"))
         finally:
+            out = list(self._out.values())
             self._queue.delivered(proofs)
-            self._queue.give_back(batch)
-            if not self._queue.flowing:
+            self._queue.give_back([*out, *batch])
+            self._out.clear()
+            self._put_down()
+            if out or not self._queue.flowing:
                 self._end_session()
 
-    def _attempt(self, batch: deque[Lease]) -> Outcome:
-        """Store the first of the batch. Raises UpstreamError with the row still there when it was not even tried."""
+    def _step(self, batch: deque[Lease]) -> list[tuple[Lease, Outcome]]:
+        """Send the first of the batch, or where it has to wait take an answer; what became of some, if anything did.
+        Raises UpstreamError with the row still there when it was not even tried."""
+        if not self._out:
+            return self._send(batch)
+        if batch and self._session and self._fits(batch[0], self._session):
+            return self._send_on(self._session, batch)
+        if batch:
+            self._pick_up(batch[0]).prepare()
+        try:
+            assert self._windowed
+            number, outcome = self._windowed.answer()
+        except UpstreamError as error:
+            return self._cut_off(error, batch)
+        return [(self._out.pop(number), outcome)]
+
+    def _fits(self, lease: Lease, session: Session) -> bool:
+        """Whether it can go out beside what is out."""
+        return (
+            self._windowed is not None
+            and len(self._out) < self._windowed.window
+            and session.calling_ae == self._calling_ae(lease)
+            and (lease.sop_class, lease.transfer_syntax) in session.accepted
+            and self._pick_up(lease).prepare()
+            and session.alive()
+        )
+
+    def _send(self, batch: deque[Lease]) -> list[tuple[Lease, Outcome]]:
+        """Send the first of the batch while nothing is out, over whatever session it takes."""
         lease = batch[0]
         kind = (lease.sop_class, lease.transfer_syntax)
         if reason := self._queue.refuses(kind):
-            return _refused(kind, reason, asked=False)
+            return [(batch.popleft(), _refused(kind, reason, asked=False))]
         session = self._session_for(kind, batch)
         if _why_not(session, kind):
             # Some destinations answer the same proposal in different ways, so one new association decides.
@@ -120,23 +162,70 @@ class Courier(threading.Thread):
             session = self._session_for(kind, batch)
             if reason := _why_not(session, kind):
                 self._queue.refused(kind, reason)
-                return _refused(kind, reason, asked=True)
+                return [(batch.popleft(), _refused(kind, reason, asked=True))]
         if self._queue.trying and isinstance(session, Verifying):
             self._verify(session)
+        return self._send_on(session, batch)
+
+    def _send_on(self, session: Session, batch: deque[Lease]) -> list[tuple[Lease, Outcome]]:
+        lease = batch[0]
         try:
-            with self._objects.open(lease.object_id) as file:
-                source = Source(file, lambda: self._keyring.identities, kind, lease.object_id, self._spend)
-                return session.store(source)
+            source = self._pick_up(lease).source
+            if self._windowed is None or (lease.sop_class, lease.transfer_syntax) not in session.accepted:
+                outcome = session.store(source)
+            else:
+                number = self._windowed.send(source)
+                self._out[number] = batch.popleft()
+                return []
         except UpstreamError as error:
-            self._end_session()
-            return Outcome(Verdict.BUSY, error.message, error.fix, ended=True)
+            return self._cut_off(error, batch)
         except NotThere as error:
-            return Outcome(Verdict.PERMANENT, "the object's file is missing", error.fix, ours=True)
+            outcome = Outcome(Verdict.PERMANENT, "the object's file is missing", error.fix, ours=True)
         except CryptoError as error:
-            return Outcome(Verdict.PERMANENT, f"the object cannot be opened: {error.message}", error.fix, ours=True)
+            outcome = Outcome(Verdict.PERMANENT, f"the object cannot be opened: {error.message}", error.fix, ours=True)
         except (DiskError, OSError) as error:
             fix = error.fix if isinstance(error, ApplianceError) else ""
-            return Outcome(Verdict.TEMPORARY, "the object's file cannot be read", fix, ours=True)
+            outcome = Outcome(Verdict.TEMPORARY, "the object's file cannot be read", fix, ours=True)
+        finally:
+            self._put_down()
+        batch.popleft()
+        answered = self._call_back(batch) if self._out and not session.alive() else []
+        return [(lease, outcome), *answered]
+
+    def _cut_off(self, error: UpstreamError, batch: deque[Lease]) -> list[tuple[Lease, Outcome]]:
+        """The session ended while instances were out. Most destinations serve one after the other, so it ended on the
+        first that it did not answer; the others were not tried, as far as anybody knows."""
+        answered = self._call_back(batch)
+        if not batch:  # it had answered all
+            self._queue.failed(error)
+            return answered
+        return [*answered, (batch.popleft(), Outcome(Verdict.BUSY, error.message, error.fix, ended=True))]
+
+    def _call_back(self, batch: deque[Lease]) -> list[tuple[Lease, Outcome]]:
+        """The session is over: what it has answered still. All else that was out is in the batch again."""
+        answered = self._windowed.answered() if self._windowed else []
+        outcomes = [(self._out.pop(number), outcome) for number, outcome in answered]
+        batch.extendleft(reversed(self._out.values()))
+        self._out.clear()
+        self._end_session()
+        return outcomes
+
+    def _pick_up(self, lease: Lease) -> Parcel:
+        """The parcel of this row, the one at hand if it is that."""
+        if self._parcel is None or self._parcel.lease is not lease:
+            self._put_down()
+            kind = (lease.sop_class, lease.transfer_syntax)
+
+            def unseal(file: BufferedReader) -> Source:
+                return Source(file, lambda: self._keyring.identities, kind, lease.object_id, self._spend)
+
+            self._parcel = Parcel(lease, self._objects.open, unseal)
+        return self._parcel
+
+    def _put_down(self) -> None:
+        parcel, self._parcel = self._parcel, None
+        if parcel:
+            parcel.close()
 
     def _verify(self, session: Verifying) -> None:
         """Before an instance is sent to a destination that failed: no instance is to blame for what fails now."""
@@ -161,6 +250,7 @@ class Courier(threading.Thread):
             asked = (VERIFICATION,) if self._queue.trying else ()
             session = self._connect((*self._kinds, *asked), calling_ae)
         self._session = session
+        self._windowed = session if isinstance(session, Windowed) else None
         self._queue.opened(session)
         return session
 
@@ -168,7 +258,7 @@ class Courier(threading.Thread):
         return self._own_ae or lease.calling_ae
 
     def _end_session(self) -> None:
-        session, self._session = self._session, None
+        session, self._session, self._windowed = self._session, None, None
         if session:
             session.end()
             self._queue.sessions.closed()

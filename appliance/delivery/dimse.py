@@ -23,7 +23,7 @@ from appliance.delivery.transcoders import Transcoders
 from appliance.delivery.transport import connect
 from appliance.host import tls
 from appliance.host.log import log
-from appliance.upper_layer.negotiation import AssociateRequest, PresentationContext
+from appliance.upper_layer.negotiation import AssociateRequest, AsyncWindow, PresentationContext
 
 MOST_CONTEXTS = 128  # odd ids, 1 to 255
 _VERIFICATION_CONTEXT = 255
@@ -55,12 +55,30 @@ class DimseSession:
 
     def store(self, source: Source) -> Outcome:
         """Store one instance of an accepted kind, or of one that can be transcoded, and judge the answer."""
-        meta = source.meta
-        context_id = self._ids.get((meta.sop_class, meta.transfer_syntax))
-        if context_id is None and self._transcoders:
+        if self._transcoders and (source.meta.sop_class, source.meta.transfer_syntax) not in self._ids:
             return self._store_transcoded(source, self._transcoders)
-        assert context_id is not None
-        return judge(self._association.c_store(context_id, meta.sop_class, meta.sop_instance, source.data_set()))
+        self.send(source)
+        return self.answer()[1]
+
+    @property
+    def window(self) -> int:
+        """How many instances may be out at a time."""
+        return self._association.window
+
+    def send(self, source: Source) -> int:
+        """Send one instance of an accepted kind; its message id."""
+        meta = source.meta
+        context_id = self._ids[meta.sop_class, meta.transfer_syntax]
+        return self._association.begin_store(context_id, meta.sop_class, meta.sop_instance, source.data_set())
+
+    def answer(self) -> tuple[int, Outcome]:
+        """Wait for the next answer, and judge it."""
+        message_id, status = self._association.answer()
+        return message_id, judge(status)
+
+    def answered(self) -> list[tuple[int, Outcome]]:
+        """The answers that came before the association ended, judged."""
+        return [(message_id, judge(status)) for message_id, status in self._association.answered()]
 
     def why_not(self, kind: Kind) -> str:
         """Why an instance of a kind that is not accepted cannot be sent transcoded; "" where it can."""
@@ -134,6 +152,7 @@ class Dimse:
             contexts=tuple(
                 PresentationContext(number, sop_class, (syntax,)) for number, (sop_class, syntax) in proposed.items()
             ),
+            async_window=AsyncWindow(operations, 1) if (operations := self._destination.operations) > 1 else None,
         )
         transport = connect(
             self._destination.address, client_context(self._destination), self._destination.server_name, self._deadlines

@@ -56,6 +56,24 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class Windowed(Protocol):
+    """A session on which an instance may be sent before those before it were answered. Raises as `Session` does."""
+
+    @property
+    def window(self) -> int:
+        """How many may be out at a time."""
+
+    def send(self, source: Source) -> int:
+        """Send one instance of an accepted kind; the number by which it is answered."""
+
+    def answer(self) -> tuple[int, Outcome]:
+        """Wait for the outcome of whichever that is out is answered next."""
+
+    def answered(self) -> list[tuple[int, Outcome]]:
+        """What was answered before it ended, and `answer` did not give."""
+
+
+@runtime_checkable
 class Verifying(Protocol):
     """A session that can be asked whether the destination is at work at all, before an instance is sent."""
 
