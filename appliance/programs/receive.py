@@ -38,6 +38,7 @@ from appliance.vault.accepted import Published
 from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
 from appliance.vault.layout import StateLayout
+from appliance.vault.medium_watch import MediumWatch
 from appliance.vault.segments import Segments
 from appliance.vault.space import Space
 
@@ -130,7 +131,9 @@ def _serve(config: Config, places: Places) -> Callable[[socket.socket, Tally], N
             handoff.report(channel, handoff.Became(number, "associated"))
 
         accepted = Published(config.appliance.runtime_dir)
-        Worker(channel, Service(config, ingest, tally, gate, accepted, alert, associated), profiles).serve()
+        Worker(
+            channel, Service(config, ingest, tally, gate, accepted, alert, associated), profiles, segments.doubt
+        ).serve()
 
     return serve
 
@@ -167,10 +170,11 @@ class _InForce:
 
 
 class _Report:
-    """Tells the panel, when something changed and every ten seconds; feeds the watchdog."""
+    """Tells the panel, when something changed and every ten seconds; feeds the watchdog; looks at the medium then."""
 
     def __init__(self, config: Config) -> None:
         self._reporter = Reporter(config.appliance.runtime_dir, "receive")
+        self._medium = MediumWatch(StateLayout(config.appliance.state_dir).incoming)
         self._listens = [str(each) for each in (*config.receive.listen, *config.receive.listen_plain)]
         self._sent: dict[str, int] = {}
         self._at = 0.0
@@ -190,6 +194,8 @@ class _Report:
         rest = _AT_MOST_EVERY if moved else _HEARTBEAT
         if since >= rest or self._changed:
             self.send()
+            if self._medium.doubtful():
+                self.acceptor.doubt()
             # A worker that hangs takes its associations along, and the kernel goes on handing it connections.
             if self.acceptor.behind(time.monotonic()) < _HANGS:
                 notify.beat()

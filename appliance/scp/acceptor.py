@@ -132,6 +132,11 @@ class Acceptor:
                 worker.channel.shutdown(socket.SHUT_WR)
         self._fill()
 
+    def doubt(self) -> None:
+        """Tell all workers that the medium may have failed or gone."""
+        for worker in self._workers:
+            handoff.doubt(worker.channel)
+
     def counts(self) -> dict[str, int]:
         """The counters of all workers, those that ended included."""
         total = dict(self._past)

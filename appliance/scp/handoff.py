@@ -1,7 +1,8 @@
 """How the acceptor and a worker talk: small JSON messages over a SOCK_SEQPACKET pair, descriptors by SCM_RIGHTS.
 
-Acceptor to worker: a connection (with its descriptor), that one is displaced, or the wish to retire. Worker to
-acceptor: what became of a connection. The number of a connection is the acceptor's; a worker only repeats it.
+Acceptor to worker: a connection (with its descriptor), that one is displaced, that the medium is doubted, or the wish
+to retire. Worker to acceptor: what became of a connection. The number of a connection is the acceptor's; a worker only
+repeats it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class Displaced:
     """A connection that has to go, unless it has associated: another needs its place."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """The medium may have failed or gone: what the worker has open there may have to be let go of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,16 @@ def displace(to: socket.socket, displaced: Displaced) -> None:
         pass
 
 
-def next_connection(source: socket.socket) -> tuple[Connected, socket.socket] | Displaced | None:
-    """Wait for the next connection, or the next to displace; None when the acceptor wants no more served by us."""
+def doubt(to: socket.socket) -> None:
+    """Tell a worker. One that cannot hear it now is told again, or hears it from the medium itself."""
+    try:
+        to.send(json.dumps(asdict(Doubted())).encode())
+    except OSError:
+        pass
+
+
+def next_connection(source: socket.socket) -> tuple[Connected, socket.socket] | Displaced | Doubted | None:
+    """Wait for the next connection, or what else we are told; None when the acceptor wants no more served by us."""
     while True:
         data, descriptors, _, _ = socket.recv_fds(source, _SIZE, 1)
         if not data:
@@ -79,6 +93,8 @@ def next_connection(source: socket.socket) -> tuple[Connected, socket.socket] | 
             return Connected(**message), socket.socket(fileno=descriptors[0])
         if message.keys() == {"number"}:
             return Displaced(**message)
+        if not message:
+            return Doubted()
         # We have as many files open as we may have, so the kernel closed the connection.
         report(source, Became(message["number"], "closed"))
 

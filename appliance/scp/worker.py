@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -38,10 +39,14 @@ def _on_term(signum: int, frame: FrameType | None) -> None:
 class Worker:
     """The process's connections. `serve` returns when the acceptor retires us or the process is told to stop."""
 
-    def __init__(self, channel: socket.socket, service: Service, profiles: Profiles | None) -> None:
+    def __init__(
+        self, channel: socket.socket, service: Service, profiles: Profiles | None, doubt: Callable[[], None]
+    ) -> None:
+        """`doubt` is called, and must not wait, when the acceptor doubts the medium."""
         self._channel = channel
         self._service = service
         self._profiles = profiles
+        self._doubt = doubt
         self._reaper = Reaper()
         self._connections: dict[int, Connection | None] = {}  # None: its thread has not come that far yet
         self._changed = threading.Condition()
@@ -56,6 +61,8 @@ class Worker:
             while (taken := handoff.next_connection(self._channel)) is not None:
                 if isinstance(taken, handoff.Displaced):
                     self._displace(taken.number)
+                elif isinstance(taken, handoff.Doubted):
+                    self._doubt()
                 else:
                     self._start(*taken)
             self._wait(None)

@@ -1,8 +1,8 @@
 """The segments of a worker: one in use, and one ready for when that is full.
 
 A thread gets them: it takes up files that were used before, else writes new ones when nothing has come in for a while.
-While there is none, small instances go into files of their own: nobody waits for a segment, and none is an error. Every
-few seconds the thread looks whether the medium is still there, or nobody could mend it while we run.
+While there is none, small instances go into files of their own: nobody waits for a segment, and none is an error. Where
+somebody doubts that the medium is still there, the thread looks: nobody could mend it while we hold a file of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from appliance.vault.segment import Segment
 
 _QUIET = 0.5  # seconds without anything coming in, before zeros are written
 _PAUSE = 60.0  # seconds until it is tried again where there was no room, or the medium refused
-_LOOK = 5.0  # seconds between two looks whether the medium is still there
 _PIECE = 1 << 20  # bytes of zeros written and flushed at a time: as much as somebody who comes then may wait for
 
 
@@ -36,7 +35,6 @@ class Segments:
         size: int = limits.SEGMENT.default,
         quiet: float = _QUIET,
         pause: float = _PAUSE,
-        look: float = _LOOK,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """`room` says whether so many bytes more leave the disk's reserve alone."""
@@ -46,13 +44,13 @@ class Segments:
         self._size = size
         self._quiet = quiet
         self._pause = pause
-        self._look = look
         self._random = random
         self._lock = threading.Lock()
         self._current: Segment | None = None
         self._next: Segment | None = None
         self._stirred = 0
         self._wanted = threading.Event()
+        self._doubted = threading.Event()
         self._begun = False
         self._ended = False
 
@@ -68,6 +66,11 @@ class Segments:
                 threading.Thread(target=self._run, name="segments", daemon=True).start()
         if not self._wanted.is_set():
             self._wanted.set()
+
+    def doubt(self) -> None:
+        """The medium may have failed or gone: have the thread see, and let go of what is lost."""
+        self._doubted.set()
+        self._wanted.set()
 
     def supply(self) -> bool:
         """Make one ready now; False where there is no room for it. Raises `DiskRefused`."""
@@ -85,7 +88,11 @@ class Segments:
         """
         self.stir()
         while (segment := self._current) is not None:
-            kept = segment.append(object_id, header, payload)
+            try:
+                kept = segment.append(object_id, header, payload)
+            except DiskRefused:
+                self.doubt()
+                raise
             if segment.over:
                 self._replace(segment)
             if self._next is None:
@@ -137,11 +144,9 @@ class Segments:
             return self._current is None or self._next is None
 
     def _run(self) -> None:
-        while not self._ended:
-            if not self._wanted.wait(self._look):
-                self.let_go_of_what_is_lost()
-                continue
+        while self._wanted.wait() and not self._ended:
             self._wanted.clear()
+            self._see()
             try:
                 while self._lacking():
                     if self._reuse():
@@ -157,9 +162,14 @@ class Segments:
     def _rest(self) -> None:
         """Nothing can be made ready for a while."""
         until = monotonic() + self._pause
-        while (left := until - monotonic()) > 0 and not self._ended:
+        while self._doubted.wait(until - monotonic()) and not self._ended:
+            self._see()
+
+    def _see(self) -> None:
+        """Look at the medium, if somebody doubts it."""
+        if self._doubted.is_set():
+            self._doubted.clear()
             self.let_go_of_what_is_lost()
-            sleep(min(left, self._look))
 
     def _reuse(self) -> bool:
         """Take up a file whose blocks were all written before."""

@@ -28,6 +28,8 @@ def test_a_displaced_connection_is_named() -> None:
     with acceptor, worker:
         handoff.displace(acceptor, handoff.Displaced(7))
         assert handoff.next_connection(worker) == handoff.Displaced(7)
+        handoff.doubt(acceptor)
+        assert handoff.next_connection(worker) == handoff.Doubted()
 
 
 def test_a_connection_that_found_no_free_descriptor_is_reported_as_closed() -> None:

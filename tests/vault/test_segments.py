@@ -177,12 +177,11 @@ def test_who_stores_hears_nothing_of_a_segment_that_could_not_be_made(
     disk.fail("write", errno.ENOSPC)
     paused, go_on = threading.Event(), threading.Event()
 
-    def rest(seconds: float) -> None:
-        if seconds > 1:
-            paused.set()
-            go_on.wait(10)
+    def rest(seconds: float) -> bool:
+        paused.set()
+        return go_on.wait(10) and False
 
-    monkeypatch.setattr("appliance.vault.segments.sleep", rest)
+    monkeypatch.setattr(segments._doubted, "wait", rest)
     assert _append(segments) is None
     assert paused.wait(10)  # and it is not tried again at once
     tried = disk.transcript.count(("create named", ".free"))
@@ -364,16 +363,18 @@ def test_a_segment_whose_file_system_went_or_failed_is_let_go_of(
     assert segments.let_go_of_what_is_lost() and not segments.ready
 
 
-def test_a_worker_that_nothing_is_sent_to_lets_go_too(
+def test_a_worker_that_nothing_is_sent_to_lets_go_when_it_is_told_to_look(
     layout: StateLayout, made: Callable[..., Segments], tmp_path: Path
 ) -> None:
-    segments = made(quiet=0, look=0.01)
+    segments = made(quiet=0)
     segments.prepare()
     until = time.monotonic() + 30
     while not segments.ready and time.monotonic() < until:
         time.sleep(0.01)
     assert segments.ready
+    segments.doubt()
     layout.incoming.rename(layout.root / "elsewhere")
+    segments.doubt()
     while segments.ready and time.monotonic() < until:
         time.sleep(0.01)
     assert not segments.ready
