@@ -149,14 +149,17 @@ def pynetdicom_echo(host: Host, calling: str, called: str, to: Host, port: int =
 
 @contextlib.contextmanager
 def pynetdicom_scp(host: Host, port: int, status: int, title: str) -> Iterator[None]:
-    """A storage SCP that answers each C-STORE with `status`."""
+    """An SCP of storage and procedure steps that answers everything with `status`."""
     from pynetdicom import AE, AllStoragePresentationContexts, evt  # type: ignore[attr-defined]
 
     def begin() -> Any:
         ae = AE(ae_title=title)
         ae.supported_contexts = AllStoragePresentationContexts
         ae.add_supported_context("1.2.840.10008.1.1")
-        return ae.start_server((host.address, port), block=False, evt_handlers=[(evt.EVT_C_STORE, lambda _: status)])
+        ae.add_supported_context("1.2.840.10008.3.1.2.3.3")
+        step = [(each, lambda _: (status, None)) for each in (evt.EVT_N_CREATE, evt.EVT_N_SET)]
+        handlers = [(evt.EVT_C_STORE, lambda _: status), *step]
+        return ae.start_server((host.address, port), block=False, evt_handlers=handlers)
 
     server = within(host.namespace, begin)
     yield

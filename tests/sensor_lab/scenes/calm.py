@@ -12,7 +12,7 @@ from tests.sensor_lab.scene import calm
 from tests.sensor_lab.scenes.borders import running_orthanc
 from tests.sensor_lab.scenes.content import CT_FILE, FILES, JPEG_FILE, MR_FILE
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import as_pynetdicom, dcmtk, tls
+from tests.sensor_lab.tools import as_pynetdicom, dcmtk, pynetdicom_scp, tls
 
 SENT = (CT_FILE, MR_FILE)
 
@@ -90,6 +90,38 @@ def pynetdicom_works(lab: Lab) -> None:
             association.release()
 
     as_pynetdicom(lab.ct, act)
+
+
+@calm("pynetdicom")
+def pynetdicom_reports(lab: Lab) -> None:
+    """pynetdicom reports a procedure step to the archive, and asks the appliance for storage commitment."""
+    from pynetdicom import AE  # type: ignore[attr-defined]
+    from pynetdicom.sop_class import ModalityPerformedProcedureStep, StorageCommitmentPushModel  # type: ignore[attr-defined]
+
+    step, asked = pydicom.Dataset(), pydicom.Dataset()
+    step.PerformedProcedureStepStatus = "IN PROGRESS"
+    asked.TransactionUID = pydicom.uid.generate_uid()
+    one = pydicom.Dataset()
+    one.ReferencedSOPClassUID, one.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", pydicom.uid.generate_uid()
+    asked.ReferencedSOPSequence = [one]
+
+    def act() -> None:
+        ae = AE(ae_title="CT1")
+        ae.add_requested_context(ModalityPerformedProcedureStep)
+        ae.add_requested_context(StorageCommitmentPushModel)
+        archive = ae.associate(lab.pacs.address, 2763, ae_title="ARCH")
+        uid = pydicom.uid.generate_uid()
+        assert archive.send_n_create(step, ModalityPerformedProcedureStep, uid)[0].Status == 0
+        step.PerformedProcedureStepStatus = "COMPLETED"
+        assert archive.send_n_set(step, ModalityPerformedProcedureStep, uid)[0].Status == 0
+        archive.release()
+        edge = ae.associate(lab.edge.address, 104, ae_title="EDGE01")
+        well_known = "1.2.840.10008.1.20.1.1"
+        assert edge.send_n_action(asked, 1, StorageCommitmentPushModel, well_known)[0].Status == 0
+        edge.release()
+
+    with pynetdicom_scp(lab.pacs, 2763, 0, "ARCH"):
+        as_pynetdicom(lab.ct, act)
 
 
 @calm("storescu")

@@ -11,6 +11,8 @@ from tests.sensor_lab.site import Lab
 from tests.sensor_lab.tools import Line, dcmtk, find
 
 MOVE = b"1.2.840.10008.5.1.4.1.2.2.2"
+PRIORITY = struct.pack("<HHIH", 0, 0x0700, 2, 0)
+STUDY = struct.pack("<HHI", 8, 0x52, 6) + b"STUDY " + struct.pack("<HHI", 32, 13, 8) + b"1.2.3.4\0"
 
 
 @shows("D06", "findscu", evidence="C-FIND-RQ")
@@ -49,22 +51,39 @@ def move_to_the_reader(lab: Lab) -> None:
     _move(lab, "READ1")
 
 
+def _order(to: bytes) -> bytes:
+    """A C-MOVE-RQ."""
+    return wire.command(0x21, True, MOVE, between=struct.pack("<HHI", 0, 0x0600, 6) + to + PRIORITY)
+
+
 def _move_behind_data(lab: Lab, to: bytes) -> None:
     contexts = ((1, wire.CT_STORAGE), (3, MOVE))
     line = Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=contexts)
-    priority = struct.pack("<HHIH", 0, 0x0700, 2, 0)
     uid = struct.pack("<HHI", 0, 0x1000, 8) + b"1.2.3.4\0"
-    store = wire.command(1, True, between=priority, more=uid)
-    move = wire.command(0x21, True, MOVE, between=struct.pack("<HHI", 0, 0x0600, 6) + to + priority)
+    store = wire.command(1, True, between=PRIORITY, more=uid)
     uids = [(8, 0x16, wire.CT_STORAGE + b"\0")] + [(*tag, b"1.2.3.4\0") for tag in ((8, 0x18), (32, 13), (32, 14))]
     data = b"".join(struct.pack("<HHI", *tag, len(value)) + value for *tag, value in uids)
     data += struct.pack("<HHI", 0x7FE0, 0x10, 4000) + bytes(4000)
-    study = struct.pack("<HHI", 8, 0x52, 6) + b"STUDY " + struct.pack("<HHI", 32, 13, 8) + b"1.2.3.4\0"
     line.say(wire.p_data(wire.pdv(1, 3, store)))
-    line.say(wire.p_data(wire.pdv(1, 0, data[:3000]), wire.pdv(1, 2, data[3000:]), wire.pdv(3, 3, move)))
-    line.say(wire.p_data(wire.pdv(3, 2, study)))
+    line.say(wire.p_data(wire.pdv(1, 0, data[:1000]), wire.pdv(1, 0, data[1000:3000])))
+    line.say(wire.p_data(wire.pdv(1, 2, data[3000:]), wire.pdv(3, 3, _order(to))))
+    line.say(wire.p_data(wire.pdv(3, 2, STUDY)))
     assert line.command() == 0x8001  # what this archive makes of the rest is its own affair
     line.close()
+
+
+@shows("D07", "forged PDUs", evidence='"THIEF"')
+def move_in_pieces(lab: Lab) -> None:
+    """The order to move a study to a stranger comes in pieces of 20 bytes, two in one P-DATA-TF."""
+    line = Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=((1, MOVE),))
+    order = _order(b"THIEF ")
+    pieces = [order[at : at + 20] for at in range(0, len(order), 20)]
+    pdvs = [wire.pdv(1, 3 if piece is pieces[-1] else 1, piece) for piece in pieces]
+    for at in range(0, len(pdvs), 2):
+        line.say(wire.p_data(*pdvs[at : at + 2]))
+    line.say(wire.p_data(wire.pdv(1, 2, STUDY)))
+    assert line.command() == 0x8021
+    line.release()
 
 
 @shows("D07", "forged PDUs", evidence='"THIEF"')
