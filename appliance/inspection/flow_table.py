@@ -23,12 +23,22 @@ _FORGEABLE = -1  # acknowledges nothing
 
 
 class _Opening(NamedTuple):
-    """A SYN or SYN-ACK: the number of the byte behind it, and what it acknowledges."""
+    """A SYN or SYN-ACK: the number of the byte behind it, and what it acknowledges. Its sender may have `refused` to
+    know of it later, and `doubt` is left where it said something else as well.
+    """
 
     seq: int
     when: float
     answers: bool
     ack: int
+    refused: bool = False
+    doubt: bool = False
+
+    def fits(self, other: _Opening | None) -> bool:
+        """Whether one is the answer to the other."""
+        if other is None or self.answers == other.answers:
+            return False
+        return self.ack == other.seq if self.answers else other.ack == self.seq
 
 
 class FlowTable:
@@ -61,16 +71,26 @@ class FlowTable:
 
         `ack` is what a SYN-ACK acknowledges; _FORGEABLE where it came in a way that proves nothing.
         """
-        before = self._openings.pop(key, None)
-        if before and answers and before.answers and before.seq != (seq + 1) & _SEQ:
-            ack = _FORGEABLE  # two answers to one SYN: one of them is forged
-        self._openings[key] = _Opening((seq + 1) & _SEQ, now, answers, ack)
+        back = reverse(key)
+        before, other = self._openings.pop(key, None), self._openings.get(back)
+        made = _Opening((seq + 1) & _SEQ, now, answers, ack)
+        if before and answers and before.answers and (before.seq != made.seq or _FORGEABLE != ack != before.ack):
+            made = made._replace(ack=_FORGEABLE, doubt=before.fits(other))  # two to one SYN: one of them is forged
+        elif before and before.seq != made.seq:
+            if answers == before.answers:
+                made = made._replace(doubt=before.fits(other))  # until that SYN is answered too
+            else:  # nobody both calls and answers; what fits the other side stays
+                made = (before if before.fits(other) else made)._replace(when=now, doubt=True)
+        if answers and other and other.doubt and other.seq == ack:
+            self._openings[back] = other._replace(doubt=False)
+        self._openings[key] = made
         if len(self._openings) > limits.SENSOR_OPENINGS.default:
             self._openings.popitem(last=False)
 
     def refused(self, key: bytes) -> None:
-        """The sender of a SYN or SYN-ACK said that it knows nothing of the connection."""
-        self._openings.pop(key, None)
+        """The sender of a SYN or SYN-ACK said that it knows nothing of the connection, or somebody in its name."""
+        if (opening := self._openings.get(key)) is not None:
+            self._openings[key] = opening._replace(refused=True)
 
     def reopened(self, key: bytes, stream: Stream, seq: int, length: int) -> bool:
         """Whether a segment belongs to a new connection with the ports of `stream`'s. If so, the old flow is gone."""
@@ -78,15 +98,20 @@ class FlowTable:
         opening = self._openings.get(key)
         opened = opening is not None and opening.seq == seq and ahead != 0
         # Where nothing is looked at any more, numbers far off are enough: its SYN may have been lost.
-        unsure = stream.flow.carries in _NOTHING and not stream.flow.sure
+        flow = stream.flow
+        unsure = flow.carries in _NOTHING and not flow.sure
         near = _WINDOW if stream.shunt == EVERYTHING else FARTHEST
         far = (unsure or near == _WINDOW) and near < ahead < _SEQ - near
-        # Bytes from before a beginning that was seen: where that was forged, they are the real ones.
-        before = unsure and length > 1 and stream.precedes(seq, length)
-        if opened or far or before:
-            self.doubtful = unsure and not opened and not stream.flow.joined
-            self.remove(stream.flow)
-        return opened or far or before
+        # Bytes from before what was taken for the beginning.
+        before = unsure and length > 1 and stream.precedes(seq)
+        if not (opened or far or before):
+            return False
+        if opened:  # nobody answered that SYN, as far as we saw: the old connection may go on
+            self.doubtful = opening is not None and not opening.fits(self._openings.get(reverse(key)))
+        else:
+            self.doubtful = unsure and (not flow.joined or stream.stored > 0)
+        self.remove(flow)
+        return True
 
     def open(
         self, key: bytes, seq: int, length: int, ack: int | None, now: float, macs: bytes, vlans: tuple[int, ...]
@@ -104,15 +129,19 @@ class FlowTable:
             sure = mine is not None and theirs.ack == mine.seq
             if _belongs(seq, length, theirs.ack):
                 begins = theirs.ack  # a SYN that came later may be forged
+            elif not sure:
+                self.doubtful = True  # its server answered another SYN
         belongs = _belongs(seq, length, begins)
         if sure and not belongs:
+            self.doubtful = False
             return None
+        self.doubtful |= bool((mine and mine.doubt) or (theirs and theirs.doubt))
         for each in (key, back):
             self._openings.pop(each, None)
         joined = mine is None or not belongs
         flow = Flow(back if called else key, now, joined, macs[6:12] + macs[0:6] if called else macs, vlans)
         if mine and theirs and theirs.answers and not called:
-            flow.proven = theirs.ack == mine.seq and ack == theirs.seq
+            flow.proven = theirs.ack == mine.seq and ack == theirs.seq and not mine.refused
         flow.sure = sure
         sender = Stream(flow, seq if joined else begins, not called, self._memory, now)
         initial = theirs.seq if theirs else (ack if ack is not None else 0)
@@ -165,7 +194,7 @@ class FlowTable:
         old = now - limits.SENSOR_OPENING_WAIT.default
         while self._openings and next(iter(self._openings.values())).when < old:
             key, opening = self._openings.popitem(last=False)
-            if opening.answers:
+            if opening.answers and not opening.refused:
                 self.silent.append(key)
         for _ in range(min(_LOOKS + len(self._flows) // 16, len(self._flows))):
             key, flow = next(iter(self._flows.items()))

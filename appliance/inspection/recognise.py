@@ -9,7 +9,7 @@ from __future__ import annotations
 from appliance.inspection.conversation import P_DATA, Conversation
 from appliance.inspection.data_head import looks_executable
 from appliance.inspection.flow import Carries, Flow
-from appliance.inspection.observations import Conflict, Malformed, Smuggled
+from appliance.inspection.observations import Blind, Conflict, Malformed, Smuggled
 from appliance.inspection.pdu_walk import PduWalk
 from appliance.inspection.stream import EVERYTHING, Stream
 from appliance.inspection.tls_hello import looks_like_tls
@@ -114,9 +114,13 @@ class Recognise:
 
     def lost(self, count: int) -> None:
         """See `stream.Reader`."""
+        flow = self._stream.flow
         self._stream.release(len(self._pending))
         self._pending.clear()
-        self._stream.flow.joined = True
+        if not flow.joined and self._witness.expects_dicom(flow):
+            self._witness.statistics.blind += 1
+            self._witness.report(Blind(flow, "segments were lost at the beginning of a connection"))
+        flow.joined = True
 
     def conflict(self, offset: int) -> None:
         """See `stream.Reader`."""

@@ -85,10 +85,10 @@ class Stream:
         self.stored = 0
         self.unseen = 0
 
-    def precedes(self, seq: int, length: int) -> bool:
-        """Whether a segment lies before the beginning of the stream, which was seen."""
+    def precedes(self, seq: int) -> bool:
+        """Whether a segment begins before the stream does."""
         behind = (self.initial + self.position - seq) & _SEQ
-        return not self.flow.joined and self.position + length <= behind < _HALF
+        return self.position < behind < _HALF
 
     def segment(self, now: float, seq: int, data: memoryview, length: int) -> None:
         """Take a segment: `length` bytes on the wire, of which `data` was captured."""
@@ -184,6 +184,8 @@ class Stream:
             self.release(self.held_bytes)
             self.held.clear()
             self.held_bytes = 0
+            if not self.position:
+                self._lose(0)  # of its beginning nothing came
         else:
             self._skip_to(offset)
 

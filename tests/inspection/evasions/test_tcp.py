@@ -21,7 +21,7 @@ from tests.inspection.evasions.stranger import (
     later,
     told,
 )
-from tests.inspection.scene import OWN, STRANGER, engine, rules
+from tests.inspection.scene import CT, OWN, STRANGER, engine, rules
 
 DATA = wire.p_data(wire.pdv(1, 3, wire.command(0x30)))
 
@@ -125,6 +125,52 @@ def test_group_3_a_false_syn(off: int, junk: bytes) -> None:
     assert told(talk) & {"D01", "D43", "D47"}
 
 
+@pytest.mark.parametrize("off", [20, 1062, 70_000, -70_000, 1 << 30, (1 << 31) + 5])
+@pytest.mark.parametrize("port", [104, 8104])
+def test_group_3_a_false_syn_ack_of_the_caller(off: int, port: int) -> None:
+    """Nobody both calls and answers: its server takes no notice."""
+    talk = call(port=port)
+    talk.raw(True, talk.next[True] + off, wire.SYN | wire.ACK)
+    talk.client(BAD)
+    assert told(talk) & {"D01", "D47"}
+
+
+@pytest.mark.parametrize("off", [20, 70_000, -70_000, 1 << 30])
+@pytest.mark.parametrize("before", [0, 40])
+@pytest.mark.parametrize("port", [104, 8104])
+def test_group_3_a_false_syn_with_data(off: int, before: int, port: int) -> None:
+    """Its receiver answers neither the SYN nor what came with it, and goes on where it was."""
+    talk = call(port=port).client(BAD[:before])
+    talk.raw(True, talk.next[True] + off, wire.SYN, GOOD[:43])
+    talk.client(BAD[before:])
+    later(talk, 12)
+    assert told(talk) & {"D01", "D47"}
+
+
+@pytest.mark.parametrize("wrong", ["seq", "ack"])
+def test_group_3_a_second_answer_in_the_name_of_the_server(wrong: str) -> None:
+    talk = call()
+    if wrong == "seq":
+        talk.raw(False, talk.next[False] + 500, wire.SYN | wire.ACK)
+    else:
+        talk.next[True] += 500
+        talk.raw(False, talk.next[False] - 1, wire.SYN | wire.ACK)
+        talk.next[True] -= 500
+    talk.client(BAD[:20]).client(BAD[20:])
+    assert told(talk) & {"D01", "D47"}
+
+
+def test_group_3_a_connection_after_one_on_which_nothing_was_said_is_no_contradiction() -> None:
+    """A device tries whether its server is there, and calls from the same port afterwards."""
+    watching = engine()
+    for isn in (5000, 9_000_000):
+        talk = wire.Wire(watching, CT, OWN, client_isn=isn, server_isn=isn * 7).open()
+        if isn == 5000:
+            talk.raw(True, talk.next[True], wire.RST)
+    talk.client(GOOD).server(ACCEPT)
+    assert rules(watching) == []
+
+
 @pytest.mark.parametrize("off", [30_000, 1 << 24, 1 << 30, (1 << 30) + 500, (1 << 31) + 5, -500])
 @pytest.mark.parametrize("count", [1, 600])
 def test_group_3_bytes_far_ahead_within_an_association(off: int, count: int) -> None:
@@ -154,6 +200,18 @@ def test_group_4_a_false_end_before_the_request(flags: int, off: int) -> None:
     talk.raw(True, talk.next[True] + off, flags)
     later(talk, 20)
     talk.client(BAD)
+    assert "D01" in told(talk)
+
+
+@pytest.mark.parametrize("off", [0, 62, 70_000, -70_000, 1 << 30])
+@pytest.mark.parametrize("port", [104, 8104])
+def test_group_4_a_false_end_before_segments_out_of_order(off: int, port: int) -> None:
+    """What was seen of the opening still says where the stream begins."""
+    talk = call(port=port)
+    begin = talk.next[True]
+    talk.raw(True, begin + off, wire.RST)
+    talk.raw(True, begin + 73, PUSH, BAD[73:])
+    talk.raw(True, begin, PUSH, BAD[:73])
     assert "D01" in told(talk)
 
 
