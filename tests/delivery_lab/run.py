@@ -6,6 +6,7 @@ Ends with 1 where anything was lost, changed, or left without a word.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="faults whose name holds this")
     parser.add_argument("--kills", type=int, default=100, help="how often forward is killed")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     rows: list[Row] = []
     began_all = time.monotonic()
     for fault in faults.ALL:
