@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from tests.delivery.test_dimse import pynetdicom_scp
 from tests.delivery.upstream import free_port
+from tests.delivery.vaults import ROOT
 from tests.delivery_lab.lab import Fault, Lab
 from tests.delivery_lab.row import Row
 
@@ -26,9 +27,7 @@ def _status(status: int, say: Say, *, stored: bool = False) -> Fault:
 
     def run(lab: Lab) -> Row:
         got: list[tuple[str, bytes]] = []
-        ids = [lab.box.state.put() for _ in range(12)]
-        assert len(set(ids)) == 12
-        chosen, well = list(lab.box.state.sent)[4], threading.Event()
+        chosen, well = f"{ROOT}.2.5", threading.Event()
 
         def answer(event: Any) -> Dataset:
             uid = event.request.AffectedSOPInstanceUID
@@ -43,7 +42,9 @@ def _status(status: int, say: Say, *, stored: bool = False) -> Fault:
 
         with pynetdicom_scp(answer) as port:
             lab.begin(port)
-            say(lab, ids[4])
+            lab.hear(lab.telling.well)
+            ids = [lab.box.state.put() for _ in range(12)]
+            say(lab, ids[list(lab.box.state.sent).index(chosen)])
             well.set()
             lab.all_delivered()
             row = lab.arrived(got)

@@ -27,9 +27,10 @@ def _until_well(option: str, words: str, twice: int) -> Fault:
 
 def _slow(option: str, count: int) -> Fault:
     def run(lab: Lab) -> Row:
-        lab.put(count)
         with storescp(lab, option, "1") as upstream:
             lab.begin(upstream.port)
+            lab.hear(lab.telling.well)
+            lab.put(count)
             lab.hear(lambda: lab.telling.goes_on(1))
             lab.all_delivered(hurry=False)
             return lab.arrived(stored(upstream))

@@ -88,8 +88,21 @@ class _Failing(_Lasting):
         return None
 
 
+class _Tearing(Relay):
+    """Cuts a connection after so many bytes. Until somebody says `go_on`, the next bytes take their time."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target, Harm(cut=9_000_000))
+        self.go_on = threading.Event()
+
+    def _harm(self, data: bytes) -> bytes:
+        if self.fault.cut is None:
+            self.go_on.wait(20)
+        return super()._harm(data)
+
+
 class _Leaving(_Lasting):
-    """Cuts the connection after so many bytes, and is gone then."""
+    """Cuts a connection after so many bytes, and is gone then, on all others too."""
 
     words = "the object store cannot be reached"
 
@@ -97,10 +110,19 @@ class _Leaving(_Lasting):
         super().__init__(target, Harm(cut=9_000_000))
 
     def _serve(self, near: socket.socket) -> None:
-        if self.fault.cut is None and not self.well:
+        if self._is_gone:
             near.close()
         else:
             super()._serve(near)
+
+    def _harm(self, data: bytes) -> bytes:
+        if self._is_gone:
+            raise ConnectionResetError
+        return super()._harm(data)
+
+    @property
+    def _is_gone(self) -> bool:
+        return self.fault.cut is None and not self.well
 
 
 def _store(name: str, relay: Callable[[int], Relay], count: int, pixels: int) -> Fault:
@@ -125,10 +147,11 @@ def _store(name: str, relay: Callable[[int], Relay], count: int, pixels: int) ->
             if isinstance(between, _Lasting):
                 lab.failing(between.words)
                 between.well = True
-            else:
+            if isinstance(between, _Tearing):
+                lab.await_(lambda: between.fault.cut is None, "it is torn")
                 lab.hear(lambda: lab.telling.goes_on(1))
+                between.go_on.set()
             lab.all_delivered()
-            assert between.fault.cut is None, "the fault never came"
             layout = StateLayout(box.state.root)
             sealed = {path.name.partition(".")[0]: path.read_bytes() for path in layout.objects.rglob("*.age")}
             differing = [each for each in sealed if service.content(f"edge01/{name_of(each)}") != sealed[each]]
@@ -147,6 +170,6 @@ FAULTS = (
     _stow("503 with Retry-After", lambda *_: Reply(503, b"", {"Retry-After": "1"}), "503"),
     _stow("the connection is reset", _reset, "lost the connection to localhost"),
     _store("answers 500 for a while", _Failing, 4, 3000),
-    _store("a multipart upload is torn", lambda port: Relay(port, Harm(cut=9_000_000)), 1, 14_000_000),
+    _store("a multipart upload is torn", _Tearing, 1, 14_000_000),
     _store("it goes away in a multipart upload", _Leaving, 1, 14_000_000),
 )
