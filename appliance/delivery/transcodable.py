@@ -49,6 +49,7 @@ class Failure(IntEnum):
     TIME = 16
     SILENT = 17
     UNSTARTED = 18
+    ENDED = 19
 
 
 _SIZE = limits.TRANSCODE_SIZE.default >> 20
@@ -63,6 +64,7 @@ _WORDS = {
     Failure.TIME: "the transcoder needed more time than it may have",
     Failure.SILENT: "nothing came from the transcoder for too long",
     Failure.UNSTARTED: "the transcoder cannot be started",
+    Failure.ENDED: "the transcoder's process was ended from outside",
 }
 
 
@@ -75,7 +77,7 @@ class NotTranscoded(Exception):
         self.failure = failure
         self.reason = f"not accepted as it is, and it cannot be transcoded: {_WORDS[failure]}; have it accepted there"
         self.advice = _REPORT
-        self.temporary = failure is Failure.UNSTARTED
+        self.temporary = failure in (Failure.UNSTARTED, Failure.ENDED)
 
 
 def why_not(syntax: str) -> str:

@@ -13,6 +13,7 @@ import io
 import mmap
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -70,14 +71,31 @@ def serve(control: socket.socket) -> None:
             os._exit(_run(Job.decoded(message), *descriptors))
         for descriptor in descriptors:
             os.close(descriptor)
-        _, status = os.waitpid(job, 0)
+        status = _wait(job, control)
+        if status is None:
+            return
         control.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _wait(job: int, control: socket.socket) -> int | None:
+    """How a job ended. None where the other side is gone, and so is the job then."""
+    waiting = select.poll()
+    ended = os.pidfd_open(job)
+    try:
+        waiting.register(ended, select.POLLIN)
+        waiting.register(control, 0)  # a hangup is told all the same
+        gone = ended not in (descriptor for descriptor, _ in waiting.poll())
+        if gone:
+            os.kill(job, signal.SIGKILL)
+        _, status = os.waitpid(job, 0)
+    finally:
+        os.close(ended)
+    return None if gone else status
 
 
 def _run(job: Job, instance: int, out: int) -> int:
     """In the process of its own: the exit status."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         _bound(job)
         size = os.fstat(instance).st_size
         # Private, since before Linux 6.7 no sealed memory can be mapped as shared, not even to read it.
@@ -100,6 +118,9 @@ def _bound(job: Job) -> None:
 
 def main() -> None:
     """Serve on the socket that the one argument names."""
+    # systemd tells all processes of a unit that it stops; this one goes on for as long as somebody takes what it gives.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     try:
         # Where memory is short, the kernel ends this and not who delivers.
         Path("/proc/self/oom_score_adj").write_text("1000")

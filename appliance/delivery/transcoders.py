@@ -143,7 +143,7 @@ class _Process:
             try:
                 socket.send_fds(self._control, [" ".join(map(str, job)).encode()], [instance, theirs])
             except OSError:
-                raise NotTranscoded(Failure.CRASHED) from None
+                raise NotTranscoded(Failure.ENDED) from None
             finally:
                 os.close(theirs)
             before = b""
@@ -189,7 +189,7 @@ class _Process:
         except OSError:
             answer = b""
         if not answer:
-            raise NotTranscoded(Failure.CRASHED)
+            raise NotTranscoded(Failure.ENDED)
         if code := int(answer):
             self.busy = False  # the job has ended, and it waits for the next
             raise NotTranscoded(_failure(code))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -22,6 +24,7 @@ from tests.delivery.upstream import until
 from tests.delivery.vaults import CT, State, data_set
 
 ROWS = element(0x00280010, "US", b"\x40\0")  # of MR_small_RLE.dcm
+ZEROS = b"\x81\0" * (512 * 512 // 128)  # 512 by 512 of them
 
 
 @pytest.fixture
@@ -63,6 +66,14 @@ def children() -> list[int]:
 
 def forked(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def ended(pid: int) -> bool:
+    """Whether it has ended; that somebody waits for it is not asked for."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
 
 
 def test_one_process_serves_one_after_another_and_goes(state: State, transcoders: Transcoders) -> None:
@@ -152,7 +163,7 @@ def test_a_codec_that_is_not_there_is_remembered(state: State, transcoders: Tran
 def test_each_failure_has_words_that_the_ledger_keeps(failure: Failure) -> None:
     error = NotTranscoded(failure)
     assert 60 < len(error.reason) <= 200
-    assert error.temporary == (failure is Failure.UNSTARTED)
+    assert error.temporary == (failure in (Failure.UNSTARTED, Failure.ENDED))
 
 
 def test_one_that_is_too_long_is_not_begun(state: State) -> None:
@@ -191,9 +202,10 @@ def test_a_frame_that_no_memory_holds_is_not_decoded(state: State, transcoders: 
 
 def test_time_is_bounded(state: State) -> None:
     bounded = Transcoders(cpu=1)
-    frame = struct.pack("<16L", 1, 64, *[0] * 14) + b"\x81\0" * (512 * 512 // 128)
+    nothing = b"\x80" * 40_000_000  # a header byte of RLE that means nothing: seconds of work, and no pixel
+    frame = struct.pack("<16L", 1, 64, *[0] * 14) + nothing + ZEROS
     with pytest.raises(NotTranscoded) as caught:
-        transcode(bounded, state, state.put(zeros(frame, 4000), syntax=RLE))
+        transcode(bounded, state, state.put(zeros(frame, 1), syntax=RLE))
     assert caught.value.failure is Failure.TIME
     bounded.rest()
 
@@ -217,7 +229,7 @@ def zeros(frame: bytes, frames: int) -> bytes:
 
 
 def test_frames_go_out_as_they_are_decoded(state: State, transcoders: Transcoders) -> None:
-    frame = struct.pack("<16L", 1, 64, *[0] * 14) + b"\x81\0" * (512 * 512 // 128)
+    frame = struct.pack("<16L", 1, 64, *[0] * 14) + ZEROS
     out = transcode(transcoders, state, state.put(zeros(frame, 20), syntax=RLE))
     assert out.endswith(element(0x7FE00010, "OB", b"\0" * (512 * 512 * 20)))
 
@@ -240,16 +252,51 @@ def test_one_that_is_killed_costs_its_instance_and_nothing_else(
             os.kill(job if which == "the job" else process, signal.SIGKILL)
             for _ in pieces:
                 pass
-    assert caught.value.failure is Failure.CRASHED
-    until(lambda: not Path(f"/proc/{job}").exists())
+    assert caught.value.failure is (Failure.CRASHED if which == "the job" else Failure.ENDED)
+    until(lambda: ended(job))
     assert transcode(transcoders, state, state.put(b"")) == b""
+
+
+def test_a_unit_that_is_stopped_lets_the_instance_under_way_through(state: State, transcoders: Transcoders) -> None:
+    data = data_set(CT, "2.999.1", 5_000_000)
+    object_id, out = state.put(data), bytearray()
+    with state.layout.incoming_file(object_id).open("rb") as file:
+        source = Source(file, [state.identity], None, object_id)
+        with transcoders.transcoded(source, IMPLICIT) as pieces:
+            out += next(pieces)[0]
+            (process,) = children()
+            for each in (*forked(process), process):
+                os.kill(each, signal.SIGTERM)
+            for piece, _ in pieces:
+                out += piece
+    assert out == written(data, EXPLICIT, IMPLICIT)
+
+
+WORKING = """
+import sys, struct, tempfile
+from pathlib import Path
+from tests.delivery.test_transcoders import *
+state = State(Path(sys.argv[1]))
+frame = struct.pack("<16L", 1, 64, *[0] * 14) + b"\\x80" * 40_000_000 + ZEROS
+transcode(Transcoders(), state, state.put(zeros(frame, 1), syntax=RLE))
+"""
+
+
+def test_nothing_is_left_of_it_when_forward_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WORKING, str(tmp_path / "state")]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as program:
+        until(lambda: forked(program.pid) and forked(forked(program.pid)[0]))
+        (process,) = forked(program.pid)
+        (job,) = forked(process)
+        program.kill()
+    until(lambda: ended(process) and ended(job))
 
 
 def test_one_that_was_killed_while_it_rested_costs_nothing(state: State, transcoders: Transcoders) -> None:
     transcode(transcoders, state, state.put(b""))
     (process,) = children()
     os.kill(process, signal.SIGKILL)
-    until(lambda: "\nState:\tZ" in Path(f"/proc/{process}/status").read_text())
+    until(lambda: ended(process))
     assert transcode(transcoders, state, state.put(b"")) == b""
     assert len(children()) == 1 and children() != [process]
 
