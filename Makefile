@@ -1,6 +1,6 @@
 # Thin on purpose: the work is in .ci/. Everything that these make lies below this directory, except Debian packages.
 .DEFAULT_GOAL := help
-.PHONY: help setup install uninstall demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault bench-idle reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut delivery-faults clean fresh-test
+.PHONY: help setup install uninstall demo test check conformance bench-receive bench-deliver bench-queue bench-hostile bench-vault bench-idle reload-storm man sensor-lab bench-sensor fuzz crash-states kills power-cut vm-test delivery-faults clean fresh-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -88,6 +88,10 @@ kills: ## 200 kill -9 while instances come in, 60 amid a rewrap of 10,000 object
 power-cut: ## a machine that receives loses its power, 50 times and 50 more with its drive's cache. ARGS="--cuts 5"
 	@.ci/setup --if-needed
 	@.venv/bin/python -u -m tests.vm.power_cut.run $(ARGS)
+
+vm-test: ## an arm64 machine with real lamps boots Debian 13 and the units: studies, kills, hangs, reloads. ARGS="kills" for some
+	@.ci/setup --if-needed --for-vm-test
+	@.venv/bin/python -u -m tests.vm.box.run $(ARGS)
 
 clean: ## remove all that the others made here (.venv too); Debian packages stay
 	rm -rf .venv .setup build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

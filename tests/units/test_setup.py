@@ -386,5 +386,6 @@ def test_the_makefile_lists_what_it_can_do() -> None:
         "crash-states",
         "kills",
         "power-cut",
+        "vm-test",
     ]
     assert targets == [*daily, "conformance", *benches, "clean", "fresh-test"]

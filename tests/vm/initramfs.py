@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import lzma
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 
 def archive(files: dict[str, tuple[int, bytes]]) -> bytes:
@@ -57,9 +59,15 @@ class Modules:
         return lzma.decompress(content) if path.suffix == ".xz" else content
 
 
-def build(kernel: Path, busybox: Path, modules: tuple[str, ...], init: str) -> bytes:
+def build(
+    kernel: Path,
+    busybox: Path,
+    modules: tuple[str, ...],
+    init: str,
+    extra: Mapping[str, tuple[int, bytes]] = MappingProxyType({}),
+) -> bytes:
     """`kernel` and `busybox` are roots of unpacked packages; `init` is a script for busybox's shell, which runs when
-    the modules are loaded."""
+    the modules are loaded; `extra` is as for `archive`."""
     files = dict.fromkeys(("bin", "dev", "proc", "sys", "root", "modules", "run"), (0o40755, b""))
     (program,) = [path for path in busybox.glob("**/bin/busybox") if not path.is_symlink()][:1]
     files["bin/busybox"] = (0o100755, program.read_bytes())
@@ -69,7 +77,7 @@ def build(kernel: Path, busybox: Path, modules: tuple[str, ...], init: str) -> b
         load.append(f"insmod /modules/{name}.ko")
     script = ["#!/bin/busybox sh", "/bin/busybox --install -s /bin", "export PATH=/bin", *_MOUNTS, *load, init, ""]
     files["init"] = (0o100755, "\n".join(script).encode())
-    return archive(files)
+    return archive({**files, **extra})
 
 
 _MOUNTS = ["mount -t devtmpfs dev /dev", "mount -t proc proc /proc", "mount -t sysfs sys /sys"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import HybridIdentity, Identity, generate_identity
 from tests.vm import initramfs, python_tree
 from tests.vm.debian import BUILD, Archive
+from tests.vm.disk import file_system
 from tests.vm.machine import Machine
 
 PORT = 11112
@@ -137,14 +137,6 @@ def make(work: Path) -> Guest:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     return Guest(work, kernel, identity, index_key, port)
-
-
-def file_system(image: Path, size: int, content: Path | None = None) -> None:
-    """An ext4 file system in a sparse file; everything in it is root's."""
-    with image.open("wb") as file:
-        file.truncate(size)
-    filled = ["-d", content] if content else []
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-E", "root_owner=0:0", *filled, image], check=True)
 
 
 def _kernel() -> Path:

@@ -10,7 +10,7 @@ import pytest
 from appliance.cli.demo.dcmtk import data_set
 from tests.units.machine import tool
 from tests.vault.samples import IDENTITY, INDEX_KEY, Vault, facts
-from tests.vm.power_cut import guest
+from tests.vm.disk import file_system
 from tests.vm.power_cut.copies import Found, look
 
 # Like the head that `receive` writes: a group 0002 of no elements but its length.
@@ -32,7 +32,7 @@ def answered(tmp_path: Path) -> dict[str, bytes]:
             instance.commit(facts(instance.object_id, f"1.2.{number}"))
         found[f"1.2.{number}"] = hashlib.sha256(data_set(HEAD + content)).digest()
     vault.close()
-    guest.file_system(tmp_path / "image", 16 << 20, tmp_path / "state")
+    file_system(tmp_path / "image", 16 << 20, tmp_path / "state")
     return found
 
 

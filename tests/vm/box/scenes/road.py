@@ -1,0 +1,46 @@
+"""A study goes in from outside, and arrives upstream as it was sent; the lamps follow."""
+
+from __future__ import annotations
+
+import time
+
+from tests.vm.box.lamp_watch import LampWatch
+from tests.vm.box.outcome import Outcome
+from tests.vm.box.site import Site
+
+PATIENCE = 180.0  # seconds until all is upstream, on emulated cores
+
+
+def play(site: Site, outcome: Outcome) -> None:
+    """DICOM TLS both ways, certificates on both sides."""
+    lamps = LampWatch(site.guest)
+    calm = lamps.until({"ready": "serving", "traffic": "idle", "backlog": "none", "alarm": "quiet"}, 90)
+    outcome.line("lamps at rest: ready on, the others off", calm, lamps.now())
+    levels = site.guest.must("grep -E 'appliance-lamps|edge:' /sys/kernel/debug/gpio || cat /sys/kernel/debug/gpio")
+    high = [line.split("|")[1].split()[0] for line in levels.splitlines() if "|edge:" in line and " hi" in line]
+    outcome.line("the pins themselves: ready is high, no other", high == ["edge:green:ready"], high or levels)
+    images, began = site.scanner.images(8), lamps.look()
+    now, said = site.scanner.send(images)
+    outcome.line(
+        "a study over DICOM TLS is answered 0x0000",
+        now == len(images),
+        f"{now} of {len(images)} {said[-300:] if now < len(images) else ''}",
+    )
+    took = lamps.wait("traffic:open", "traffic:moving", since=began, seconds=30)
+    outcome.line(
+        "traffic showed it", took is not None, sorted({shows for _, name, shows in lamps.changes if name == "traffic"})
+    )
+    delivered(site, outcome, "and delivered, byte for byte")
+
+
+def delivered(site: Site, outcome: Outcome, what: str) -> None:
+    """Everything that was ever answered is upstream, as it was sent."""
+    give_up = time.monotonic() + PATIENCE
+    while (found := site.upstream.count()) < len(site.scanner.answered) and time.monotonic() < give_up:
+        time.sleep(0.5)
+    time.sleep(1)  # the last one may be half written
+    upstream = site.upstream.instances()
+    lost = [uid for uid, content in site.scanner.answered.items() if upstream.get(uid) != content]
+    outcome.line(
+        what, not lost and bool(upstream), f"{len(site.scanner.answered)} answered, {found} upstream, {len(lost)} lost"
+    )

@@ -1,0 +1,107 @@
+"""The site around the guest, set up as the READMEs say: keys and a CA in the guest, a scanner and a PACS outside
+with certificates of that CA.
+
+Owns the lines that are typed and what is added to the configuration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance.cli.demo.dcmtk import Upstream
+from appliance.cli.demo.site import Party
+from tests.vm.box.guest import DICOM_TLS, OUTSIDE, UPSTREAM, Guest
+from tests.vm.box.modality import Scanner
+
+CONFIG = "/etc/appliance/appliance.toml"
+VLAN = "10.77.0"  # a VLAN within the guest: the appliance has .1, an attacker .66
+ATTACKER = "$(systemctl show -P MainPID attacker)"
+DECOY_PORT = 11112
+
+# As systemd/README.md has it, but that the kit goes to a file: there is no terminal.
+SETUP = (
+    "systemd-sysusers",
+    "appliance init --with-ca --name edge01.rad.example --recovery-file /root/kit.txt",
+    "mkdir /root/site && cd /root/site && appliance certs issue CT1 --name ct1.rad.example --ae-title CT1"
+    f" --address {OUTSIDE} && appliance certs issue PACS --name pacs.rad.example --server",
+)
+START = (
+    "appliance check",
+    "systemd-tmpfiles --create appliance.conf",
+    "udevadm control --reload && udevadm trigger --action=add --subsystem-match=leds && udevadm settle",
+    "journalctl --update-catalog",
+    "systemctl daemon-reload",
+    "systemctl preset appliance.target appliance-receive.socket appliance-receive.service appliance-forward.service"
+    " appliance-panel.service",
+    "systemctl start appliance.target",
+    "systemctl enable --now appliance-sensor",
+    "systemctl enable --now appliance-respond",
+)
+ADDED = f"""
+[[peer]]
+name        = "CT 1"
+ae_titles   = ["CT1"]
+addresses   = ["{OUTSIDE}"]
+certificate = "san:ct1.rad.example"
+
+[[destination]]
+name        = "pacs"
+kind        = "dimse"
+address     = "{UPSTREAM}:{DICOM_TLS}"
+ae_title    = "PACS"
+ca          = "/etc/appliance/tls/site-ca.crt"
+certificate = "/etc/appliance/tls/appliance-client.crt"
+key         = "/etc/appliance/tls/appliance-client.key"
+server_name = "pacs.rad.example"
+
+[[route]]
+to = ["pacs"]
+
+[sensor]
+interface     = "vlan"
+mode          = "host"
+decoy_port    = {DECOY_PORT}
+respond       = "dry-run"
+respond_rules = ["D13"]
+"""
+
+# The other end of the VLAN is in a network namespace, so that its address is not one of the box.
+NETWORK = (
+    "systemd-run -q --unit=attacker -p PrivateNetwork=yes sleep infinity; sleep 2",
+    f"ip link add vlan type veth peer name far && ip link set far netns {ATTACKER}",
+    f"ip addr add {VLAN}.1/24 dev vlan && ip link set vlan up",
+    f"nsenter --net=/proc/{ATTACKER}/ns/net sh -c"
+    f" 'ip addr add {VLAN}.66/24 dev far && ip link set far up && ip link set lo up'",
+)
+
+
+class Site:
+    """A guest that is set up, the scanner and the PACS."""
+
+    def __init__(self, guest: Guest, work: Path, upstream_port: int) -> None:
+        self.guest = guest
+        self._work = work
+        for line in (*NETWORK, *SETUP):
+            guest.must(line)
+        guest.must(f"cat >> {CONFIG} <<'END'\n{ADDED}END")
+        self.config = guest.must(f"cat {CONFIG}")
+        self.scanner = Scanner("CT1", self._party("ct1"), guest.port, work / "images")
+        self.upstream = Upstream(work / "pacs", upstream_port, self._party("pacs"))
+
+    def start(self) -> None:
+        """The PACS and the units."""
+        self.upstream.start()
+        for line in START:
+            self.guest.must(line)
+
+    def configure(self, text: str) -> None:
+        """Save another configuration, in the file that is there."""
+        self.guest.put(CONFIG, text)
+
+    def _party(self, name: str) -> Party:
+        files = {kind: self._work / f"{name}.{kind}" for kind in ("key", "crt")}
+        for kind, path in files.items():
+            path.write_text(self.guest.must(f"cat /root/site/{name}.{kind}"))
+        ca = self._work / "ca.crt"
+        ca.write_text(self.guest.must("cat /etc/appliance/tls/site-ca.crt"))
+        return Party(files["key"], files["crt"], ca)
