@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.vm.python_tree import REPOSITORY
 
 OVERLAY = REPOSITORY / "firmware-config/raspberry-pi/appliance-lamps.dtso"
-MACHINE = ("-M", "virt", "-cpu", "max,pauth-impdef=on", "-smp", "2", "-m", "1536")
+MACHINE = ("-M", "virt", "-cpu", "max,pauth=off,sve=off,sme=off", "-smp", "2", "-m", "1536")
 _LINES = (0, 1, 2, 4, 5, 6, 7)  # 3 is the board's power button
 
 _NEXUS = """

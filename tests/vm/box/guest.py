@@ -56,11 +56,12 @@ class Said:
 class Guest:
     """A running one."""
 
-    def __init__(self, work: Path, port: int, upstream_port: int) -> None:
-        """Make and start it. `port` of this machine leads to its DICOM port, `upstream_port` is the PACS's here."""
+    def __init__(self, work: Path, etc: Path, port: int, upstream_port: int) -> None:
+        """Make and start it. `etc` is its /etc/appliance, `port` of this machine leads to its DICOM port,
+        `upstream_port` is the PACS's here."""
         self.port = port
         kernel = _kernel()
-        extra = {f"installed/{path}": entry for path, entry in installed.files(work).items()}
+        extra = {f"installed/{path}": entry for path, entry in installed.files(work, etc).items()}
         unpacked = BUILD / f"kernel-{base.ARCHITECTURE}"
         init = INIT.format(address=ADDRESS)
         (work / "initramfs").write_bytes(

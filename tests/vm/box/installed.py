@@ -61,8 +61,8 @@ FIRMWARE = {
 }
 
 
-def files(work: Path) -> dict[str, tuple[int, bytes]]:
-    """Path -> (mode, content), as an archive for the guest takes it."""
+def files(work: Path, etc: Path) -> dict[str, tuple[int, bytes]]:
+    """Path -> (mode, content), as an archive for the guest takes it; `etc` is its /etc/appliance."""
     tree = work / "installed"
     shutil.copytree(REPOSITORY / "appliance", tree / SITE / "appliance", ignore=shutil.ignore_patterns("__pycache__"))
     pyc.compiled(tree, f"{SITE}/appliance")
@@ -71,6 +71,7 @@ def files(work: Path) -> dict[str, tuple[int, bytes]]:
             _put(tree / place / path.name, path.read_text())
     for name, place in FIRMWARE.items():
         _put(tree / place / name, (REPOSITORY / "firmware-config" / name).read_text())
+    shutil.copytree(etc, tree / "etc/appliance", dirs_exist_ok=True)
     _put(tree / "usr/bin/appliance", COMMAND, 0o755)
     _put(tree / "usr/local/lib/box/agent.py", Path(agent.__file__).read_text())
     _put(tree / "etc/systemd/system/box-agent.service", AGENT)
@@ -79,9 +80,7 @@ def files(work: Path) -> dict[str, tuple[int, bytes]]:
     found["etc/systemd/system/sysinit.target.wants/box-agent.service"] = (0o120777, b"../box-agent.service")
     found["etc/systemd/system/sysinit.target.wants"] = (0o40755, b"")
     for path in tree.rglob("*"):
-        executable = path.is_dir() or path.stat().st_mode & 0o100
-        kind = 0o40000 if path.is_dir() else 0o100000
-        mode = kind | (0o755 if executable else 0o644)
+        mode = 0o40755 if path.is_dir() else 0o100000 | path.stat().st_mode & 0o777
         found[str(path.relative_to(tree))] = (mode, b"" if path.is_dir() else path.read_bytes())
     return found
 

@@ -1,4 +1,4 @@
-"""A scanner outside the guest, DCMTK's storescu: what it sent, and what was answered 0x0000.
+"""A scanner outside the guest, DCMTK's storescu or pynetdicom: what it sent, and what was answered 0x0000.
 
 Owns the images and the record of answers. What was not answered is sent again, as a scanner does.
 """
@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pynetdicom import AE
 
 from appliance.cli.demo.dcmtk import Modality, data_set
 from appliance.cli.demo.site import Party
+from appliance.host import tls
 from tests.vm.power_cut.senders import instance
 
 SIZE = 20_000  # bytes of pixel data; an emulated processor seals them
@@ -46,6 +52,28 @@ class Scanner:
                 self.answered[sending.stem] = data_set(sending.read_bytes())
                 sending, now = None, now + 1
         return now, said
+
+    @contextmanager
+    def associated(self) -> Iterator[Callable[[Path], int]]:
+        """An association that stays open meanwhile; yields what stores an image over it, and returns its status."""
+        ae = AE(ae_title=self._ae_title)
+        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 120
+        ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+        context = tls.client_context(self._party.ca, self._party.certificate, self._party.key)
+        association = ae.associate("127.0.0.1", self._port, ae_title="EDGE01", tls_args=(context, "edge01.rad.example"))
+        if not association.is_established:
+            raise RuntimeError("the scanner is not let in")
+
+        def store(image: Path) -> int:
+            status = int(association.send_c_store(image).Status)
+            if status == 0:
+                self.answered[image.stem] = data_set(image.read_bytes())
+            return status
+
+        try:
+            yield store
+        finally:
+            association.release()
 
     def send_all(self, images: list[Path], seconds: float) -> int:
         """Again, until each is answered 0x0000; how many associations that took."""

@@ -19,14 +19,15 @@ from pathlib import Path
 from appliance.cli.demo.dcmtk import free_port
 from tests.vm.box.guest import Guest
 from tests.vm.box.outcome import Outcome
-from tests.vm.box.scenes import blocking, credentials, hangs, kills, records, reloads, road, units
-from tests.vm.box.site import Site
+from tests.vm.box.scenes import blocking, credentials, hangs, kills, lamps, records, reloads, road, units
+from tests.vm.box.site import Site, keys
 from tests.vm.debian import BUILD
 from tests.vm.machine import missing
 
 SCENES = {
     "units": units.play,
     "road": road.play,
+    "lamps": lamps.play,
     "reloads": reloads.play,
     "blocking": blocking.play,
     "kills": kills.play,
@@ -79,15 +80,19 @@ def main() -> int:
 
 def _play(chosen: list[str], outcome: Outcome, work: Path) -> None:
     upstream_port = free_port()
-    guest, site = Guest(work, free_port(), upstream_port), None
+    etc, issued = work / "etc", work / "issued"
+    etc.mkdir()
+    issued.mkdir()
+    config = keys(etc, issued)
+    guest, site = Guest(work, etc, free_port(), upstream_port), None
     try:
         outcome.line("the guest boots", True, f"{guest.wait():.0f} s until it answers")
         state = guest.run("systemctl is-system-running --wait; systemctl --failed --no-legend --plain", 400).out.split()
         outcome.line("systemd says that all of it runs", state[:1] == ["running"], " ".join(state))
         began = time.monotonic()
-        site = Site(guest, work, upstream_port)
+        site = Site(guest, work, issued, config, upstream_port)
         site.start()
-        outcome.line("set up as the README says", True, f"{time.monotonic() - began:.0f} s")
+        outcome.line("set up as the README of the units says", True, f"{time.monotonic() - began:.0f} s")
         for name in chosen:
             began = time.monotonic()
             print(f"--      {name}", flush=True)

@@ -1,11 +1,14 @@
 """The site around the guest, set up as the READMEs say: keys and a CA in the guest, a scanner and a PACS outside
 with certificates of that CA.
 
-Owns the lines that are typed and what is added to the configuration.
+Owns the lines that are typed there and what is added to the configuration.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 from appliance.cli.demo.dcmtk import Upstream
@@ -18,15 +21,8 @@ VLAN = "10.77.0"  # a VLAN within the guest: the appliance has .1, an attacker .
 ATTACKER = "$(systemctl show -P MainPID attacker)"
 DECOY_PORT = 11112
 
-# As systemd/README.md has it, but that the kit goes to a file: there is no terminal.
-SETUP = (
-    "systemd-sysusers",
-    "appliance init --with-ca --name edge01.rad.example --recovery-file /root/kit.txt",
-    "mkdir /root/site && cd /root/site && appliance certs issue CT1 --name ct1.rad.example --ae-title CT1"
-    f" --address {OUTSIDE} && appliance certs issue PACS --name pacs.rad.example --server",
-)
 START = (
-    "appliance check",
+    "systemd-sysusers",
     "systemd-tmpfiles --create appliance.conf",
     "udevadm control --reload && udevadm trigger --action=add --subsystem-match=leds && udevadm settle",
     "journalctl --update-catalog",
@@ -75,33 +71,45 @@ NETWORK = (
 )
 
 
+def keys(etc: Path, issued: Path) -> str:
+    """What `appliance init` and `certs issue` make, in `etc` and `issued`; the configuration for the guest.
+
+    Made here, with the same command: each start of Python costs the guest half a minute.
+    """
+    for line in (
+        f"init --with-ca --name edge01.rad.example --dir {etc} --recovery-file {issued}/kit.txt",
+        f"certs issue CT1 --name ct1.rad.example --ae-title CT1 -d {issued} --config {etc}/appliance.toml",
+        f"certs issue PACS --name pacs.rad.example --server -d {issued} --config {etc}/appliance.toml",
+    ):
+        done = subprocess.run([sys.executable, "-m", "appliance", *line.split()], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"appliance {line}: {done.stderr}")
+    config = (etc / "appliance.toml").read_text().replace(str(etc), "/etc/appliance") + ADDED
+    (etc / "appliance.toml").write_text(config)
+    return config
+
+
 class Site:
     """A guest that is set up, the scanner and the PACS."""
 
-    def __init__(self, guest: Guest, work: Path, upstream_port: int) -> None:
-        self.guest = guest
-        self._work = work
-        for line in (*NETWORK, *SETUP):
-            guest.must(line)
-        guest.must(f"cat >> {CONFIG} <<'END'\n{ADDED}END")
-        self.config = guest.must(f"cat {CONFIG}")
+    def __init__(self, guest: Guest, work: Path, issued: Path, config: str, upstream_port: int) -> None:
+        self.guest, self.config, self._issued = guest, config, issued
         self.scanner = Scanner("CT1", self._party("ct1"), guest.port, work / "images")
         self.upstream = Upstream(work / "pacs", upstream_port, self._party("pacs"))
 
     def start(self) -> None:
         """The PACS and the units."""
         self.upstream.start()
-        for line in START:
+        for line in (*NETWORK, *START):
+            began = time.monotonic()
             self.guest.must(line)
+            print(f"--      {time.monotonic() - began:.0f} s: {line[:90]}", flush=True)
 
     def configure(self, text: str) -> None:
         """Save another configuration, in the file that is there."""
         self.guest.put(CONFIG, text)
 
     def _party(self, name: str) -> Party:
-        files = {kind: self._work / f"{name}.{kind}" for kind in ("key", "crt")}
-        for kind, path in files.items():
-            path.write_text(self.guest.must(f"cat /root/site/{name}.{kind}"))
-        ca = self._work / "ca.crt"
-        ca.write_text(self.guest.must("cat /etc/appliance/tls/site-ca.crt"))
-        return Party(files["key"], files["crt"], ca)
+        ca = self._issued / "ca.crt"
+        ca.write_bytes((self._issued.parent / "etc/tls/site-ca.crt").read_bytes())
+        return Party(self._issued / f"{name}.key", self._issued / f"{name}.crt", ca)

@@ -13,7 +13,7 @@ from tests.vm.box.site import Site
 CATALOGUED = {event.message_id: event for event in vars(catalogue).values() if isinstance(event, Event)}
 _PSS = (
     "for pid in $(cat /sys/fs/cgroup/system.slice/appliance-{name}.service/cgroup.procs);"
-    " do awk '/^Pss:/ {{print $2}}' /proc/$pid/smaps_rollup; done"
+    r" do sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' /proc/$pid/smaps_rollup; done"
 )
 
 
@@ -27,7 +27,7 @@ def play(site: Site, outcome: Outcome) -> None:
     outcome.line("the journal's events are the catalogue's", known and len(ours) >= 2, ", ".join(sorted(ours.values())))
     for number, code in sorted(ours.items(), key=lambda each: each[1]):
         entry = guest.must(f"journalctl MESSAGE_ID={number} -n 1 -x --no-pager")
-        explained = "pacs-appliance" in entry and f"-- Subject: {code}:" in entry
+        explained = "pacs-appliance" in entry and f" Subject: {code}:" in entry
         if not explained or code == "STARTED":
             outcome.line(f"journalctl -x explains {code}", explained, "" if explained else entry[-200:])
     pss = {}
