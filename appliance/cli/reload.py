@@ -106,7 +106,7 @@ def _without_panel(runtime: Path, only: tuple[str, ...]) -> None:
     if not (pid.isdigit() and len(only) == 1):
         raise LocalError(
             f"the panel does not answer in {runtime}, and it alone knows which programs run",
-            fix="Start it, or use `systemctl reload 'appliance-*'`.",
+            fix="Start it, or use `systemctl reload 'appliance-*.service'`.",
         )
     os.kill(int(pid), signal.SIGHUP)
     say("The panel does not answer, so nobody says what became of it: look into the log.")

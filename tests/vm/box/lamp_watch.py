@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from tests.vm.box.guest import Guest
 from tests.vm.box.lights import expected, light
@@ -44,13 +45,13 @@ class LampWatch:
                 return None
             time.sleep(0.5)
 
-    def until(self, rows: dict[str, str], seconds: float) -> bool:
-        """Wait until the lamps show these states ("function" -> "state") all at once."""
+    def until(self, rows: Mapping[str, tuple[str, ...]], seconds: float) -> bool:
+        """Wait until the lamps show one of these states ("function" -> states) each, all at once."""
         give_up = time.monotonic() + seconds
-        wanted = {function: expected(f"{function}:{state}") for function, state in rows.items()}
+        wanted = {name: {expected(f"{name}:{state}") for state in states} for name, states in rows.items()}
         while True:
             shown = self.now()
-            if all(shown.get(function) == shows for function, shows in wanted.items()):
+            if all(shown.get(function) in shows for function, shows in wanted.items()):
                 return True
             if time.monotonic() > give_up:
                 return False

@@ -28,11 +28,11 @@ SCENES = {
     "units": units.play,
     "road": road.play,
     "lamps": lamps.play,
-    "reloads": reloads.play,
-    "blocking": blocking.play,
     "kills": kills.play,
     "hangs": hangs.play,
+    "reloads": reloads.play,
     "credentials": credentials.play,
+    "blocking": blocking.play,  # late: an alert of the sensor keeps the alarm lamp lit
     "records": records.play,
 }
 TOOLS = {

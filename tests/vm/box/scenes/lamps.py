@@ -6,7 +6,8 @@ import re
 
 from tests.vm.box.lamp_watch import LampWatch
 from tests.vm.box.outcome import Outcome
-from tests.vm.box.scenes.road import delivered
+from tests.vm.box.scenes.kills import CALM
+from tests.vm.box.scenes.road import AT_REST, delivered
 from tests.vm.box.site import Site
 
 LONG = 60.0  # seconds that a lamp is given; how fast it is, `kills` says
@@ -16,7 +17,7 @@ OUT_OF_RESOURCES = 0xA700
 def play(site: Site, outcome: Outcome) -> None:
     """From calm to calm."""
     lamps = LampWatch(site.guest)
-    lamps.until({"ready": "serving", "traffic": "idle", "backlog": "none", "alarm": "quiet"}, 120)
+    lamps.until(AT_REST, 120)
     with outcome.of("traffic"):
         _traffic(site, outcome, lamps)
     with outcome.of("backlog"):
@@ -69,4 +70,4 @@ def _full(site: Site, outcome: Outcome, lamps: LampWatch) -> None:
     began = lamps.look()
     site.configure(site.config)
     _seen(outcome, lamps, "ready:serving", began, "there is room again")
-    outcome.line("and nothing is left to report", lamps.until({"ready": "serving", "alarm": "quiet"}, 90), lamps.now())
+    outcome.line("and nothing is left to report", lamps.until(CALM, 90), lamps.now())

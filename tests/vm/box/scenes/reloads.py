@@ -20,7 +20,7 @@ def play(site: Site, outcome: Outcome) -> None:
     good = site.config.replace('ae_titles   = ["CT1"]', ANOTHER)
     refused, _ = site.scanner.send(site.scanner.images(1), ae_title="CT1_NEW")
     site.configure(good)
-    said = guest.run("systemctl reload 'appliance-*'")
+    said = guest.run("systemctl reload 'appliance-*.service'")
     outcome.line(
         "systemctl reload with a good file",
         said.status == 0,

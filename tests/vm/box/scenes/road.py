@@ -8,13 +8,14 @@ from tests.vm.box.lamp_watch import LampWatch
 from tests.vm.box.outcome import Outcome
 from tests.vm.box.site import Site
 
+AT_REST = {"ready": ("serving",), "traffic": ("idle",), "backlog": ("none",), "alarm": ("quiet",)}
 PATIENCE = 180.0  # seconds until all is upstream, on emulated cores
 
 
 def play(site: Site, outcome: Outcome) -> None:
     """DICOM TLS both ways, certificates on both sides."""
     lamps = LampWatch(site.guest)
-    calm = lamps.until({"ready": "serving", "traffic": "idle", "backlog": "none", "alarm": "quiet"}, 90)
+    calm = lamps.until(AT_REST, 90)
     outcome.line("lamps at rest: ready on, the others off", calm, lamps.now())
     levels = site.guest.must("grep -E 'appliance-lamps|edge:' /sys/kernel/debug/gpio || cat /sys/kernel/debug/gpio")
     high = [line.split("|")[1].split()[0] for line in levels.splitlines() if "|edge:" in line and " hi" in line]
