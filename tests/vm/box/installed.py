@@ -54,7 +54,7 @@ MASKED = (
     ),
 )
 FIRMWARE = {
-    "60-appliance-leds.rules": "etc/udev/rules.d",
+    "60-appliance-leds.rules": "usr/lib/udev/rules.d",
     "60-appliance-sysctl.conf": "etc/sysctl.d",
     "appliance-journald.conf": "etc/systemd/journald.conf.d",
     "respond.toml": "etc/appliance",
