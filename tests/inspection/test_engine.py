@@ -55,6 +55,16 @@ def test_ipv6_vlan_tags_and_options_take_the_same_road() -> None:
     assert counted[0][:2] == (4, 50_000 - HEAD)
 
 
+def test_padding_of_short_frames_is_no_data() -> None:
+    watching = engine()
+    talk = Wire(watching, STRANGER, OWN).open()
+    for byte in associate(calling=b"ROGUE"):
+        short = talk.build(True, talk.next[True], ACK, bytes((byte,))).ljust(60, b"\xff")
+        watching.inspect([(talk.now, short, len(short), None)])
+        talk.lose(True, 1)
+    assert rules(watching) == ["D01"]
+
+
 def test_vlan_ids_of_the_ring_and_of_the_frame_are_told() -> None:
     watching = engine()
     data = frame(STRANGER, 40000, OWN, 104, 1, 1, ACK, associate(calling=b"ROGUE"), vlans=(30,))
