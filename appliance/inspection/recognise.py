@@ -164,6 +164,8 @@ def walk_pdus(flow: Flow, witness: Witness, sure: Stream, hunting: bool, midst: 
         before[stream] = _take(stream)
         midway = hunting or (stream is not sure and stream.shunt == EVERYTHING)
         if stream.shunt == EVERYTHING:
+            if (seen := remembered(stream, 0, _ENOUGH)) is not None:  # taken for nothing of ours, and answered
+                conversation.other_version(seen, stream.from_client)
             stream.shunt = stream.position
         walk = PduWalk(stream, conversation, midway)
         stream.reader = walk

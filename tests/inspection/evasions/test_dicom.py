@@ -55,6 +55,15 @@ def test_group_9_odd_requests(how: str, port: int) -> None:
     assert "D01" in told(call(port=port).client(REQUESTS[how]))
 
 
+def test_group_9_a_request_that_looks_like_nothing_and_is_answered() -> None:
+    """DCMTK takes it: an unknown item first, and a title of bytes that are no text. Its answer gives it away."""
+    odd = request(item(0x77, bytes(40)), CONTEXT, proposal(1), USER, calling=b"\xff\xfeROGUE".ljust(16))
+    talk = call(port=8104).client(odd)
+    assert told(talk) == set()
+    talk.server(ACCEPT)
+    assert told(talk) >= {"D01", "D11"}
+
+
 def test_group_9_many_syntaxes_hide_no_abstract_syntax() -> None:
     talk = call().client(request(CONTEXT, proposal(1, VERIFICATION, 70), USER))
     (record,) = [each for each in talk.engine.take_alerts() if each["alert"]["signature_id"] == "D01"]
