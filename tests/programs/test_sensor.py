@@ -285,7 +285,7 @@ def test_a_sensor_that_was_killed_says_so_when_it_is_back(start: Callable[[], Pr
     program.ready()
     program.close()  # SIGKILL
     (tmp_path / "notify").unlink()
-    (tmp_path / "run" / "panel.sock").unlink()
+    (tmp_path / "run" / "panel.sock").unlink(missing_ok=True)
     (tmp_path / "run").rmdir()
     again = start()
     again.ready()
