@@ -162,6 +162,11 @@ class Scene:
                         found.append(f"{name}: {target}")
         return found
 
+    def segments_are_ready(self) -> bool:
+        """Whether each worker has its two."""
+        _, *workers = self.box.pids("receive")
+        return sum(each.endswith(".segment") for each in self.holders()) == 2 * len(workers) > 0
+
     def pids(self) -> set[int]:
         """All processes of the box."""
         return {pid for name in _PROGRAMS for pid in self.box.pids(name)}
@@ -200,14 +205,17 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 def test_a_full_disk(scene: Scene) -> None:
     assert scene.send(2) == ["Success"] * 2
+    scene.await_(scene.segments_are_ready)  # one that cannot be made any more would give its room back
     before = scene.pids()
     scene.disk.fill()
-    assert scene.send(2) == ["Refused: OutOfResources"] * 2
-    words = scene.words()
-    assert "0xa700" in words.lower() and "Out of storage" in words
-    scene.await_(lambda: scene.ready_lamp() == "refusing")
-    assert "is full" in scene.troubles()[0]
-    scene.disk.empty()
+    try:
+        assert scene.send(2) == ["Refused: OutOfResources"] * 2
+        words = scene.words()
+        assert "0xa700" in words.lower() and "Out of storage" in words
+        scene.await_(lambda: scene.ready_lamp() == "refusing")
+        assert "is full" in scene.troubles()[0]
+    finally:
+        scene.disk.empty()
     assert scene.send() == ["Success"]
     scene.await_(lambda: scene.delivered() >= 3)
     scene.await_(lambda: scene.ready_lamp() == "serving" and not scene.troubles())
