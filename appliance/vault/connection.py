@@ -78,6 +78,9 @@ class Connection:
                 self._sqlite.execute("PRAGMA locking_mode = EXCLUSIVE")
                 self._sqlite.execute("PRAGMA synchronous = FULL")
                 self._sqlite.execute("PRAGMA foreign_keys = ON")
+                # Else what a statement may have to undo goes to a file in /tmp once it was more than 64 KiB, and from
+                # then on: a connection that keeps its lock keeps that file too, and six times the WAL is written there.
+                self._sqlite.execute("PRAGMA temp_store = MEMORY")
                 self._sqlite.execute("PRAGMA journal_size_limit = 67108864")
                 self._sqlite.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
                 self.db = Database(self._sqlite, recursive_triggers=False, execute_plugins=False)

@@ -25,6 +25,7 @@ from appliance.vault.lane import Lane
 
 _PLACES = 16  # kept for the next instances
 _NEIGHBOURS = 512  # object ids in a row that begin alike
+_ALIKE = 2  # bytes
 
 
 class _Place:
@@ -56,15 +57,16 @@ class Intake:
         self.envelopes = Envelopes(lambda: Envelope(self.recipients, self.random))
         self._places: deque[_Place] = deque()
         self._ids = itertools.count()
-        self._alike = random(1)
+        self._alike = random(_ALIKE)
         self._beside = len(os.sched_getaffinity(0)) > 1
 
     def object_id(self) -> str:
-        """A new one: 15 bytes of it are random. The first stays for a while, so that a batch of instances that came
-        together goes into one directory of `objects/`, and its names need one flush instead of one each."""
+        """A new one: 14 bytes of it are random. The first two stay for a while, so that a batch of instances that came
+        together goes into one directory of `objects/`, where its names need one flush instead of one each, and to one
+        place of the ledger's index."""
         if next(self._ids) % _NEIGHBOURS == 0:
-            self._alike = self.random(1)  # another thread may still take the one before: it is as good
-        return (self._alike + self.random(15)).hex()
+            self._alike = self.random(_ALIKE)  # another thread may still take the one before: it is as good
+        return (self._alike + self.random(16 - _ALIKE)).hex()
 
     def take_place(self) -> _Place:
         """A place that nobody uses."""

@@ -38,8 +38,8 @@ AT_ONCE = 50_000
 def new_record(number: int) -> object:
     """An object as it comes: of studies of 200 objects in two series; ids begin alike for a while (intake.py)."""
     tags = {"study_tag": _tag(number // 200, b"s"), "series_tag": _tag(number // 100, b"r")}
-    alike = hashlib.sha256(b"%d" % (number // 512)).digest()[:1]
-    return record(number, object_id=(alike + os.urandom(15)).hex(), instance_tag=os.urandom(16), **tags)
+    alike = hashlib.sha256(b"%d" % (number // 512)).digest()[:2]
+    return record(number, object_id=(alike + os.urandom(14)).hex(), instance_tag=os.urandom(16), **tags)
 
 
 def _tag(number: int, kind: bytes) -> bytes:

@@ -19,6 +19,7 @@ def test_every_commit_is_durable(tmp_path: Path) -> None:
         assert sqlite.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert sqlite.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         assert sqlite.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        assert sqlite.execute("PRAGMA temp_store").fetchone() == (2,)  # MEMORY
     connection.close()
 
 

@@ -151,7 +151,8 @@ def test_ids_of_instances_that_come_together_begin_alike(vault: Vault) -> None:
     ids = [vault.intake.object_id() for _ in range(100_000)]
     assert len(set(ids)) == len(ids)
     assert all(len(object_id) == 32 for object_id in ids)
-    assert len({object_id[:2] for object_id in ids[:512]}) == 1
+    assert len({object_id[:4] for object_id in ids[:512]}) == 1
+    assert len({object_id[:8] for object_id in ids[:512]}) > 500
     assert 100 < len({object_id[:2] for object_id in ids}) <= 196
 
 
