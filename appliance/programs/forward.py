@@ -6,6 +6,7 @@ import os
 import selectors
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from appliance.seal.keys import parse_identity
 from appliance.vault.adoption import Adoption
 from appliance.vault.commitment_requests import WaitingRequests
 from appliance.vault.commitments import Commitments
+from appliance.vault.connection import LedgerDamaged
 from appliance.vault.deliveries import Queue
 from appliance.vault.footing import Footing, Turn
 from appliance.vault.journal import Journal
@@ -50,7 +52,8 @@ from appliance.vault.objects import Objects
 from appliance.vault.proof_reports import WaitingReports
 from appliance.vault.proofs import Proofs
 from appliance.vault.rebuild import Rebuild
-from appliance.vault.recovery import open_ledger, recover, sweep
+from appliance.vault.recovery import open_ledger, recover, sweep, want_rebuild
+from appliance.vault.refusals import Condition
 from appliance.vault.space import Space
 from appliance.vault.standing import standing
 
@@ -62,6 +65,16 @@ _GRACE = 10.0  # seconds for instances that are under way when we are told to st
 def main(config: Config, path: Path) -> int:
     """Run until told to stop. What is cut off by the end is taken up at the next start."""
     os.umask(0o077)
+    try:
+        return _run(config, path)
+    except LedgerDamaged:
+        # In the middle, where opening does not look. Whoever starts us again gets one that is made anew.
+        with suppress(OSError):
+            want_rebuild(StateLayout(config.appliance.state_dir))
+        raise
+
+
+def _run(config: Config, path: Path) -> int:
     signals = Signals()
     forward = Forward(config, path)
     forward.start()
@@ -261,7 +274,9 @@ class Forward:
         return min(due - since, self.reloading.wait())
 
     def _look_at_the_medium(self) -> None:
-        """Let go of a file system that failed or went; go on where it is back."""
+        """Let go of a file system that failed or went; go on where it is back. Raises `LedgerDamaged`."""
+        if self._ledger.damaged:
+            raise LedgerDamaged("the ledger is damaged; the next start makes it anew", Condition.BROKEN)
         match self._footing.look():
             case Turn.LOST:
                 assert self._footing.refusal

@@ -64,6 +64,8 @@ class Connection:
         """Takes what must outlive the ledger, durably, before the transaction that it belongs to is committed."""
         self.failed = False
         """Whether the medium failed a statement since the ledger was opened."""
+        self.damaged = False
+        """Whether a statement found that the file is no whole database."""
         self._away: DiskRefused | None = None
         self._open("rwc")
 
@@ -171,6 +173,7 @@ class Connection:
             yield
         except sqlite3.Error as error:
             refusal = _translated(error)
+            self.damaged |= isinstance(refusal, LedgerDamaged)
             self.failed |= isinstance(refusal, DiskRefused) and refusal.condition in _FAILURES
             raise refusal from error
 

@@ -56,6 +56,12 @@ def open_ledger(layout: StateLayout, medium: Medium | None = None) -> tuple[Ledg
         return Ledger(layout.ledger), True
 
 
+def want_rebuild(layout: StateLayout) -> None:
+    """Have the next start set the ledger aside and make a new one: for damage that opening it does not find. Raises
+    OSError."""
+    layout.rebuild_wanted.touch(mode=0o600)
+
+
 def recover(adoption: Adoption, now: float, *, compare: bool = False, rebuild: Rebuild | None = None) -> Iterator[Step]:
     """Bring files and ledger into agreement, step by step; the caller logs the fates and feeds its watchdog.
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from appliance.base.errors import DiskError
 from tests.delivery.upstream import StoreScp, until
 from tests.programs.test_forward import Box
 
@@ -96,3 +98,40 @@ def test_without_its_journal_what_may_be_there_is_sent_again_slowly_and_new_ones
         assert set(done) == {*ids, late}
         assert min(done.values()) == done[late]  # 600 a minute are due; tests/vault/test_rebuild.py looks at when
     assert box.stop() == 0
+
+
+@pytest.mark.parametrize("tables", [("delivery", "delivery_due"), ("object",)])
+def test_damage_in_the_middle_ends_the_program_and_its_next_start_makes_a_ledger(
+    box: Box, tmp_path: Path, tables: tuple[str, ...]
+) -> None:
+    """Opening a ledger reads its first pages; a bad block in the others shows when somebody asks for it."""
+    with StoreScp(tmp_path / "upstream") as upstream:
+        ids = delivered_then_killed(box, upstream)
+        ruin(box.state.layout.ledger, tables)
+        late = box.state.put(pixels=500)
+        box.start()
+        assert box.process and box.process.wait(60) == DiskError.exit_status
+        assert "Traceback" not in box.log
+        box.start()  # as the service manager does it
+        until(lambda: box.delivered() == 7)
+        assert len(upstream.received()) == 1
+        assert on_hold(box) == [ids[0]]
+        found = box.ask("objects")
+        assert found and {each["object"] for each in found["objects"]} == {*ids, late}
+        assert "LEDGER-REBUILT" in box.log
+    assert box.stop() == 0
+
+
+def ruin(ledger: Path, names: tuple[str, ...]) -> None:
+    """Overwrite the first page of each of these tables and indexes."""
+    sqlite = sqlite3.connect(ledger)
+    sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (size,) = sqlite.execute("PRAGMA page_size").fetchone()
+    pages = [
+        sqlite.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()[0] for name in names
+    ]
+    sqlite.close()
+    with ledger.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
