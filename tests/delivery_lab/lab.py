@@ -68,7 +68,9 @@ class Lab:
         self.box.ready()
 
     def watch(self) -> None:
-        """Start the panel, which answers `status`."""
+        """Start the panel, which answers `status`, unless it runs."""
+        if self._panel:
+            return
         command = [sys.executable, "-m", "appliance", "program", "panel", "--config", str(self.box.path)]
         with (self.root / "panel.log").open("ab") as log:
             self._panel = subprocess.Popen(command, stderr=log, stdout=log)
