@@ -73,6 +73,9 @@ class Footing:
         try:
             for directory in (self._layout.ledger.parent, self._layout.incoming, self._layout.objects):
                 self._medium.check_alive(directory)
+            if not self._medium.exists(self._layout.ledger):  # all but it came through the repair
+                self._ledger.damaged = True
+                raise DiskRefused("the ledger did not come back with the objects", Condition.BROKEN)
             self._file = self._medium.identity(self._layout.ledger)
             self._ledger.take_up(self._medium)
             if not self._ours():

@@ -148,3 +148,14 @@ def test_a_ledger_that_somebody_works_with_is_left_to_him_for_now(
     assert ground.footing.look() is Turn.LOST
     ground.return_()
     assert ground.footing.look() is Turn.REGAINED
+
+
+def test_a_repair_that_cost_the_ledger_is_damage_which_the_next_start_mends(ground: Ground) -> None:
+    _enter(ground)
+    ground.go()
+    assert ground.footing.look() is Turn.LOST
+    assert not ground.vault.ledger.damaged  # nothing is there at all: it is not mounted
+    ground.return_()
+    ground.vault.layout.ledger.unlink()
+    assert ground.footing.look() is None and ground.vault.ledger.damaged
+    assert list(ground.vault.layout.ledger.parent.glob("*.sqlite")) == []
