@@ -58,8 +58,12 @@ class HybridRecipient:
         sealed = _SUITE.encrypt(file_key, self._key, info=_INFO)
         return Stanza((TYPE, encode_base64(sealed[:ENCAPSULATED])), sealed[ENCAPSULATED:])
 
+    @cached_property
+    def _text(self) -> str:
+        return bech32.encode(PREFIX, self.public)  # long, and its checksum is slow
+
     def __str__(self) -> str:
-        return bech32.encode(PREFIX, self.public)
+        return self._text
 
     def __repr__(self) -> str:
         return f"HybridRecipient({str(self)[:24]}…)"

@@ -89,7 +89,7 @@ class StateLayout:
 
     def object_file(self, object_id: str) -> Path:
         """The name of an adopted object."""
-        return self.object_directory(object_id) / (object_id + SUFFIX)
+        return self.objects.joinpath(checked(object_id)[:2], object_id + SUFFIX)
 
     def fan(self) -> list[Path]:
         """The 256 directories of `objects`, in order."""
