@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import deliver_compare, deliver_memory, deliver_wan, inputs
+from tests.bench import deliver_compare, deliver_memory, deliver_wan, deliver_window, inputs
 from tests.bench.receivers import has_storescp
 from tests.bench.verdict import Section, Verdict, summary
 
-PARTS = ("compare", "memory", "wan")
+PARTS = ("compare", "memory", "wan", "window")
 
 
 def parts(arguments: argparse.Namespace) -> dict[str, Callable[[], Section]]:
@@ -29,6 +29,7 @@ def parts(arguments: argparse.Namespace) -> dict[str, Callable[[], Section]]:
         "compare": lambda: deliver_compare.run(arguments.runs, arguments.only, arguments.input),
         "memory": deliver_memory.run,
         "wan": lambda: deliver_wan.run(arguments.loss),
+        "window": deliver_window.run,
     }
 
 
