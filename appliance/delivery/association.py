@@ -16,15 +16,12 @@ from dataclasses import replace
 from appliance.base import limits
 from appliance.base.errors import LocalError, UpstreamError
 from appliance.delivery.deadlines import Deadlines
+from appliance.delivery.endings import LOG, LOST, ended
 from appliance.delivery.transport import Transport, tls_words
-from appliance.upper_layer import words
 from appliance.upper_layer.association import (
-    Aborted,
     Association,
     AssociationAccepted,
-    AssociationRejected,
     CommandReceived,
-    ConnectionClosed,
     DataFragment,
     Event,
     PeerFault,
@@ -39,17 +36,12 @@ OnReport = Callable[[int, CommandSet, bytes], int]
 
 _RECEIVE = 65536
 _RESPONSE = 0x8000  # with this bit a command field names the response
-_REJECT_ADVICE = {
-    (1, 3): "Register our AE title there, or change ae_title of [appliance].",
-    (1, 7): "Check ae_title of the destination.",
-}
-_LOG = "Look at the destination's log of that time."
-_LOST = "Check that it is up, and the network on the way; its log of that time may say more."
 _SLOW = "Look at the destination's load and at the network."
 
 
 class RequestorAssociation:
-    """An open association. Not thread-safe. Raises UpstreamError; after that only `close` may be called."""
+    """An open association. Not thread-safe. Raises UpstreamError; after that only `answered` and `close`
+    may be called."""
 
     def __init__(
         self, transport: Transport, request: AssociateRequest, deadlines: Deadlines, on_report: OnReport | None = None
@@ -67,13 +59,8 @@ class RequestorAssociation:
         try:
             self._send(self._engine.associate_request())
             answer = self._next_event(deadlines.association, "an answer to our A-ASSOCIATE-RQ")
-            if isinstance(answer, AssociationRejected):
-                raise UpstreamError(
-                    f"the association was {words.rejection(answer.result, answer.source, answer.reason)}",
-                    fix=_REJECT_ADVICE.get((answer.source, answer.reason), _LOG),
-                )
             if not isinstance(answer, AssociationAccepted):
-                raise _ended(answer)
+                raise ended(answer)
         except BaseException:
             self.abort()
             raise
@@ -108,7 +95,8 @@ class RequestorAssociation:
     def answered(self) -> list[tuple[int, int]]:
         """The answers that came before an error, and were not asked for: message ids and statuses. Never raises."""
         commands = [event.command for event in self._events if isinstance(event, CommandReceived)]
-        return [(self._answers(command), command.status or 0) for command in commands if self._answers(command)]
+        found = {self._answers(command): command.status or 0 for command in reversed(commands)}
+        return [(message_id, status) for message_id, status in reversed(found.items()) if message_id]
 
     def c_echo(self, context_id: int) -> int:
         """Verify (PS3.7 9.1.5); the status of its C-ECHO-RSP, for which there is less time than for that of a store."""
@@ -150,7 +138,7 @@ class RequestorAssociation:
                     self._reply_to_release()
                     self.usable = False
                 else:
-                    raise _ended(event)
+                    raise ended(event)
         except BaseException:
             self.abort()
             raise
@@ -265,10 +253,10 @@ class RequestorAssociation:
                 self._take_report(event)
                 event = self._next_event(seconds, f"the response to {_article(name)}")
             if not isinstance(event, CommandReceived):
-                raise _ended(event)
+                raise ended(event)
             message_id, status = self._answers(event.command), event.command.status
             if not message_id or status is None:
-                raise UpstreamError(f"it answered something else than our {name}", fix=_LOG)
+                raise UpstreamError(f"it answered something else than our {name}", fix=LOG)
         except BaseException:
             self.abort()
             raise
@@ -294,7 +282,7 @@ class RequestorAssociation:
                 if not self._answers(event.command):
                     break
                 kept.append(event)
-            return _ended(event)
+            return ended(event)
         finally:
             self._events.extendleft(reversed(kept))
 
@@ -324,7 +312,7 @@ class RequestorAssociation:
         while not last:
             fragment = self._next_event(self._deadlines.response, "the rest of an event report")
             if not isinstance(fragment, DataFragment):
-                raise _ended(fragment)
+                raise ended(fragment)
             data += fragment.data
             last = fragment.last
             if len(data) > limits.COMMITMENT_REQUEST.default:
@@ -361,7 +349,7 @@ class RequestorAssociation:
             else:
                 self._events.extend(self._engine.connection_lost())
                 if not self._events:
-                    raise UpstreamError("the connection was lost", fix=_LOST)
+                    raise UpstreamError("the connection was lost", fix=LOST)
         event = self._events.popleft()
         if isinstance(event, PeerFault):
             try:
@@ -385,16 +373,3 @@ def _article(name: str) -> str:
 def _pieces(data: memoryview) -> Iterator[tuple[memoryview, bool]]:
     for start in range(0, len(data), _RECEIVE):
         yield data[start : start + _RECEIVE], start + _RECEIVE >= len(data)
-
-
-def _ended(event: Event) -> UpstreamError:
-    """Why an association ended where it should have gone on."""
-    if isinstance(event, Aborted):
-        return UpstreamError(f"the association was {words.abort(event.source, event.reason)}", fix=_LOG)
-    if isinstance(event, PeerFault):
-        return UpstreamError(f"it broke the protocol: {event.reason}", fix="Report it to the maker of the destination.")
-    if isinstance(event, ConnectionClosed):
-        return UpstreamError("it closed the connection", fix=_LOST)
-    if isinstance(event, ReleaseRequested):
-        return UpstreamError("it released the association before its answer", fix=_LOG)
-    return UpstreamError("it sent a message that nobody asked for", fix=_LOG)

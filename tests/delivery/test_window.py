@@ -112,6 +112,21 @@ def test_what_was_answered_before_the_end_is_known_after_it() -> None:
         assert association.answered() == [(sent[0], 0)]
 
 
+def test_one_that_was_answered_twice_was_answered_once() -> None:
+    def first_twice(out: list[CommandSet]) -> Answers:
+        if len(out) < 3:
+            return []
+        out.insert(0, out[0])
+        return [(out[0], 0xB000), (out[0], 0)]
+
+    with windowed(first_twice, OURS) as acceptor:
+        association = associate(acceptor.port)
+        sent = [association.begin_store(1, CT, f"1.2.{number}", DATA) for number in range(3)]
+        until(lambda: association.alive() and association.answered())
+        association.abort()
+        assert association.answered() == [(sent[0], 0xB000)]
+
+
 def test_a_courier_has_as_many_out_as_it_may_and_no_more(office: Office) -> None:
     """The acceptor says nothing before four are out: with less it would not go on, and with more be asked in vain."""
 
