@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from appliance.cli.options import config_option
-from appliance.cli.output import say
+from appliance.cli.options import config_option, json_option
+from appliance.cli.output import say, write_json
 from appliance.cli.pcap import inspect_file, own_option, registry_of
 from appliance.config.load import load_config
 
@@ -30,7 +30,8 @@ def command() -> None:
 )
 @config_option
 @own_option
-def learn(pcap: Path | None, path: Path, own: tuple[str, ...]) -> None:
+@json_option
+def learn(pcap: Path | None, path: Path, own: tuple[str, ...], as_json: bool) -> None:
     """Propose [[peer]] entries for devices that called, and [[sensor.server]] entries for machines that answered.
 
     Only what was seen is proposed, and nothing that is configured already. A [[peer]] comes with accept = false: read
@@ -52,8 +53,13 @@ def learn(pcap: Path | None, path: Path, own: tuple[str, ...]) -> None:
         inventory = read_inventory(config.appliance.state_dir / "alerts" / NAME)
         registry = registry if own else Registry.build(config, look_around(config))
     proposals, remarks = propose(inventory, registry)
-    for proposal in proposals:
-        click.echo(as_toml(proposal))
+    if as_json:
+        write_json(
+            [{"section": each.section, "keys": each.keys, "evidence": list(each.evidence)} for each in proposals]
+        )
+    else:
+        for proposal in proposals:
+            click.echo(as_toml(proposal))
     for remark in remarks:
         say(remark)
     if not proposals:

@@ -9,8 +9,8 @@ import click
 
 from appliance.base.errors import ConfigError
 from appliance.base.limits import KEY_EXPORT
-from appliance.cli.options import config_option
-from appliance.cli.output import say
+from appliance.cli.options import config_option, json_option
+from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import known_passphrase, passphrase_options, typed
 from appliance.config.load import load_config
 
@@ -21,7 +21,10 @@ _SEALED = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=False)
 @passphrase_options
 @config_option
-def command(file: Path | None, passphrase_file: Path | None, passphrase_fd: int | None, path: Path) -> None:
+@json_option
+def command(
+    file: Path | None, passphrase_file: Path | None, passphrase_fd: int | None, path: Path, as_json: bool
+) -> None:
     """Unlock deliveries that need plaintext, until `appliance lock` or the next start of forward.
 
     FILE is what `appliance keys export` wrote, whose passphrase is asked for, or holds the identity itself; "-" is
@@ -41,6 +44,8 @@ def command(file: Path | None, passphrase_file: Path | None, passphrase_fd: int 
         )
     identities = _identities(file, passphrase_file, passphrase_fd)
     ask(control_socket(config.appliance.runtime_dir), {"op": "unlock", "identities": identities})
+    if as_json:
+        write_json({"state": "open"})
     say("Unlocked, until `appliance lock` or the next start of forward. What waited is on its way.")
 
 

@@ -40,7 +40,11 @@ def test_it_takes_away_what_it_put_and_nothing_else(tmp_path: Path) -> None:
     install("--root", tmp_path)
     mine = tmp_path / "usr/lib/systemd/system/other.service"
     mine.write_text("[Unit]\n")
+    (tmp_path / "etc/systemd/system/appliance.target.wants").mkdir(parents=True)
+    enabled = tmp_path / "etc/systemd/system/appliance.target.wants/appliance-receive.service"
+    enabled.symlink_to("/usr/lib/systemd/system/appliance-receive.service")
     assert install("--root", tmp_path, "--remove").returncode == 0
+    assert not enabled.is_symlink()
     assert placed(tmp_path) == {"usr/lib/systemd/system/other.service"}
 
 

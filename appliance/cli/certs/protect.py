@@ -8,7 +8,8 @@ import click
 
 from appliance.base.errors import LocalError
 from appliance.cli.certs.authority import places
-from appliance.cli.options import config_option
+from appliance.cli.options import config_option, json_option
+from appliance.cli.output import write_json
 from appliance.cli.passphrase import new_passphrase, passphrase_options
 from appliance.config.load import load_config
 
@@ -19,7 +20,10 @@ from appliance.config.load import load_config
 )
 @passphrase_options
 @config_option
-def command(ca_key: Path | None, passphrase_file: Path | None, passphrase_fd: int | None, path: Path) -> None:
+@json_option
+def command(
+    ca_key: Path | None, passphrase_file: Path | None, passphrase_fd: int | None, path: Path, as_json: bool
+) -> None:
     """Put the key of the built-in CA under a passphrase, which `appliance certs issue` asks for from then on.
 
     The key in clear is replaced; what the medium or a backup still has of it is not. Better still: move it off the box.
@@ -36,4 +40,7 @@ def command(ca_key: Path | None, passphrase_file: Path | None, passphrase_fd: in
         raise LocalError(f"{key} has a passphrase already", fix="To change it: openssl pkey -aes256 -in OLD -out NEW.")
     authority = Authority.load(certificate.read_bytes(), pem)
     put_file(key, authority.key_under(new_passphrase(passphrase_file, passphrase_fd)), 0o400)
-    click.echo(f"{key} opens with the passphrase from now on. Nobody can replace it: keep a record.")
+    if as_json:
+        write_json({"key": str(key)})
+    else:
+        click.echo(f"{key} opens with the passphrase from now on. Nobody can replace it: keep a record.")
