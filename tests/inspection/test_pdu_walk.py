@@ -131,6 +131,19 @@ def test_a_command_behind_a_data_pdv_in_one_p_data_is_seen() -> None:
     assert rules(watching) == []
 
 
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_pdv_too_short_for_its_header_hides_nothing_in_the_midst_of_bulk_data(size: int) -> None:
+    watching = engine()
+    talk = wire(watching).association()
+    message = store(60_000)
+    at = message.index(b"\x04\0", 40_000)  # a header in the middle
+    talk.client(message[:at]).client(pdu(4, struct.pack("!IBB", size, 1, 0) + bytes(200))).client(message[at:])
+    assert rules(watching) == ["D22"]
+    assert watching.snapshot()["commands"] == 1
+    talk.client(store(100))
+    assert watching.snapshot()["commands"] == 2
+
+
 def test_a_command_in_pieces_of_two_bytes_is_seen() -> None:
     watching = engine()
     whole = command(0x0001, data_set=True)

@@ -184,6 +184,16 @@ def test_group_3_bytes_far_ahead_within_an_association(off: int, count: int) -> 
     assert "D07" in told(talk)
 
 
+@pytest.mark.parametrize("acknowledged", [0, 30_020])
+def test_group_3_a_beginning_that_never_comes_is_told(acknowledged: int) -> None:
+    """Whether the server says that it has those bytes too or not."""
+    talk = call()
+    talk.raw(True, talk.next[True] + 30_000, PUSH, bytes(20))
+    talk.lose(True, acknowledged).raw(False, talk.next[False], PLAIN)
+    later(talk, 12)
+    assert told(talk) == {"D43"}
+
+
 def test_group_3_a_false_header_in_front_of_bulk_data() -> None:
     """A segment that the receiver drops has the sensor skip what the receiver reads."""
     talk = association()
