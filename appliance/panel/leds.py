@@ -20,6 +20,7 @@ from appliance.panel.lamps import FUNCTIONS, LIFE, OFF, SINGLE, Pattern
 
 CLASS = Path("/sys/class/leds")
 _PATIENCE, _MOMENT = 10, 0.02  # times, seconds
+LATER, AGAIN = 20, 0.5  # times that a pattern is tried later before it is given up, seconds between
 RENEW = LIFE * 0.4  # seconds after which a pattern that would end is begun anew
 
 
@@ -30,13 +31,21 @@ class Led:
         self.path = path
         self._brightest = int(self._read("max_brightness") or "1")
         self._said = False
+        self._tries = 0
+        self.waits = False  # for udev, on a busy board: show it again soon
 
     def show(self, pattern: Pattern) -> bool:
         """Begin a pattern. False, and said once, where the lamp refuses."""
         try:
             can = self.triggers()
+            self.waits = False
             if "pattern" in can and self._blink(pattern):
-                pass
+                self._tries = 0
+            elif "pattern" in can and self._tries < LATER:
+                self._tries += 1
+                self.waits = True
+                if pattern.steps[0][0]:
+                    self._write("brightness", str(self._brightest))
             elif len(pattern.steps) > 1 and "timer" in can:
                 self._timer(pattern)
             else:
@@ -55,8 +64,9 @@ class Led:
         return sorted((word.strip("[]") for word in words), key=lambda word: f"[{word}]" not in words)
 
     def restore(self, before: tuple[str, str]) -> None:
-        """Give it back its trigger and brightness, as `state` read them."""
-        trigger, brightness = before
+        """Give it back its trigger and brightness, as `state` read them. What a pattern was, the kernel has forgotten:
+        such a lamp is left dark under no trigger, so that whoever had it notices."""
+        trigger, brightness = before if before[0] != "pattern" else ("none", "0")
         self._write("trigger", trigger)
         if trigger == "none":  # else the trigger has it, and writing zero would take it away
             self._write("brightness", brightness)
@@ -157,7 +167,7 @@ class Lamps:
             for function, led in self._leds.items():
                 pattern = patterns.get(function, OFF)
                 before = self._shown.get(function)
-                if before and before[0] == pattern:
+                if before and before[0] == pattern and not led.waits:
                     # systemd takes the alarm lamp for a program that ended, also for one that it starts again.
                     ours_still = pattern.lasting and led.state()[0] == self._triggers[function]
                     if ours_still or 0 <= now - before[1] < RENEW:
@@ -166,6 +176,8 @@ class Lamps:
                 self._shown[function] = (pattern, now)
                 self._triggers[function] = led.state()[0]
         ends = [since + RENEW - now for pattern, since in self._shown.values() if not pattern.lasting]
+        if any(led.waits for led in self._leds.values()):
+            ends.append(AGAIN)
         return max(0.0, min(ends)) if ends else None
 
     def dark(self) -> None:
@@ -180,7 +192,7 @@ class Lamps:
 def alone(lock: Path, wait: bool) -> Iterator[bool]:
     """Have the lamps to oneself, as `flock` on a file; yields whether that is so."""
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
+        descriptor = _lock_file(lock)
     except OSError:
         yield True  # nobody else can have it either
         return
@@ -193,3 +205,13 @@ def alone(lock: Path, wait: bool) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+def _lock_file(lock: Path) -> int:
+    """Open for reading, which is enough for `flock`, and as the one who made it need not be us. With O_CREAT the kernel
+    would refuse another's file in a sticky directory (fs.protected_regular), to root too."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(lock, flags)
+    except FileNotFoundError:
+        return os.open(lock, flags | os.O_CREAT, 0o640)

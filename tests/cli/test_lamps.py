@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from appliance.cli.main import run
-from appliance.panel.lamps import TABLE
-from appliance.panel.leds import alone
+from appliance.panel.lamps import FAST, TABLE
+from appliance.panel.leds import RENEW, Lamps, alone, find
 from tests.cli.sites import make_site
-from tests.panel.sysfs import board, lamp, read
+from tests.panel.sysfs import blank, board, lamp, read
 
 
 @pytest.fixture
@@ -47,6 +47,34 @@ def test_each_lamp_is_lit_and_given_back(config: Path, tmp_path: Path, capsys: p
     assert err.splitlines() == ["traffic: this box has no such lamp", "backlog: this box has no such lamp"]
     assert read(made["ready"], "trigger") == "timer"
     assert (read(made["alarm"], "trigger"), read(made["alarm"], "brightness")) == ("none", "7")
+
+
+def test_a_lamp_that_played_a_pattern_is_left_so_that_the_panel_notices(config: Path, tmp_path: Path) -> None:
+    path = lamp(tmp_path / "leds", "edge:red:alarm")
+    lamps = Lamps(find(None, tmp_path / "leds"), tmp_path / "panels-own")  # it does not come to its lamps meanwhile
+    lamps.show({"alarm": FAST}, 100.0)
+    told = read(path, "pattern")
+    assert try_them(config, tmp_path / "leds") == 0
+    assert (read(path, "trigger"), read(path, "brightness")) == ("none", "0")
+    blank(path)  # as the kernel does when a trigger is chosen
+    lamps.show({"alarm": FAST}, 100.0 + RENEW)
+    assert (read(path, "trigger"), read(path, "pattern")) == ("pattern", told)
+
+
+def test_the_lock_of_another_user_is_taken_too(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "run/lamps.lock"
+    with alone(lock, wait=True) as ours:
+        assert ours
+    opened = os.open
+
+    def as_the_kernel_does(path: Path, flags: int, mode: int = 0o777) -> int:
+        if path == lock and flags & os.O_CREAT and lock.exists():
+            raise PermissionError("fs.protected_regular")  # in a sticky directory, also to root
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", as_the_kernel_does)
+    with alone(lock, wait=True) as ours, alone(lock, wait=False) as theirs:
+        assert ours and not theirs
 
 
 def test_a_lamp_that_refuses(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.config.panel import Leds
 from appliance.panel.lamps import FAST, FLASH, FUNCTIONS, LIFE, OFF, ON, SLOW, TABLE, Row
-from appliance.panel.leds import RENEW, Lamps, Led, find
+from appliance.panel.leds import AGAIN, LATER, RENEW, Lamps, Led, find
 from tests.panel.sysfs import blank, board, lamp, read
 
 
@@ -66,8 +66,26 @@ def test_where_patterns_may_not_be_written_the_timer_does(tmp_path: Path, monkey
     monkeypatch.setattr("appliance.panel.leds._MOMENT", 0.0)
     path = lamp(tmp_path, "red")
     (path / "pattern").unlink()  # for root has all rights: a missing file does for one that is closed
-    assert Led(path).show(SLOW)
+    led = Led(path)
+    for _ in range(LATER):
+        assert led.show(SLOW) and led.waits
+        assert (read(path, "brightness"), read(path, "delay_on")) == ("255", "")
+        (path / "trigger").write_text("none timer [pattern]\n")
+    assert led.show(SLOW) and not led.waits
     assert read(path, "delay_on") == "1000"
+
+
+def test_where_udev_hands_the_pattern_on_late_it_is_shown_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.panel.leds._MOMENT", 0.0)
+    path = lamp(tmp_path / "leds", "edge:red:alarm")
+    (path / "pattern").unlink()
+    lamps = Lamps(find(None, tmp_path / "leds"), tmp_path / "lock")
+    assert lamps.show({"alarm": FLASH}, 100.0) == AGAIN
+    assert lamps.show({"alarm": FLASH}, 100.0 + AGAIN) == AGAIN
+    (path / "pattern").touch()
+    assert lamps.show({"alarm": FLASH}, 100.0 + 2 * AGAIN) is None
+    assert play(read(path, "pattern"), read(path, "repeat")) == [(255, 200), (0, 1800)]
+    assert read(path, "delay_on") == "", "no other rhythm meanwhile: it would mean something else"
 
 
 def test_a_lamp_that_refuses_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
