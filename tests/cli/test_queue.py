@@ -145,6 +145,7 @@ def test_what_is_owed_to_a_destination_that_was_taken_out_is_told_and_goes_on_wh
         assert "old-1" in screen_of(box.ask("queue") or {})
         box.destination("old-1", upstream.port)
         box.configure()
+        until(lambda: "old-1" in box.ask("queue")["destinations"])  # type: ignore[index]
         assert as_json(box, "drain", "old-1", "--timeout", "30s")["left"] == 0
         assert as_json(box, "list")["left"] == {}
         assert upstream.received() == box.state.sent
