@@ -27,7 +27,7 @@ def play(site: Site, outcome: Outcome) -> None:
     with outcome.of("appliance lamps test"):
         said = site.guest.run("appliance lamps test")
         outcome.line("appliance lamps test", said.status == 0, " ".join(said.out.split())[-120:])
-        outcome.line("and the panel has them back", lamps.until(AT_REST, 30), lamps.now())
+        outcome.line("and the panel has them back", lamps.until(AT_REST | CALM, 30), lamps.now())
 
 
 def _seen(outcome: Outcome, lamps: LampWatch, key: str, since: float, why: str) -> None:
