@@ -109,19 +109,26 @@ class Transfer:
     def run(self, workers: int) -> None:
         """Deliver all that is there and was not delivered, over so many associations. Raises the error that ended it
         before its end. What interrupts us ends it in order, each association after its instance."""
-        threads = [threading.Thread(target=_Worker(self).run, name=f"deliver {n}") for n in range(workers)]
-        for thread in threads:
-            thread.start()
+        at_work = [threading.Event() for _ in range(workers)]
+        for number, ended in enumerate(at_work):
+            threading.Thread(target=self._work, args=(ended,), name=f"deliver {number}").start()
+        # Not by Thread.join: before Python 3.13 one that is interrupted takes a running thread for one that has ended.
         try:
-            for thread in threads:
-                thread.join()
+            for ended in at_work:
+                ended.wait()
         except BaseException:
             self.stopping.set()
-            for thread in threads:
-                thread.join()
+            for ended in at_work:
+                ended.wait()
             raise
         if self._failure:
             raise self._failure
+
+    def _work(self, ended: threading.Event) -> None:
+        try:
+            _Worker(self).run()
+        finally:
+            ended.set()
 
     # For the workers
 
