@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from appliance.cli.demo.site import Site
+from appliance.panel.desk import ask
 from tests.e2e.conftest import Start, starting
 from tests.panel.sysfs import board, read
 from tests.programs.test_panel import FAST, OFF, ON
@@ -48,7 +49,7 @@ def test_the_lamps_tell_of_each_program_that_is_killed(start: Start, tmp_path: P
     def within(_: Site) -> Sequence[str]:
         return unshare
 
-    _, box, _ = start(within=within)
+    site, box, _ = start(within=within)
 
     def shown() -> tuple[str, str]:
         return read(lamps["ready"], "pattern"), read(lamps["alarm"], "pattern")
@@ -57,6 +58,8 @@ def test_the_lamps_tell_of_each_program_that_is_killed(start: Start, tmp_path: P
     for name in ("receive", "forward", "sensor"):
         if name == "sensor" and not box.pids(name):
             continue  # without CAP_NET_RAW there is none
+        # One that dies before the panel heard of it is said to start still.
+        seconds_until(lambda name=name: ask(site.runtime)["programs"].get(name, {}).get("state") == "ok")  # type: ignore[misc]
         os.kill(box.pids(name)[0], signal.SIGKILL)
         assert seconds_until(lambda: shown()[1] == FAST) < 5
         if name == "receive":
