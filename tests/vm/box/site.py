@@ -19,7 +19,6 @@ from tests.vm.box.modality import Scanner
 CONFIG = "/etc/appliance/appliance.toml"
 VLAN = "10.77.0"  # a VLAN within the guest: the appliance has .1, an attacker .66
 ATTACKER = "$(systemctl show -P MainPID attacker)"
-DECOY_PORT = 11112
 
 START = (
     "systemd-sysusers",
@@ -56,7 +55,7 @@ to = ["pacs"]
 [sensor]
 interface     = "vlan"
 mode          = "host"
-decoy_port    = {DECOY_PORT}
+decoy_ae      = "ARCHIVE"
 respond       = "dry-run"
 respond_rules = ["D13"]
 """
