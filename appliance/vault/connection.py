@@ -123,8 +123,9 @@ class Connection:
                 if medium.exists(path):
                     with medium.open(path) as file:
                         medium.drop_cache(file.fileno())
+            self.failed = False
             self._open("rw")
-            self._away, self.failed = None, False
+            self._away = None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -173,6 +174,9 @@ class Connection:
             yield
         except sqlite3.Error as error:
             refusal = _translated(error)
+            if isinstance(refusal, LedgerDamaged) and self.failed:
+                # After a write that failed SQLite may call its file damaged. The medium tells, once it is back.
+                refusal = DiskRefused("cannot use the ledger: its medium failed", Condition.BROKEN)
             self.damaged |= isinstance(refusal, LedgerDamaged)
             self.failed |= isinstance(refusal, DiskRefused) and refusal.condition in _FAILURES
             raise refusal from error

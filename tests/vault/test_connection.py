@@ -10,6 +10,7 @@ import pytest
 
 from appliance.base.errors import LocalError
 from appliance.vault.connection import Connection, LedgerDamaged, LedgerTaken
+from appliance.vault.medium import Medium
 from appliance.vault.refusals import Condition, DiskRefused
 
 
@@ -101,4 +102,26 @@ def test_misuse_is_our_own_fault_and_repeats_no_value(tmp_path: Path) -> None:
     with pytest.raises(LocalError) as caught, connection.transaction() as sqlite:
         sqlite.execute("INSERT INTO delivery VALUES (1, 'secret', 'waiting', 0, 0, 0, 0, '', 0)")
     assert "secret" not in str(caught.value)
+    connection.close()
+
+
+def failing(connection: Connection, code: int, name: str) -> DiskRefused:
+    """What comes of an error of SQLite's."""
+    error = sqlite3.OperationalError("")
+    error.sqlite_errorcode, error.sqlite_errorname = code, name
+    with pytest.raises(DiskRefused) as caught, connection.reading():
+        raise error
+    return caught.value
+
+
+def test_damage_that_sqlite_sees_after_its_medium_failed_is_the_mediums(tmp_path: Path) -> None:
+    connection = Connection(tmp_path / "l.sqlite")
+    failing(connection, sqlite3.SQLITE_IOERR, "SQLITE_IOERR_FSYNC")
+    assert not isinstance(failing(connection, sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"), LedgerDamaged)
+    assert connection.failed and not connection.damaged
+    assert connection.let_go(DiskRefused("gone", Condition.BROKEN))
+    connection.take_up(Medium())
+    assert not connection.failed
+    assert isinstance(failing(connection, sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"), LedgerDamaged)
+    assert connection.damaged
     connection.close()
