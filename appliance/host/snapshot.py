@@ -37,6 +37,13 @@ def clear_name(path: Path) -> None:
         ) from None
 
 
+def release(bound: socket.socket, path: Path) -> None:
+    """Close a socket and take its name away, which another user could not replace."""
+    bound.close()
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 class Reporter:
     """A program's side. Thread-safe; `send` never blocks and never raises."""
 
@@ -91,7 +98,5 @@ class Collector:
         return uid, {**snapshot, "pid": pid}
 
     def close(self) -> None:
-        """Release the socket and its name, which another user could not replace."""
-        self.socket.close()
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        """Release the socket and its name."""
+        release(self.socket, self._path)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 from pathlib import Path
 from typing import Any
 
 from appliance.base.errors import LocalError
-from appliance.host.snapshot import clear_name
+from appliance.host.snapshot import clear_name, release
 
 
 def desk_socket(runtime_dir: Path) -> Path:
@@ -29,10 +28,8 @@ class Desk:
         self.socket.listen(16)
 
     def close(self) -> None:
-        """Release the socket and its name, which another user could not replace."""
-        self.socket.close()
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        """Release the socket and its name."""
+        release(self.socket, self._path)
 
     def answer(self, status: dict[str, Any]) -> None:
         """Serve one caller. A caller that does not read is dropped: nothing waits for it."""
