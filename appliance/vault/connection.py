@@ -138,8 +138,7 @@ class Connection:
             try:
                 yield self._sqlite
                 if self._depth == 1:
-                    if self._entries and self.mirror:
-                        self.mirror(self._entries)
+                    self._write_entries()
                     self._sqlite.execute("COMMIT")
             except BaseException:
                 if self._depth == 1 and self._sqlite.in_transaction:
@@ -149,6 +148,17 @@ class Connection:
                 self._depth -= 1
                 if self._depth == 0:
                     self._entries = []
+
+    def _write_entries(self) -> None:
+        if not (self._entries and self.mirror):
+            return
+        try:
+            self.mirror(self._entries)
+        except (
+            DiskRefused
+        ) as refusal:  # of the medium that is the ledger's too
+            self.failed |= refusal.condition in _FAILURES
+            raise
 
     def enter(self, entry: Entry) -> None:
         """Within a transaction: have this in the journal, before the commit. All that a transaction enters shares one
@@ -174,12 +184,19 @@ class Connection:
             yield
         except sqlite3.Error as error:
             refusal = _translated(error)
-            if isinstance(refusal, LedgerDamaged) and self.failed:
-                # After a write that failed SQLite may call its file damaged. The medium tells, once it is back.
+            if isinstance(refusal, LedgerDamaged) and (self.failed or not self._medium_is_well()):
+                # Where reading or writing fails SQLite may call its file damaged. The medium tells, once it is back.
                 refusal = DiskRefused("cannot use the ledger: its medium failed", Condition.BROKEN)
             self.damaged |= isinstance(refusal, LedgerDamaged)
             self.failed |= isinstance(refusal, DiskRefused) and refusal.condition in _FAILURES
             raise refusal from error
+
+    def _medium_is_well(self) -> bool:
+        try:
+            Medium().check_alive(self.path.parent)
+        except DiskRefused:
+            return False
+        return True
 
 
 def _of_another_user(path: Path) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.base.errors import LocalError
+from appliance.vault import entries
 from appliance.vault.connection import Connection, LedgerDamaged, LedgerTaken
 from appliance.vault.medium import Medium
 from appliance.vault.refusals import Condition, DiskRefused
@@ -124,4 +126,27 @@ def test_damage_that_sqlite_sees_after_its_medium_failed_is_the_mediums(tmp_path
     assert not connection.failed
     assert isinstance(failing(connection, sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"), LedgerDamaged)
     assert connection.damaged
+    connection.close()
+
+
+def test_damage_that_sqlite_sees_after_the_journal_failed_is_the_mediums(tmp_path: Path) -> None:
+    connection = Connection(tmp_path / "l.sqlite")
+
+    def fail(_: object) -> None:
+        raise DiskRefused("the journal cannot be written", Condition.BROKEN)
+
+    connection.mirror = fail
+    with pytest.raises(DiskRefused, match="journal"), connection.transaction():
+        connection.enter(entries.go("pacs"))
+    assert not isinstance(failing(connection, sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"), LedgerDamaged)
+    assert connection.failed and not connection.damaged
+    connection.close()
+
+
+def test_damage_on_a_medium_that_is_not_well_is_the_mediums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection(tmp_path / "l.sqlite")
+    with monkeypatch.context() as patch:
+        patch.setattr("appliance.vault.medium.given_up", lambda _: errno.EIO)
+        assert not isinstance(failing(connection, sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"), LedgerDamaged)
+    assert connection.failed and not connection.damaged
     connection.close()
