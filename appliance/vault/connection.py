@@ -154,9 +154,7 @@ class Connection:
             return
         try:
             self.mirror(self._entries)
-        except (
-            DiskRefused
-        ) as refusal:  # of the medium that is the ledger's too
+        except DiskRefused as refusal:  # of the medium that is the ledger's too
             self.failed |= refusal.condition in _FAILURES
             raise
 

@@ -182,7 +182,11 @@ class Scene:
 
     def await_(self, condition: Callable[[], bool]) -> None:
         """A minute is for a loaded machine; on an idle one all of it is seen within ten seconds."""
-        assert self.box.wait(condition, 60), (self.holders(), self.troubles(), self.ready_lamp(), self.delivered())
+        seen = self.box.wait(condition, 60)
+        assert seen, (self.holders(), self.troubles(), self.ready_lamp(), self.delivered(), self._log())
+
+    def _log(self) -> list[str]:
+        return self._site.log.read_text(errors="replace").splitlines()[-20:]
 
 
 @pytest.fixture(scope="module")
