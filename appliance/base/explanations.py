@@ -77,8 +77,9 @@ full of work.""",
     "MEDIUM-LOST": """\
 The file system of the state directory failed, is read-only, or is not mounted. All programs let go of it, so it
 can be unmounted, checked and mounted again while they run; modalities hear 0xA700 meanwhile and keep their
-images, and deliveries wait. Look at the kernel's log (dmesg). Under systemd the programs have mounts of their own,
-which keep a file system that failed: there, stop appliance.target, repair, and start it.""",
+images, and deliveries wait. Look at the kernel's log (dmesg). Then umount, e2fsck -f and mount, in this order.
+Under systemd that is so for a disk at /srv/appliance/disk. One that is mounted elsewhere stays pinned in the
+units' own mounts: there, stop appliance.target first, and start it at the end.""",
     "OBJECT-CONFLICT": """\
 One SOP Instance UID came with two contents, which the standard forbids. Both are kept and delivered. Somebody
 rewrote an instance without a new UID: ask the sender which of the two is meant.""",

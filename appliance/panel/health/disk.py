@@ -15,8 +15,8 @@ _FIX = (
 
 
 _LOST_FIX = (
-    "Look at the kernel's log (dmesg); repair the file system and mount it again. Under systemd, stop "
-    "appliance.target for that."
+    "Look at the kernel's log (dmesg); umount, e2fsck -f, mount. Under systemd, stop appliance.target for that "
+    "where it is not mounted at /srv/appliance/disk."
 )
 
 
