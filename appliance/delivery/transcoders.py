@@ -25,6 +25,7 @@ from appliance.base import limits
 from appliance.delivery import transcodable
 from appliance.delivery.source import Source
 from appliance.delivery.transcodable import Failure, NotTranscoded
+from appliance.host import processor
 
 Pieces = Iterator[tuple[memoryview, bool]]
 
@@ -131,6 +132,7 @@ class _Process:
                     env={"PYTHONPATH": str(Path(appliance.__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"},
                     start_new_session=True,
                 )
+                processor.set_free(self._popen.pid)
         except BaseException:
             self._control.close()
             raise

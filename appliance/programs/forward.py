@@ -31,7 +31,7 @@ from appliance.delivery.report_ways import Ways
 from appliance.delivery.rerouting import Rerouting
 from appliance.delivery.unlocking import Unlocking
 from appliance.delivery.vault_desk import VaultDesk
-from appliance.host import notify
+from appliance.host import notify, processor
 from appliance.host.clock import SteadyClock
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.log import log
@@ -65,6 +65,7 @@ _GRACE = 10.0  # seconds for instances that are under way when we are told to st
 def main(config: Config, path: Path) -> int:
     """Run until told to stop. What is cut off by the end is taken up at the next start."""
     os.umask(0o077)
+    processor.keep_to_one()
     try:
         return _run(config, path)
     except LedgerDamaged:

@@ -109,9 +109,10 @@ class SealedVault:
                 spent = time.perf_counter() - began
                 if spent > allowed or process.poll() is not None:
                     raise RuntimeError(f"{done} of {self.count} after {spent:.0f} s: {self._state()}")
-                # Every look costs forward a little: few, and close together near the end.
+                # Every look costs forward a little: few, and close together near the end. Proofs come in batches, so
+                # what is left is guessed badly; a look too late by a fiftieth is what that may cost.
                 left = spent * (self.count - done) / done if done else 0.02
-                time.sleep(min(max(left / 2, 0.002), 0.25))
+                time.sleep(min(max(left / 2, 0.002), max(spent / 50, 0.005)))
             seconds = time.perf_counter() - began
             if (failures := self._state()["error"]) or self._state()["held"]:
                 raise RuntimeError(f"not all of it went through: {failures}")

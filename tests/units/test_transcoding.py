@@ -87,7 +87,8 @@ def allowed() -> set[str]:
     result = calls("@default")
     for line in re.findall(r"^SystemCallFilter=(.+)$", (UNITS / "appliance-forward.service").read_text(), re.MULTILINE):
         for group in line.removeprefix("~").split():
-            result = result - calls(group) if line.startswith("~") else result | calls(group)
+            found = calls(group) if group.startswith("@") else {group}
+            result = result - found if line.startswith("~") else result | found
     return result
 
 
