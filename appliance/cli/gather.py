@@ -23,6 +23,7 @@ from appliance.host.root_file import read_root_file
 from appliance.host.web_token import load_token_keys
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity, parse_recipient
+from appliance.vault.declared_mount import DeclaredMount
 
 _LONGEST = 1 << 20
 _CREDENTIALS = Path("/etc/credstore")  # in clear; systemd.exec(5), LoadCredential=
@@ -228,6 +229,8 @@ def _is_readable(source: str, read: _Reader) -> bool:
 
 
 def _state(path: Path) -> StateFacts:
+    if missing := DeclaredMount(path).objection():
+        return StateFacts(exists=_exists(path), usable=False, not_mounted=missing.message)
     if _exists(path):
         return StateFacts(exists=True, usable=_is_writable(path))
     return StateFacts(exists=False, usable=_is_writable(next(each for each in path.parents if _exists(each))))

@@ -23,12 +23,17 @@ _MODE = 0o640
 class AlertLog:
     """The writer's side. `path` is the newest file, `path.1` the one before it, up to `keep` old ones."""
 
-    def __init__(self, path: Path, max_bytes: int = limits.ALERT_LOG.default, keep: int = 4) -> None:
+    def __init__(
+        self, path: Path, max_bytes: int = limits.ALERT_LOG.default, keep: int = 4, *, there: bool = True
+    ) -> None:
+        """Raises DiskError where it cannot be written; not where its directory is not `there` yet, as is known."""
         self._path = path
         self._max_bytes = max_bytes
         self._keep = keep
         self._descriptor = -1
         self._torn = False  # the last line was cut short, by a full disk or a crash
+        if not there:
+            return
         try:
             self._open()
         except OSError as error:

@@ -13,6 +13,7 @@ from appliance.config.model import Config
 from appliance.host.certificate_facts import read_certificates
 from appliance.host.clock import synchronised
 from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.layout import StateLayout
 from appliance.vault.medium import Medium
 from appliance.vault.refusals import Condition, DiskRefused
@@ -30,6 +31,8 @@ class Look:
         self._config = config
         self._spool = spool
         self._medium = Medium()
+        self._mount = DeclaredMount(config.appliance.state_dir)
+        self.mounted = self._mount.objection() is None
         self._stood = False
         self._read: dict[Path, tuple[tuple[int, int, int], float | None, str]] = {}
         self.room: Room | None = None
@@ -68,6 +71,10 @@ class Look:
 
     def _lost(self, where: Path) -> str:
         """Why the medium takes nothing, though it may tell its free space; "" where it is as it should be."""
+        missing = self._mount.objection()
+        self.mounted = missing is None
+        if missing:
+            return missing.message
         incoming = StateLayout(self._config.appliance.state_dir).incoming
         try:
             self._medium.check_alive(where)

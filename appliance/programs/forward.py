@@ -38,12 +38,14 @@ from appliance.host.log import log
 from appliance.host.reloading import Reloading
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
+from appliance.programs.waiting import wait_for_mount
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity
 from appliance.vault.adoption import Adoption
 from appliance.vault.commitment_requests import WaitingRequests
 from appliance.vault.commitments import Commitments
 from appliance.vault.connection import LedgerDamaged
+from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.deliveries import Queue
 from appliance.vault.footing import Footing, Turn
 from appliance.vault.journal import Journal
@@ -77,6 +79,8 @@ def main(config: Config, path: Path) -> int:
 
 def _run(config: Config, path: Path) -> int:
     signals = Signals()
+    if not wait_for_mount(config, signals):
+        return 0
     forward = Forward(config, path)
     forward.start()
     with selectors.DefaultSelector() as selector:
@@ -122,7 +126,7 @@ class Forward:
         rebuild = Rebuild(self._ledger, self._journal)
         rebuild.resume_marks()
         self._adoption = adoption = Adoption(objects, self._ledger, index_key, route(config.route))
-        self._footing = Footing(layout, self._ledger, self._journal, adoption.is_ours)
+        self._footing = Footing(layout, self._ledger, self._journal, adoption.is_ours, mount=DeclaredMount(layout.root))
         self._resuming = False
         self._lost_since = 0.0
         self._told: dict[str, Any] = {}

@@ -152,8 +152,10 @@ class Panel:
     def _judge(self) -> None:
         """From what is known to findings, and from those to all that is shown."""
         if time.monotonic() - self._looked >= _LOOK_EVERY:
-            self._looked = time.monotonic()
+            self._looked, was_mounted = time.monotonic(), self._look.mounted
             self._look.again()
+            if self._look.mounted and not was_mounted and self._exporter is None:
+                self._exporter = self._export(self._config)
         now, status = time.time(), self._status()
         exporter = self._exporter.state() if self._exporter else None
         own = self._reloading.snapshot()
@@ -189,6 +191,8 @@ class Panel:
 
     def _export(self, config: Config) -> Exporter | None:
         """The way to the collector, if there is one. Without a place for the spool there is none, and that is said."""
+        if not self._look.mounted:  # nothing is made below a mount point; `_judge` comes again
+            return None
         try:
             self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError:

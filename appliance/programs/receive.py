@@ -35,6 +35,7 @@ from appliance.scp.worker import Worker
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import check_recipients, parse_recipient
 from appliance.vault.accepted import Published
+from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.incoming import Incoming
 from appliance.vault.intake import Intake
 from appliance.vault.layout import StateLayout
@@ -51,7 +52,8 @@ def main(config: Config, path: Path) -> int:
     """Serve until told to stop. `path` is read again when it changes, and on SIGHUP."""
     os.umask(0o007)  # forward, of the same group, links what we create
     places = Places()
-    StateLayout(config.appliance.state_dir).create()  # not at a reload: what is missing then is not mounted
+    if DeclaredMount(config.appliance.state_dir).objection() is None:  # else 0xA700 is what we have to say
+        StateLayout(config.appliance.state_dir).create()  # not at a reload: what is missing then is not mounted
     serve = _serve(config, places)
     report = _Report(config)
     acceptor = Acceptor(_listeners(config), _slots(config), _workers(config), serve, report.tick)
@@ -114,12 +116,13 @@ def _serve(config: Config, places: Places) -> Callable[[socket.socket, Tally], N
     recipients = [parse_recipient(text) for text in config.vault.recipients]
     check_recipients(recipients)
     index_key = IndexKey.parse(read_secret(config.vault.index_key))
-    space = Space(layout.incoming, config.vault.min_free)
+    mount = DeclaredMount(layout.root)
+    space = Space(layout.incoming, config.vault.min_free, mount=mount)
 
     def serve(channel: socket.socket, tally: Tally) -> None:
         segments = Segments(layout, room=space.allows)
         segments.prepare()
-        intake = Intake(Incoming(layout, segments=segments), recipients, index_key)
+        intake = Intake(Incoming(layout, segments=segments, mount=mount), recipients, index_key)
         intake.envelopes.fill()
         ingest = Ingest(intake, space, index_key, config.appliance.ae_title)
         reporter = Reporter(config.appliance.runtime_dir, "receive")

@@ -30,6 +30,7 @@ from appliance.host.root_file import read_root_file
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.inspection.blocking import Bounds
+from appliance.vault.declared_mount import DeclaredMount
 
 _BUSY_LOOK, _IDLE_LOOK = 2.0, 30.0  # seconds between two looks at the filter, with blocks and without
 _HEARTBEAT = 10.0
@@ -84,8 +85,10 @@ class Respond:
         self._reloading = Reloading(config, path, "respond", self._put_in_force, files=_read_by_us)
         runtime = config.appliance.runtime_dir
         records = config.appliance.state_dir / "responses"
-        records.mkdir(parents=True, exist_ok=True)
-        self._records = AlertLog(records / "respond.jsonl")
+        there = DeclaredMount(config.appliance.state_dir).objection() is None
+        if there:
+            records.mkdir(parents=True, exist_ok=True)
+        self._records = AlertLog(records / "respond.jsonl", there=there)
         self._reporter = Reporter(runtime, "respond")
         self._policy = read_policy(config)
         self._force = self._begin(config, bounds(config, self._policy), None)

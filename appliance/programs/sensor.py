@@ -31,6 +31,7 @@ from appliance.inspection import link_decoders
 from appliance.inspection.engine import Inspection
 from appliance.inspection.inventory import Inventory
 from appliance.inspection.registry import Registry
+from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.layout import StateLayout
 
 if TYPE_CHECKING:
@@ -66,11 +67,13 @@ class Sensor:
         self._interface = config.sensor.interface
         self._source = source
         layout = StateLayout(config.appliance.state_dir)
-        layout.alerts.mkdir(parents=True, exist_ok=True)
+        self._there = there = DeclaredMount(layout.root).objection() is None
+        if there:
+            layout.alerts.mkdir(parents=True, exist_ok=True)
         self._inventory = InventoryFile(layout.alerts / NAME)
         registry, known = Registry.build(config, look_around(config)), _known(layout.alerts / NAME)
         self._inspection = Inspection(registry, self._interface, known, read_certificate)
-        self._alerts = AlertLog(layout.alerts / "sensor.jsonl")
+        self._alerts = AlertLog(layout.alerts / "sensor.jsonl", there=there)
         self._running = RunningMark(layout.alerts / "sensor.running")
         self._reporter = Reporter(config.appliance.runtime_dir, "sensor")
         self._asker = Asker(config.appliance.runtime_dir)
@@ -184,7 +187,10 @@ class Sensor:
             self._inspection.reconfigured(f"the clock was set by {step:.0f} s", time.time())
 
     def _keep(self, at_once: bool = False) -> None:
-        """Write the inventory down, if it changed."""
+        """Write the inventory down, if it changed; not where we began without what was known, for it lies on the disk
+        that was not mounted, and the next start is to find it there."""
+        if not self._there:
+            return
         try:
             if at_once:
                 self._inventory.save(self._inspection.inventory)

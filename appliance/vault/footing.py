@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from appliance.base.errors import ApplianceError
+from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.journal import Journal
 from appliance.vault.layout import StateLayout
 from appliance.vault.ledger import Ledger
@@ -35,6 +36,7 @@ class Footing:
         journal: Journal,
         ours: Callable[[], bool] = lambda: True,
         medium: Medium | None = None,
+        mount: DeclaredMount | None = None,
     ) -> None:
         """`ours` says whether the ledger is the one of this vault, once it is open again. Raises `DiskRefused`."""
         self._layout = layout
@@ -42,6 +44,7 @@ class Footing:
         self._journal = journal
         self._ours = ours
         self._medium = medium or Medium()
+        self._mount = mount
         self._file = self._medium.identity(layout.ledger)
         self.refusal: DiskRefused | None = None
         """Why the vault cannot be used; None while it can."""
@@ -59,6 +62,8 @@ class Footing:
         return Turn.LOST
 
     def _objection(self) -> DiskRefused | None:
+        if self._mount and (missing := self._mount.objection()):
+            return missing
         try:
             self._medium.check_alive(self._layout.ledger.parent)
             if self._medium.identity(self._layout.ledger) != self._file:
@@ -71,6 +76,8 @@ class Footing:
 
     def _return(self) -> Turn | None:
         try:
+            if self._mount and (missing := self._mount.objection()):
+                raise missing
             for directory in (self._layout.ledger.parent, self._layout.incoming, self._layout.objects):
                 self._medium.check_alive(directory)
             if not self._medium.exists(self._layout.ledger):  # all but it came through the repair

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from appliance.base import limits
 from appliance.base.errors import LocalError
+from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.flusher import Flusher
 from appliance.vault.layout import StateLayout, checked
 from appliance.vault.medium import Medium
@@ -23,15 +24,24 @@ measured with 419 MB, 0.2 to 0.3 s less in fdatasync and a tenth less in all."""
 class Incoming:
     """`incoming/` as `receive` sees it. One per worker process, made after the fork; its threads share flushes."""
 
-    def __init__(self, layout: StateLayout, medium: Medium | None = None, segments: Segments | None = None) -> None:
+    def __init__(
+        self,
+        layout: StateLayout,
+        medium: Medium | None = None,
+        segments: Segments | None = None,
+        mount: DeclaredMount | None = None,
+    ) -> None:
         """Without `segments`, each object gets a file of its own."""
         self.layout = layout
         self.medium = medium or Medium()
         self.segments = segments
+        self._mount = mount
         self.flusher = Flusher(lambda: self.medium.sync_directory(layout.incoming))
 
     def begin(self, header_size: int) -> Part:
-        """Start a file whose payload will follow a header of `header_size` bytes."""
+        """Start a file whose payload will follow a header of `header_size` bytes. Raises `DiskRefused`."""
+        if self._mount and (missing := self._mount.objection()):
+            raise missing
         self.stir()
         return Part(self, header_size)
 

@@ -21,7 +21,7 @@ class Condition(Enum):
     FULL = "Free space or inodes on the file system of the state directory"
     READ_ONLY = "Look in the kernel log for file system errors, repair it, and mount it read-write again"
     BROKEN = "Look in the kernel log; check or replace the medium"
-    MISSING = "Mount the file system of the state directory, or run `appliance init`"
+    MISSING = "Mount the file system of the state directory"
     DENIED = "Give the state directory, with all that is in it, to the user that the program runs as"
     EXHAUSTED = "Raise LimitNOFILE= of the unit"
     UNSUITABLE = "Put the state directory, as a whole, on one ext4, XFS, Btrfs, F2FS or tmpfs file system"

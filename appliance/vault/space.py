@@ -8,6 +8,7 @@ from pathlib import Path
 
 from appliance.base.limits import INODE_RESERVE
 from appliance.config.values import Share
+from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.medium import Medium
 from appliance.vault.refusals import Condition, DiskRefused
 
@@ -28,9 +29,12 @@ class Room:
 class Space:
     """The reserve below which nothing new is accepted, so that what was accepted can still be handled."""
 
-    def __init__(self, path: Path, min_free: Share, medium: Medium | None = None) -> None:
+    def __init__(
+        self, path: Path, min_free: Share, medium: Medium | None = None, mount: DeclaredMount | None = None
+    ) -> None:
         self._path = path
         self._min_free = min_free
+        self._mount = mount
         self._medium = medium or Medium()
 
     def room(self) -> Room:
@@ -50,6 +54,8 @@ class Space:
 
     def objection(self, size_hint: int = 0) -> DiskRefused | None:
         """What speaks against accepting `size_hint` more bytes, or None."""
+        if self._mount and (missing := self._mount.objection()):
+            return missing
         room = self.room()
         if not room.writable:
             return DiskRefused("the state directory is mounted read-only", Condition.READ_ONLY)

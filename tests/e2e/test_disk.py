@@ -18,6 +18,7 @@ from appliance.cli.demo.box import Box
 from appliance.cli.demo.dcmtk import Modality
 from appliance.cli.demo.images import Image, ct_series
 from appliance.cli.demo.site import Site
+from appliance.vault.layout import StateLayout
 from tests.e2e.conftest import starting
 
 pytestmark = pytest.mark.slow
@@ -78,6 +79,14 @@ class Disk:
 
     def _mount(self) -> str:
         return self._run("mount", "-o", "errors=remount-ro", self._device, str(self.place))
+
+    def declare(self) -> None:
+        """/etc/fstab names it, for whoever starts from now on."""
+        if not Path("/etc/fstab").exists():
+            pytest.skip("this machine has no /etc/fstab to put another in the place of")
+        fstab = self._image.with_name("fstab")
+        fstab.write_text(f"{self._device} {self.place} ext4 nofail,errors=remount-ro 0 2\n")
+        assert not (complaint := self._run("mount", "--bind", str(fstab), "/etc/fstab")), complaint
 
     def close(self) -> None:
         """Unmount it with the namespace, and give the loop device back."""
@@ -246,6 +255,33 @@ def test_a_disk_that_fails_is_mended_without_a_restart(
     scene.await_(lambda: scene.ready_lamp() == "refusing" and any(said in each for each in scene.troubles()))
     scene.await_(lambda: bool(scene.box.said("forward").get("medium")) and not scene.holders())
     mend(scene.disk)
+    assert scene.send(2) == ["Success"] * 2
+    scene.await_(lambda: scene.delivered() >= had + 2)
+    scene.await_(lambda: scene.ready_lamp() == "serving" and not scene.troubles())
+    assert scene.pids() == before
+
+
+def _vault(state: Path) -> set[Path]:
+    """What lies there but for alerts, which the sensor writes wherever it can: the log has them too."""
+    return {each for each in state.rglob("*") if each.parent.name != "alerts"}
+
+
+def test_a_box_that_starts_without_its_disk_begins_no_other_vault(scene: Scene) -> None:
+    """Last: it starts the box again."""
+    assert scene.send() == ["Success"]
+    scene.box.stop()
+    had = scene.delivered()
+    scene.disk.declare()
+    scene.disk.go_away()
+    StateLayout(scene.disk.place).create()  # as systemd-tmpfiles does at each boot
+    made = _vault(scene.disk.place)
+    scene.box.start()
+    assert scene.send(2) == ["Refused: OutOfResources"] * 2
+    scene.await_(lambda: scene.ready_lamp() == "refusing" and "is not mounted, though" in scene.troubles()[0])
+    scene.await_(lambda: "is not mounted" in scene.box.said("forward").get("medium", ""))
+    assert _vault(scene.disk.place) == made
+    before = scene.pids()
+    scene.disk.come_back()
     assert scene.send(2) == ["Success"] * 2
     scene.await_(lambda: scene.delivered() >= had + 2)
     scene.await_(lambda: scene.ready_lamp() == "serving" and not scene.troubles())

@@ -33,6 +33,7 @@ class Box:
         """Start it and wait until every program is ready. Returns the seconds that took."""
         began = time.monotonic()
         notify_path = self._site.root / "ready.sock"
+        notify_path.unlink(missing_ok=True)  # of the start before
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, self._site.log.open("ab") as log:
             notify.bind(str(notify_path))
             notify.settimeout(_START)

@@ -52,6 +52,8 @@ class StateFacts:
 
     exists: bool = True
     usable: bool = True
+    not_mounted: str = ""
+    """What to say of the mount that the machine declares for it; "" where that is there, or none is declared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,12 @@ STATE_MISSING = Rule(
     "It is made at the first start.",
     "Nothing to do, if it is to lie on this medium.",
 )
+STATE_NOT_MOUNTED = Rule(
+    "state-dir-not-mounted",
+    "error",
+    "Nothing is received, 0xA700 is the answer to every instance; deliveries wait for the disk.",
+    "Mount it. Where no disk belongs there any more, take its line out of /etc/fstab.",
+)
 STATE_UNUSABLE = Rule(
     "state-dir-unusable",
     "error",

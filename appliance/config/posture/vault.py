@@ -14,7 +14,9 @@ from appliance.config.posture.identity import identity_findings
 def vault_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     """All findings about state_dir, recipients and identity."""
     where = config.appliance.state_dir
-    if not facts.state.usable:
+    if facts.state.not_mounted:
+        yield rules.STATE_NOT_MOUNTED.found("appliance.state_dir", facts.state.not_mounted)
+    elif not facts.state.usable:
         what = "is no directory that we can write" if facts.state.exists else "is not there and cannot be made"
         yield rules.STATE_UNUSABLE.found("appliance.state_dir", f"{where} {what}")
     elif not facts.state.exists:

@@ -384,6 +384,10 @@ OURS = "receive.certificate"
             ("ca-key-on-box", "receive.client_ca", "the private key of the CA lies on this box"),
         ),
         (
+            {"state": StateFacts(usable=False, not_mounted="/srv is not mounted, though /etc/fstab names it")},
+            ("state-dir-not-mounted", "appliance.state_dir", "/srv is not mounted, though /etc/fstab names it"),
+        ),
+        (
             {"state": StateFacts(exists=False)},
             ("state-dir-missing", "appliance.state_dir", "/var/lib/appliance is not there yet"),
         ),
