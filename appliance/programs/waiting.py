@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 import time
+from contextlib import closing
 
 from appliance.base import catalogue
 from appliance.config.model import Config
@@ -27,17 +28,17 @@ def wait_for_mount(config: Config, signals: Signals) -> bool:
         return True
     began = time.monotonic()
     config.appliance.runtime_dir.mkdir(parents=True, exist_ok=True)
-    reporter = Reporter(config.appliance.runtime_dir, "forward")
     notify.ready(missing.message)
     log(catalogue.MEDIUM_LOST, reason=missing.message, advice=missing.fix)
-    while missing := mount.objection():
-        reporter.send({"medium": missing.message})
-        notify.beat()
-        if select.select([signals.socket], [], [], _EVERY)[0]:
-            signals.drain()
-        if signals.stop:
-            reporter.send({"stopped": True})
-            return False
+    with closing(Reporter(config.appliance.runtime_dir, "forward")) as reporter:
+        while missing := mount.objection():
+            reporter.send({"medium": missing.message})
+            notify.beat()
+            if select.select([signals.socket], [], [], _EVERY)[0]:
+                signals.drain()
+            if signals.stop:
+                reporter.send({"stopped": True})
+                return False
     log(catalogue.MEDIUM_REGAINED, span=f"{time.monotonic() - began:.0f} s")
     signals.reload = True  # the file may have changed meanwhile
     return True

@@ -185,6 +185,12 @@ class Scene:
         findings = self.box.status()["findings"]
         return [each["what"] for each in findings if each["question"] == "disk" and each["level"] != "ok"]
 
+    def shown(self) -> str:
+        """What a technician reads who types `appliance status`."""
+        command = [sys.executable, "-m", "appliance", "status", "--config", self._site.config]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+        return " ".join((done.stdout + done.stderr).split())
+
     def ready_lamp(self) -> str:
         lamp: str = self.box.status()["lamps"]["ready"]
         return lamp
@@ -280,6 +286,8 @@ def test_a_box_that_starts_without_its_disk_begins_no_other_vault(scene: Scene) 
     scene.await_(lambda: scene.ready_lamp() == "refusing" and "is not mounted, though" in scene.troubles()[0])
     scene.await_(lambda: "is not mounted" in scene.box.said("forward").get("medium", ""))
     assert _vault(scene.disk.place) == made
+    shown = scene.shown()
+    assert "is not mounted, though /etc/fstab names it" in shown and "0xA700" in shown, shown
     before = scene.pids()
     scene.disk.come_back()
     assert scene.send(2) == ["Success"] * 2
