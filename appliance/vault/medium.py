@@ -14,7 +14,7 @@ import stat
 from io import BufferedReader, FileIO
 from pathlib import Path
 
-from appliance.vault.mount_state import given_up
+from appliance.vault.mount_state import errors, given_up
 from appliance.vault.refusals import Condition, NotRegular, refusable
 
 FILE_MODE = 0o660
@@ -182,7 +182,8 @@ class Medium:
     def check_alive(self, directory: Path) -> None:
         """Refuse where a directory is not there, or its file system is read-only or was given up by the kernel.
 
-        Writes nothing, so a medium that would refuse the next write for another reason is not found out.
+        Writes nothing, so a medium that would refuse the next write for another reason is not found out; but where
+        ext4 has counted an error since the last look, a nameless file is begun, to see whether it still takes any.
         """
         descriptor = os.open(directory, _DIRECTORY)
         try:
@@ -192,11 +193,28 @@ class Medium:
             os.close(descriptor)
         if number := errno.EROFS if read_only else given_up(device):
             raise OSError(number, os.strerror(number))
+        found = errors(device)
+        if found and found != _outlived.get(device):
+            _try_to_write(directory)
+        _outlived[device] = found
 
     @refusable("ask for free space")
     def usage(self, directory: Path) -> os.statvfs_result:
         """statvfs of the file system that holds `directory`."""
         return os.statvfs(directory)
+
+
+_outlived: dict[int, int] = {}
+"""Device number -> so many errors were found on it, and it takes writes all the same."""
+
+
+def _try_to_write(directory: Path) -> None:
+    """Raises OSError where the medium does not take it; not where we have no right to, or no room."""
+    try:
+        os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE))
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
+            raise
 
 
 def _irregular() -> NotRegular:

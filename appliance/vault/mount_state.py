@@ -1,7 +1,7 @@
 """What the kernel says of the file system that a directory lies on: whether it has given it up.
 
-ext4 since Linux 6.15 answers statvfs as ever after an error, and tells in its mount options alone that it takes nothing
-more. Reads /proc; changes nothing.
+ext4 since Linux 6.12 answers statvfs as ever after an error. Since 6.15 it tells in its mount options that it takes
+nothing more; between the two it only counts the error. Reads /proc and /sys; changes nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")
+_SYSFS = Path("/sys")
 _GIVEN_UP = {"shutdown": errno.EIO, "emergency_ro": errno.EROFS, "ro": errno.EROFS}
 
 
@@ -28,3 +29,13 @@ def given_up(device: int, mounts: Path = _MOUNTS) -> int:
             options = theirs.rpartition(" ")[2].split(",")
             return next((number for word, number in _GIVEN_UP.items() if word in options), 0)
     return 0
+
+
+def errors(device: int, sysfs: Path = _SYSFS) -> int:
+    """How many errors ext4 has found in the file system with this device number since it was last checked; 0 where
+    there are none, and for others."""
+    try:
+        name = (sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}").readlink().name
+        return int((sysfs / "fs/ext4" / name / "errors_count").read_text())
+    except (OSError, ValueError):
+        return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.vault.mount_state import given_up
+from appliance.vault.mount_state import errors, given_up
 
 DEVICE = os.makedev(7, 0)
 LINE = "68 67 7:0 / /var/lib/app\\040liance rw,relatime shared:1 - ext4 /dev/loop0 "
@@ -36,3 +36,14 @@ def test_what_is_not_known_is_no_fault(tmp_path: Path) -> None:
     mounts.write_text(f"\njunk\n7:0\n - \n{OTHER}")
     assert given_up(DEVICE, mounts) == 0
     assert given_up(tmp_path.stat().st_dev) == 0  # of the real list
+
+
+def test_errors_that_ext4_counted(tmp_path: Path) -> None:
+    (tmp_path / "dev/block").mkdir(parents=True)
+    (tmp_path / "dev/block/7:0").symlink_to("../../devices/virtual/block/loop0")
+    assert errors(DEVICE, tmp_path) == 0
+    count = tmp_path / "fs/ext4/loop0/errors_count"
+    count.parent.mkdir(parents=True)
+    for text, number in (("0\n", 0), ("3\n", 3), ("", 0)):
+        count.write_text(text)
+        assert errors(DEVICE, tmp_path) == number

@@ -24,6 +24,7 @@ ARCHITECTURE = "arm64"
 PYTHON = "3.13"
 PACKAGES = (
     *("systemd", "systemd-sysv", "udev", "kmod", "mount", "util-linux", "procps", "iproute2", "nftables"),
+    "e2fsprogs",
     *("base-files", "base-passwd", "libc-bin", "login", "passwd", "libpam-runtime"),
     *("bash", "coreutils", "dash", "findutils", "grep", "mawk", "sed", "python3", "python3-systemd"),
 )

@@ -23,6 +23,7 @@ from tests.vm.machine import Machine
 
 ADDRESS, OUTSIDE, UPSTREAM = "10.0.2.15", "10.0.2.2", "10.0.2.100"
 DICOM_TLS = 2762
+DATA_DISK = "/dev/vdb"  # empty
 BOOT = 420.0  # seconds; two emulated cores that others share
 PATIENCE = 180.0  # seconds for a command
 MODULES = (
@@ -78,7 +79,9 @@ class Guest:
                 *("-dtb", board.device_tree(work), "-kernel", kernel, "-initrd", work / "initramfs"),
                 *("-append", " ".join(words)),
                 *("-drive", f"file={base.disk()},format=raw,if=none,id=root,snapshot=on"),
-                *("-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci"),
+                *("-drive", f"file={_empty(work / 'data.img')},format=raw,if=none,id=data"),
+                *("-device", "virtio-blk-pci,drive=root", "-device", "virtio-blk-pci,drive=data"),
+                *("-device", "virtio-rng-pci"),
                 *("-chardev", f"socket,id=agent,path={self._socket},server=on,wait=off"),
                 *("-device", "virtio-serial-pci", "-device", f"virtserialport,chardev=agent,name={agent.PORT}"),
                 "-netdev",
@@ -141,6 +144,12 @@ class Guest:
         if self._channel:
             self._channel.close()
         self.machine.kill()
+
+
+def _empty(image: Path) -> Path:
+    with image.open("wb") as file:
+        file.truncate(512 << 20)
+    return image
 
 
 def _kernel() -> Path:

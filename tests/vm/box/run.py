@@ -19,7 +19,7 @@ from pathlib import Path
 from appliance.cli.demo.dcmtk import free_port
 from tests.vm.box.guest import Guest
 from tests.vm.box.outcome import Outcome
-from tests.vm.box.scenes import blocking, credentials, hangs, kills, lamps, records, reloads, road, units
+from tests.vm.box.scenes import blocking, credentials, data_disk, hangs, kills, lamps, records, reloads, road, units
 from tests.vm.box.site import Site, keys
 from tests.vm.debian import BUILD
 from tests.vm.machine import missing
@@ -32,6 +32,7 @@ SCENES = {
     "hangs": hangs.play,
     "reloads": reloads.play,
     "credentials": credentials.play,
+    "data-disk": data_disk.play,
     "blocking": blocking.play,  # late: an alert of the sensor keeps the alarm lamp lit
     "records": records.play,
 }
