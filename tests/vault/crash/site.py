@@ -8,6 +8,7 @@ from types import FrameType
 
 _FRAMES = 3  # how much of the way tells one from the others
 _PASSED = ("medium", "flusher", "refusals")
+_PASSED_STEP = "connection.Connection._write_entries"  # of every transaction that enters something
 
 
 def site() -> str:
@@ -19,7 +20,7 @@ def site() -> str:
         path = Path(frame.f_code.co_filename)
         if path.parts[-3:-1] == ("appliance", "vault") and path.stem not in _PASSED:
             name = frame.f_code.co_qualname
-            if "<" not in name:
+            if "<" not in name and f"{path.stem}.{name}" != _PASSED_STEP:
                 frames.append(f"{path.stem}.{name}")
         frame = frame.f_back
     return " < ".join(frames)
