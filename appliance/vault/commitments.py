@@ -16,6 +16,7 @@ from appliance.seal.commitment import CommitmentRequest
 from appliance.seal.index_key import IndexKey
 from appliance.vault import entries
 from appliance.vault.connection import Connection
+from appliance.vault.instances import WITH_TAG
 
 
 class Entry(Enum):
@@ -126,7 +127,8 @@ class Commitments:
         tag = self._index_key.tag("instance", sop_instance)
         with self._ledger.reading() as sqlite:
             rows = sqlite.execute(
-                "SELECT object_id, sop_class, state FROM object WHERE instance_tag = ? ORDER BY id LIMIT 100", (tag,)
+                f"SELECT object_id, sop_class, state FROM object WHERE {WITH_TAG} ORDER BY id LIMIT 100",  # noqa: S608
+                {"tag": tag},
             )
             return [Candidate(*row) for row in rows]
 

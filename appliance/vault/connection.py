@@ -17,6 +17,7 @@ from threading import RLock
 from sqlite_utils import Database
 
 from appliance.base.errors import LocalError
+from appliance.vault import instances
 from appliance.vault.entries import Entry
 from appliance.vault.medium import Medium
 from appliance.vault.refusals import Condition, DiskRefused
@@ -36,8 +37,8 @@ _FAILURES = (Condition.BROKEN, Condition.READ_ONLY, Condition.MISSING)
 _PATIENCE = 1.0  # seconds
 
 CHECKPOINT = 4000
-"""Pages in the WAL (16 MiB) before they go into the ledger. Keyed tags are random, so among a million objects each new
-one dirties a page of its own; with SQLite's 1000 pages it would be written twice after every eighth batch."""
+"""Pages in the WAL (16 MiB) before they go into the ledger. Batches that follow each other change the same pages; the
+more of them share a checkpoint, the less is written twice."""
 
 
 class LedgerDamaged(DiskRefused):
@@ -88,6 +89,7 @@ class Connection:
                 self.db = Database(self._sqlite, recursive_triggers=False, execute_plugins=False)
                 self.db.enable_wal()
                 self.new = migrate(self.db)
+                instances.remember(self.db)
             except BaseException:
                 self._sqlite.close()
                 raise

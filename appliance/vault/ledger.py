@@ -15,6 +15,7 @@ from itertools import accumulate
 from appliance.seal.record import Record
 from appliance.vault import entries
 from appliance.vault.deliveries import Deliveries
+from appliance.vault.instances import WITH_TAG
 
 _FIELDS = tuple(field.name for field in fields(Record))
 _INSERT = (
@@ -276,10 +277,16 @@ class Ledger(Deliveries):
     def _twins(sqlite: sqlite3.Connection, record: Record) -> list[tuple[int, str, bool]]:
         """Present objects of the same instance, and whether they hold the same: those that do come first."""
         rows = sqlite.execute(
-            """SELECT id, object_id,
-                      data_set_digest = ? AND transfer_syntax = ? AND sop_class = ? AND size = ? AS same
-               FROM object WHERE instance_tag = ? AND state = 'present' ORDER BY same DESC, id LIMIT 100""",
-            (record.data_set_digest, record.transfer_syntax, record.sop_class, record.size, record.instance_tag),
+            f"""SELECT id, object_id, data_set_digest = :digest AND transfer_syntax = :transfer_syntax
+                       AND sop_class = :sop_class AND size = :size AS same
+                FROM object WHERE {WITH_TAG} AND state = 'present' ORDER BY same DESC, id LIMIT 100""",  # noqa: S608
+            {
+                "digest": record.data_set_digest,
+                "transfer_syntax": record.transfer_syntax,
+                "sop_class": record.sop_class,
+                "size": record.size,
+                "tag": record.instance_tag,
+            },
         )
         return [(key, object_id, bool(same)) for key, object_id, same in rows]
 

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from appliance.base.errors import LocalError
+from appliance.vault import instances
 
 
 def _objects_and_deliveries(db: Database) -> None:
@@ -169,6 +170,7 @@ VERSIONS = {
     "0005-studies": _studies,
     "0006-proofs": _proofs,
     "0007-gathering": _gathering,
+    "0008-instances": instances.create,
 }
 for _name, _migration in VERSIONS.items():
     migrations(name=_name)(_migration)

@@ -70,8 +70,8 @@ def fill(ledger: Ledger, objects: int) -> None:
             sqlite.execute(_OBJECTS, {"first": first, "end": min(first + AT_ONCE, objects), "now": NOW})
             sqlite.execute(_DELIVERIES, {"after": after})
     with ledger.reading() as sqlite:
-        sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         sqlite.execute("PRAGMA synchronous = FULL")
+        sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # and flush it all here, not in somebody's batch
 
 
 def rates(ledgers: list[Ledger]) -> dict[str, list[float]]:
