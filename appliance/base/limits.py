@@ -139,7 +139,7 @@ PROOF_ASKS = Limit("proof asks", "requests", 10, 1, 100, "for an instance, some 
 PROOF_RETRY_CAP = Limit("proof retry", "s", 300, 1, 86400, "bound of the wait after a request that was not taken")
 
 # Counts.
-DELIVERY_BATCH = Limit("batch", "rows", 32, 1, 1000, "leased at a time by one association; they share two commits")
+DELIVERY_BATCH = Limit("batch", "rows", 32, 1, 1000, "leased at a time; open associations share them")
 DELIVERY_BATCH_BYTES = Limit(
     "bytes of a batch", "bytes", 4 << 20, 0, 1 << 30, "then the next instance is for another association"
 )

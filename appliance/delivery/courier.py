@@ -8,7 +8,6 @@ another courier.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from io import BufferedReader
 
@@ -29,7 +28,6 @@ from appliance.vault.objects import Objects
 from appliance.vault.refusals import NotThere
 
 _MOST_KINDS = 128
-_WRITE_EVERY = 1.0  # seconds; proofs are committed together, and a crash repeats what was not
 
 
 class Courier(threading.Thread):
@@ -83,28 +81,21 @@ class Courier(threading.Thread):
         return self._queue.take(linger, self._retired.is_set)
 
     def _deliver(self, batch: deque[Lease]) -> None:
-        """Deliver a batch, or as much of it as the destination takes; the rest goes back. What is due by then goes out
-        while answers are awaited."""
-        proofs: list[tuple[Lease, int]] = []
-        since = time.monotonic()
+        """Deliver a batch, and what is due by then, or as much of it as the destination takes; the rest goes back."""
         more = True
         try:
             while batch or self._out:
                 for lease, outcome in self._step(batch):
                     if outcome.verdict is Verdict.DONE and outcome.status is not None:
-                        proofs.append((lease, outcome.status))
-                        self._queue.succeeded()
+                        self._queue.delivered(lease, outcome.status)
                     else:
                         self._queue.not_delivered(lease, outcome)
                 if not self._queue.flowing or self._retired.is_set():
                     self._queue.give_back(batch)
                     batch.clear()
-                elif self._out and not batch and more:
+                elif not batch and more:
                     batch.extend(sorted(self._queue.take(0.0) or (), key=self._calling_ae))
                     more = bool(batch)
-                if time.monotonic() - since > _WRITE_EVERY:
-                    self._queue.delivered(proofs)
-                    proofs, since = [], time.monotonic()
         except (Crowded, Locked):
             self._queue.abandoned()  # others deliver, or nobody does until `unlock`; the rows go back
         except (UpstreamError, ConfigError) as error:
@@ -115,7 +106,6 @@ class Courier(threading.Thread):
                 self._queue.not_delivered(batch.popleft(), Outcome(Verdict.BUSY, "internal error"))
         finally:
             out = list(self._out.values())
-            self._queue.delivered(proofs)
             self._queue.give_back([*out, *batch])
             self._out.clear()
             self._put_down()
@@ -242,7 +232,7 @@ class Courier(threading.Thread):
         if session and session.calling_ae == calling_ae and kind in session.proposed and session.alive():
             return session
         self._end_session()
-        queued = ((lease.sop_class, lease.transfer_syntax) for lease in batch)
+        queued = ((lease.sop_class, lease.transfer_syntax) for lease in (*batch, *self._queue.ready()))
         others = (each for each in (*queued, *self._kinds) if not self._queue.refuses(each))
         kinds = list(dict.fromkeys((kind, *others)))  # this one even if another courier was refused it meanwhile
         self._kinds = deque(kinds[:_MOST_KINDS], _MOST_KINDS)

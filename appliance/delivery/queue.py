@@ -21,6 +21,7 @@ from appliance.base.throttle import Throttle, not_shown
 from appliance.config.week import Week
 from appliance.delivery.figures import Figures
 from appliance.delivery.gate import Gate
+from appliance.delivery.gathering import Gathering, Proof
 from appliance.delivery.outcome import POISON, Outcome, Verdict
 from appliance.delivery.session import Kind, Session
 from appliance.delivery.sessions import Sessions
@@ -76,6 +77,8 @@ class DestinationQueue:
         self._throttle = Throttle()
         self._suspects = Suspects()
         self._unwritten: deque[Callable[[], object]] = deque()
+        self._gathering = Gathering()
+        self._ready: deque[Lease] = deque()  # leased, and handed to nobody yet
         self.sessions = Sessions(name, self._condition)
 
     # For whoever feeds and steers the queue
@@ -95,6 +98,7 @@ class DestinationQueue:
         """Hand out nothing from now on, and say why; "" ends that. What was handed out is not taken back."""
         with self._condition:
             self._gate.blocked = reason
+            self._withdraw()
             self._condition.notify_all()
         self._on_change()
 
@@ -102,6 +106,7 @@ class DestinationQueue:
         """A person holds the destination back, since this Unix time, or no longer: None. What is under way ends."""
         with self._condition:
             self._gate.paused = since
+            self._withdraw()
             self._condition.notify_all()
         self._on_change()
 
@@ -165,8 +170,13 @@ class DestinationQueue:
         """Whether the destination, which failed, is being tried."""
         return self._breaker.circuit is Circuit.HALF_OPEN
 
+    def ready(self) -> list[Lease]:
+        """What is leased and handed to nobody yet."""
+        with self._condition:
+            return list(self._ready)
+
     def take(self, linger: float | None = None, retired: Callable[[], bool] = lambda: False) -> list[Lease] | None:
-        """Wait for rows and lease them: one where the destination is being tried, else a batch.
+        """Wait for rows and lease them: one where the destination is being tried, else a share of a batch.
 
         `linger` is for who has an open session: an empty list after so many seconds without work, or at once when
         another courier waits to associate, so that a destination of few associations serves it. None to stop, or where
@@ -177,20 +187,24 @@ class DestinationQueue:
             while not self._stopping and not retired():
                 try:
                     leases, wait = self._lease() if linger is not None or self.sessions.may_open() else ([], None)
+                    due = None if leases else self._write_due()
                 except DiskError as error:
                     self._say(catalogue.DISK_REFUSED, error.message, error.fix)
-                    leases, wait = [], _DISK_PAUSE
+                    leases, wait, due = [], _DISK_PAUSE, None
                 except Exception as error:  # noqa: BLE001, a courier must not end
                     log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="the queue")
-                    leases, wait = [], _DISK_PAUSE
+                    leases, wait, due = [], _DISK_PAUSE, None
                 if leases:
                     return leases
+                waits = [wait, due]
                 if until is not None:
                     left = until - time.monotonic()
                     if left <= 0 or self.sessions.wanted:
                         return []
-                    wait = left if wait is None else min(wait, left)
-                self._condition.wait(wait)
+                    waits.append(left)
+                self._condition.wait(min((each for each in waits if each is not None), default=None))
+            self._withdraw()
+        self.write_proofs()
         return None
 
     def opened(self, session: Session) -> None:
@@ -202,10 +216,33 @@ class DestinationQueue:
         self._write(lambda: self._ledger.note_accepted(self.name, accepted, proposed - accepted, now))
         self._on_learned()
 
-    def delivered(self, proofs: Sequence[tuple[Lease, int]]) -> None:
-        """These were stored, with these statuses; one commit for all of them. Proven, if a status is a proof here."""
+    def delivered(self, lease: Lease, status: int) -> None:
+        """This one was stored, with this status. That is written with others, in less than a second."""
+        with self._condition:
+            self._gathering.add(lease, status)
+            written = [] if self._gathering.due_in(idle=False) else self._write_proofs()
+        self._announce(written)
+        self._succeeded()
+
+    def write_proofs(self) -> None:
+        """Write what was stored now."""
+        with self._condition:
+            written = self._write_proofs()
+        self._announce(written)
+
+    def _write_due(self) -> float | None:
+        """For who is idle: write what was stored, if it is time; the seconds until it is."""
+        due = self._gathering.due_in(idle=True)
+        if due != 0:
+            return due
+        self._announce(self._write_proofs())
+        return None
+
+    def _write_proofs(self) -> list[Proof]:
+        """One commit for all of them; they are proven, if a status is a proof here."""
+        proofs = self._gathering.take()
         if not proofs:
-            return
+            return []
         at, ask = self._wall(), self._now() + self._gather
         on_stored = self._on_stored
 
@@ -218,10 +255,15 @@ class DestinationQueue:
                         self._ledger.delivered(lease.object_id, self.name, status, at)
 
         self._write(write)
-        with self._condition:
-            self._figures.delivered([lease for lease, _ in proofs])
-            for lease, _ in proofs:
-                self._suspects.delivered(lease.object_id)
+        self._figures.delivered([lease for lease, _ in proofs])
+        for lease, _ in proofs:
+            self._suspects.delivered(lease.object_id)
+        return proofs
+
+    def _announce(self, proofs: Sequence[Proof]) -> None:
+        if not proofs:
+            return
+        on_stored = self._on_stored
         event = catalogue.STORED if on_stored else catalogue.DELIVERED
         for lease, status in proofs:
             log(event, object_id=lease.object_id, destination=self.name, status=f"0x{status:04X}")
@@ -229,7 +271,7 @@ class DestinationQueue:
             on_stored()
         self._on_change()
 
-    def succeeded(self) -> None:
+    def _succeeded(self) -> None:
         """The destination showed itself at work."""
         self._suspects.succeeded()
         if self._breaker is CLOSED and not self._error:
@@ -260,7 +302,7 @@ class DestinationQueue:
         if outcome.ours:
             self.abandoned()
         elif outcome.verdict is Verdict.PERMANENT:
-            self.succeeded()
+            self._succeeded()
         else:
             self._break(reason, advice, stumbled=outcome.verdict is Verdict.TEMPORARY, at_least=outcome.retry_after)
         self._on_change()
@@ -308,6 +350,8 @@ class DestinationQueue:
     def _lease(self) -> tuple[list[Lease], float | None]:
         """Leases, or the seconds to wait for some (None: until woken)."""
         self._settle()
+        if not self.flowing:
+            self._withdraw()
         if not self._gate.open:
             return [], self._gate.look_again()
         mono = time.monotonic()
@@ -316,6 +360,8 @@ class DestinationQueue:
             return [], None
         if at > mono:
             return [], at - mono
+        if self._ready:
+            return self._share(), None
         now = self._now()
         limit, fresh = 1, 0
         if self._breaker.circuit is Circuit.CLOSED:
@@ -324,9 +370,21 @@ class DestinationQueue:
         leases = self._ledger.lease(self.name, now, limits.DELIVERY_LEASE.default, limit, fresh, most)
         if leases:
             self._breaker = self._breaker.attempt(mono)
-            return leases, None
+            self._ready.extend(leases)
+            return self._share(), None
         due = self._ledger.next_due(self.name, now)
         return [], None if due is None else max(due - now, 0.001)
+
+    def _share(self) -> list[Lease]:
+        """As much of what is ready as an association may have, so that all that are open end at the same time."""
+        count = -(-len(self._ready) // max(1, self.sessions.open))
+        return [self._ready.popleft() for _ in range(count)]
+
+    def _withdraw(self) -> None:
+        """What is handed to nobody waits again."""
+        untried = list(self._ready)
+        self._ready.clear()
+        self.give_back(untried)
 
     def _hurry(self) -> None:
         """A person says that it is worth a try now."""
@@ -341,6 +399,7 @@ class DestinationQueue:
             self._breaker = step(time.monotonic(), self._backoff, self._draw(), at_least)
             opened = self._breaker.circuit is Circuit.OPEN and before.circuit is not Circuit.OPEN
             if opened:
+                self._withdraw()
                 self._error, self._advice = reason, advice
                 self._condition.notify_all()
             delay = max(0.0, self._breaker.until - time.monotonic())

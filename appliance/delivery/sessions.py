@@ -28,8 +28,9 @@ class Sessions:
     def __init__(self, destination: str, condition: threading.Condition) -> None:
         self._destination = destination
         self._condition = condition
-        self._open = 0
-        self._opening = 0  # as many at a time as are open: from one, it doubles with each that worked
+        self.open = 0
+        """How many are open."""
+        self._opening = 0  # twice as many at a time as are open: from one, each that worked lets two more
         self._failures = 0
         self._most = _ANY
         self._most_until = 0.0  # what was found out is tried anew then
@@ -38,11 +39,11 @@ class Sessions:
 
     def may_open(self) -> bool:
         """Whether one more may be opened, as far as is known."""
-        return self._open + self.wanted < self._most or time.monotonic() > self._most_until
+        return self.open + self.wanted < self._most or time.monotonic() > self._most_until
 
     @contextmanager
     def opening(self) -> Iterator[None]:
-        """Around the opening of a session: at first one at a time, then as many as are open. When it fails with
+        """Around the opening of a session: at first one at a time, then twice as many as are open. When it fails with
         UpstreamError while others are open, `Crowded` is raised instead, and no more than those are opened for a while.
         """
         self._change(wanted=1)
@@ -56,7 +57,7 @@ class Sessions:
             self._change(opening=-1, opened=1)
         except UpstreamError as error:
             with self._condition:
-                if (count := self._open) and not isinstance(error, Crowded):
+                if (count := self.open) and not isinstance(error, Crowded):
                     self._most, self._most_until = count, time.monotonic() + limits.DELIVERY_REFUSAL.default
             if not count or isinstance(error, Crowded):
                 raise
@@ -70,8 +71,8 @@ class Sessions:
         then, and need not try a dead destination as well."""
         with self._condition:
             failures = self._failures
-            self._condition.wait_for(lambda: self._opening < max(1, self._open))
-            if self._failures != failures and not self._open:
+            self._condition.wait_for(lambda: self._opening < max(1, 2 * self.open))
+            if self._failures != failures and not self.open:
                 raise Crowded("an association before this one failed")
             self._opening += 1
 
@@ -84,5 +85,5 @@ class Sessions:
             self.wanted += wanted
             self._opening += opening
             self._failures += failed
-            self._open += opened
+            self.open += opened
             self._condition.notify_all()

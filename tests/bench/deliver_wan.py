@@ -39,12 +39,12 @@ class Load:
     part: int
 
 
-LOADS = (Load(inputs.CT, 3, 0.9, 32, 40), Load(inputs.SMALL, 6, 0.7, 100, 100))
+LOADS = (Load(inputs.CT, 4, 0.9, 32, 40), Load(inputs.SMALL, 30, 0.7, 128, 100))
 CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 
 
 def run(loss: float = 0.0) -> Section:
-    """Each load once on a line of its own: a minute of seconds, so that what is slow at the start does not decide."""
+    """Each load once on a line of its own, for some twenty seconds: what is slow at the start must not decide."""
     section = Section(f"Delivery over {RTT:.0f} ms and {RATE:.0f} Mbit/s, {loss:.2%} lost (share of the line)")
     if MISSING:
         section.lines.append(f"  not measured: {MISSING}")

@@ -65,7 +65,9 @@ class Office:
         ids = [self.state.put() for _ in range(count)]
         Adoption(self.objects, self.ledger, self.state.index_key, lambda _: (destination,)).adopt(ids, time.time())
         leases = self.ledger.lease(destination, time.time(), 3600, count)
-        self.queues[destination].delivered([(lease, 0) for lease in leases])
+        for lease in leases:
+            self.queues[destination].delivered(lease, 0)
+        self.queues[destination].write_proofs()
         return ids
 
     def report(self, destination: str = "pacs", transaction: str = TRANSACTION, reason: int = 0) -> str:

@@ -121,7 +121,9 @@ class Scene:
     def store(self) -> list[str]:
         """What a courier does with all that waits."""
         leases = self.ledger.lease("pacs", self.time, 3600, 100)
-        self.queue.delivered([(lease, 0) for lease in leases])
+        for lease in leases:
+            self.queue.delivered(lease, 0)
+        self.queue.write_proofs()
         return [lease.object_id for lease in leases]
 
     def later(self, seconds: float) -> None:

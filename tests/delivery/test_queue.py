@@ -41,7 +41,7 @@ def ledger(state: State) -> Iterator[Ledger]:
 class Bench:
     """A queue whose wall clock stands still, and which draws 1.0 from its dice: the longest delay."""
 
-    def __init__(self, state: State, ledger: Ledger, base: float = 0.2, gate: Gate | None = None) -> None:
+    def __init__(self, state: State, ledger: Ledger, base: float = 0.5, gate: Gate | None = None) -> None:
         self.state = state
         self.ledger = ledger
         self.now = NOW
@@ -110,9 +110,43 @@ def test_proofs_are_written_and_told(bench: Bench) -> None:
     bench.put(3)
     leases = bench.queue.take(0)
     assert leases
-    bench.queue.delivered([(lease, 0) for lease in leases])
+    for lease in leases:
+        bench.queue.delivered(lease, 0)
+    assert bench.counts().delivered == 0  # they share a commit, a little later
+    assert bench.queue.take(0.3) == []
     assert bench.counts().delivered == 3
     assert bench.changes
+
+
+def test_those_that_are_open_share_a_batch(bench: Bench) -> None:
+    ids = bench.put(6)
+    for _ in range(3):
+        with bench.queue.sessions.opening():
+            pass
+    shares = [bench.queue.take(0) for _ in range(3)]
+    assert [len(share or ()) for share in shares] == [2, 2, 1]  # each of what is left, and so none is late
+    assert [lease.object_id for lease in bench.queue.ready()] == ids[5:]
+    assert bench.counts().leased == 6
+
+
+@pytest.mark.parametrize("event", ["pause", "block", "break", "stop"])
+def test_what_was_handed_to_nobody_waits_again_when_the_flow_ends(bench: Bench, event: str) -> None:
+    bench.put(4)
+    for _ in range(2):
+        with bench.queue.sessions.opening():
+            pass
+    assert len(bench.queue.take(0) or ()) == 2
+    if event == "pause":
+        bench.queue.pause(NOW)
+    elif event == "block":
+        bench.queue.block("it has no identity")
+    elif event == "break":
+        bench.queue.failed(UpstreamError("cannot connect to it"))
+    else:
+        bench.queue.stop()
+        assert bench.queue.take(0) is None
+    assert not bench.queue.ready()
+    assert (bench.counts().waiting, bench.counts().leased) == (2, 2)
 
 
 def test_a_failure_of_the_destination_stops_the_flow_and_then_one_is_tried(
@@ -137,8 +171,7 @@ def test_a_failure_of_the_destination_stops_the_flow_and_then_one_is_tried(
     assert len(trial) == 1
     assert trial[0].attempts == 1  # the row was not to blame
     assert bench.queue.take(0) == []  # while it is under way, no other
-    bench.queue.succeeded()
-    bench.queue.delivered([(trial[0], 0)])
+    bench.queue.delivered(trial[0], 0)
     assert bench.queue.flowing
     rest = bench.queue.take(0)
     assert rest
@@ -322,7 +355,8 @@ def test_a_step_of_the_clock_on_the_wall_moves_no_wait_and_no_lease(state: State
     again = queue.take(0)
     assert again
     assert [lease.object_id for lease in again] == [leases[0].object_id]
-    queue.delivered([(leases[1], 0)])
+    queue.delivered(leases[1], 0)
+    queue.write_proofs()
     with ledger.reading() as sqlite:
         assert sqlite.execute("SELECT done FROM delivery WHERE state = 'delivered'").fetchone() == (1e9 + step,)
 
