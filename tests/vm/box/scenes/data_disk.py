@@ -35,16 +35,15 @@ def play(site: Site, outcome: Outcome) -> None:
     delivered(site, outcome, "and delivered")
 
     with outcome.of("the disk fails"):
-        guest.must(f"echo 1 >/sys/fs/ext4/{DATA_DISK.rpartition('/')[2]}/trigger_fs_error")
+        _fail(site)
         _refused(site, outcome, "ext4 found an error in itself", "Input/output error")
-        let_go = guest.run(f"until {repair[0]}; do sleep 1; done", _LET_GO)
-        held = guest.run(f"grep -l ' {DISK} ' /proc/[0-9]*/mountinfo").out.split()
-        note = f"after {let_go.ended - let_go.began:.0f} s, mounted in {len(held)} processes {let_go.out[-60:]}"
-        outcome.line("unmounted while all units run", let_go.status == 0 and not held, note)
-        checked = guest.run(repair[1])
-        outcome.line("e2fsck repairs it", checked.status in (0, 1), checked.out[-300:] if checked.status > 1 else "")
-        guest.must(repair[2])
+        _mend(site, outcome, "mended", repair)
         _back(site, outcome, "mended", before)
+
+    with outcome.of("the disk fails while nothing comes in"):
+        _fail(site)
+        _mend(site, outcome, "mended at rest", repair)
+        _back(site, outcome, "mended at rest", before)
 
     with outcome.of("the disk is missing at the start"):
         guest.must(f"systemctl stop appliance.target {_UNITS} && umount {DISK}", 300)
@@ -64,6 +63,22 @@ def _lines() -> tuple[list[str], list[str]]:
     (make,) = [each for each in blocks if "mkfs.ext4" in each]
     (repair,) = [each for each in blocks if each.startswith(f"umount {DISK}")]
     return make.splitlines(), repair.splitlines()
+
+
+def _fail(site: Site) -> None:
+    site.guest.must(f"echo 1 >/sys/fs/ext4/{DATA_DISK.rpartition('/')[2]}/trigger_fs_error")
+
+
+def _mend(site: Site, outcome: Outcome, what: str, repair: list[str]) -> None:
+    unmount, check, mount = repair
+    let_go = site.guest.run(f"until {unmount}; do sleep 1; done", _LET_GO)
+    held = site.guest.run(f"grep -l ' {DISK} ' /proc/[0-9]*/mountinfo").out.split()
+    note = f"after {let_go.ended - let_go.began:.0f} s, mounted in {len(held)} processes {let_go.out[-60:]}"
+    outcome.line(f"{what}: unmounted while all units run", let_go.status == 0 and not held, note)
+    checked = site.guest.run(check)
+    note = checked.out[-300:] if checked.status > 1 else ""
+    outcome.line(f"{what}: e2fsck repairs it", checked.status in (0, 1), note)
+    site.guest.must(mount)
 
 
 def _pids(site: Site) -> dict[str, str]:
