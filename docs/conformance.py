@@ -154,7 +154,7 @@ def aborts() -> str:
 
 _STORE_WORDS = {
     "SUCCESS": "Success: the instance and its directory entry are flushed to the disk; it survives loss of power",
-    "OUT_OF_RESOURCES": "Refused: free space is below `vault.min_free`, or the disk failed. Nothing was kept",
+    "OUT_OF_RESOURCES": "Refused: free space is below `vault.min_free`, or the disk failed or is missing. Nothing kept",
     "MISMATCH": "Error: SOP Class or Instance UID of data set and command differ. Nothing was kept",
     "CANNOT_UNDERSTAND": "Error: the request has no data set",
     "INVALID_INSTANCE": "Error: Affected SOP Instance UID is missing or no UID",
