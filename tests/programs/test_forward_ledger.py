@@ -100,7 +100,7 @@ def test_without_its_journal_what_may_be_there_is_sent_again_slowly_and_new_ones
     assert box.stop() == 0
 
 
-@pytest.mark.parametrize("tables", [("delivery", "delivery_due"), ("object",)])
+@pytest.mark.parametrize("tables", [("delivery", "delivery_due"), ("idx_object_object_id",)])
 def test_damage_in_the_middle_ends_the_program_and_its_next_start_makes_a_ledger(
     box: Box, tmp_path: Path, tables: tuple[str, ...]
 ) -> None:
@@ -118,6 +118,18 @@ def test_damage_in_the_middle_ends_the_program_and_its_next_start_makes_a_ledger
         assert on_hold(box) == [ids[0]]
         found = box.ask("objects")
         assert found and {each["object"] for each in found["objects"]} == {*ids, late}
+        assert "LEDGER-REBUILT" in box.log
+    assert box.stop() == 0
+
+
+def test_damage_of_the_newest_objects_is_mended_at_once(box: Box, tmp_path: Path) -> None:
+    """Their rows are read when a ledger is opened."""
+    with StoreScp(tmp_path / "upstream") as upstream:
+        ids = delivered_then_killed(box, upstream)
+        ruin(box.state.layout.ledger, ("object",))
+        box.start()
+        until(lambda: box.delivered() == 6)
+        assert on_hold(box) == [ids[0]]
         assert "LEDGER-REBUILT" in box.log
     assert box.stop() == 0
 
