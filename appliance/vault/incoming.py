@@ -40,10 +40,14 @@ class Incoming:
 
     def begin(self, header_size: int) -> Part:
         """Start a file whose payload will follow a header of `header_size` bytes. Raises `DiskRefused`."""
-        if self._mount and (missing := self._mount.objection()):
-            raise missing
+        self.check_mount()
         self.stir()
         return Part(self, header_size)
+
+    def check_mount(self) -> None:
+        """Raise `DiskRefused` where the file system that should be below is not: nothing may begin there."""
+        if self._mount and (missing := self._mount.objection()):
+            raise missing
 
     def small(self, size: int) -> bool:
         """Whether a sealed object of `size` bytes, given whole to `keep`, may go into a segment."""

@@ -14,11 +14,12 @@ from appliance.vault.incoming import Incoming
 from appliance.vault.layout import StateLayout
 from appliance.vault.medium import Medium
 from appliance.vault.objects import move_aside
-from appliance.vault.refusals import DiskRefused, NotThere, refused
+from appliance.vault.refusals import DiskRefused, NotRegular, NotThere, refused
 
 
 def keep_file(incoming: Incoming, path: Path, sealed: bytes) -> None:
     """Make the file durable under its name. Returns when it is. Raises `DiskRefused`; then nothing is left of it."""
+    incoming.check_mount()
     medium = incoming.medium
     descriptor = medium.create(incoming.layout.incoming)
     try:
@@ -63,8 +64,13 @@ class WaitingFiles:
         return [each for name in self._medium.names(self._layout.incoming) if (each := self._id_of(name))]
 
     def sealed(self, file_id: str) -> bytes:
-        """What is in a file. Raises `NotThere`, `DiskRefused`, or `RequestMalformed` for one that is too long."""
-        with self._medium.open(self._path(file_id)) as file:
+        """What is in a file. Raises `NotThere`, `DiskRefused`, or `RequestMalformed` for what cannot be one that was
+        kept: it is too long, or a link or a pipe."""
+        try:
+            file = self._medium.open(self._path(file_id))
+        except NotRegular as error:  # no fault of the medium's, and it stays what it is
+            raise RequestMalformed(error.message) from None
+        with file:
             try:
                 sealed = file.read(self._most + 1)
             except OSError as error:

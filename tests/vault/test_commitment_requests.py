@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_named_and_set_aside(vault: Vault) -> None:
 
 def test_a_link_in_its_place_leads_nowhere(vault: Vault) -> None:
     vault.layout.incoming_request("a" * 32).symlink_to("/etc/passwd")
-    with pytest.raises(DiskRefused):
+    with pytest.raises(RequestMalformed, match="not a regular file"):
         WaitingRequests(vault.layout, INDEX_KEY).read("a" * 32)
 
 

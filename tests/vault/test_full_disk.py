@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,24 +14,6 @@ from appliance.vault.refusals import Condition, DiskRefused
 from appliance.vault.segments import Segments
 from appliance.vault.space import Space
 from tests.vault.samples import HEAD, Vault
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """The mount point of a tmpfs of 4 MiB and 400 inodes."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a tmpfs needs root")
-    root = tmp_path / "small"
-    root.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m,nr_inodes=400", "tmpfs", str(root)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield root
-    finally:
-        subprocess.run(["umount", "-l", str(root)], check=True)
 
 
 def _fill(vault: Vault, size: int) -> tuple[list[str], DiskRefused]:

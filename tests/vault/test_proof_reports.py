@@ -109,5 +109,5 @@ def test_what_is_no_report_is_refused_and_set_aside(vault: Vault, content: bytes
 
 def test_a_link_in_its_place_leads_nowhere(vault: Vault) -> None:
     vault.layout.incoming_report("a" * 32).symlink_to("/etc/passwd")
-    with pytest.raises(DiskRefused):
+    with pytest.raises(RequestMalformed, match="not a regular file"):
         waiting(vault).read("a" * 32)
