@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import struct
@@ -61,7 +62,11 @@ def failure(transcoders: Transcoders, state: State, object_id: str) -> Failure:
 
 def children() -> list[int]:
     """The processes that this one has started, those that it has not waited for too."""
-    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the thread has ended
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def forked(pid: int) -> list[int]:

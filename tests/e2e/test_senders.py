@@ -126,10 +126,14 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
 
 
 def both_ways(plain: int) -> Callable[[str], str]:
-    """Lets the CT come over TLS and in cleartext."""
-    return lambda text: text.replace(
-        "called_ae_titles", f'listen_plain     = ["127.0.0.1:{plain}"]\ncalled_ae_titles'
-    ).replace('certificate = "san:ct1.demo.example"', 'tls         = "allowed"', 1)
+    """Lets the CT come over TLS and in cleartext. The upstream's syntaxes are told: what is learned of it depends on
+    which cases ran before."""
+    syntaxes = sorted({syntax for syntax, *_ in ENCODINGS.values()})
+    return lambda text: (
+        text.replace("called_ae_titles", f'listen_plain     = ["127.0.0.1:{plain}"]\ncalled_ae_titles')
+        .replace('certificate = "san:ct1.demo.example"', 'tls         = "allowed"', 1)
+        .replace("[[destination]]\n", f"[[destination]]\ntransfer_syntaxes = {syntaxes}\n", 1)
+    )
 
 
 def running_orthanc(

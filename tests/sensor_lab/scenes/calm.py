@@ -18,7 +18,7 @@ SENT = (CT_FILE, MR_FILE)
 
 
 def _well(done: subprocess.CompletedProcess[str]) -> None:
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, f"{done.args} ended with {done.returncode}: {done.stdout}{done.stderr}"
 
 
 @calm("storescu, echoscu")
