@@ -14,6 +14,7 @@ from appliance.base.errors import UpstreamError
 from appliance.config.model import Commitment
 from appliance.delivery.association import RequestorAssociation
 from appliance.delivery.deadlines import Deadlines
+from appliance.delivery.report_ways import NotTaken
 from appliance.delivery.transport import connect
 from appliance.host import tls
 from appliance.seal.commitment import CommitmentRequest
@@ -59,7 +60,7 @@ class ReportSession:
         self._context = accepted[0]
 
     def report(self, request: CommitmentRequest, reasons: Sequence[int]) -> None:
-        """Deliver one report. Raises UpstreamError unless the peer took it."""
+        """Deliver one report. Raises NotTaken where the peer answers a failure; then another may follow."""
         event_type, data_set = encode_report(
             request.transaction, request.references, reasons, self._context.transfer_syntaxes[0]
         )
@@ -67,7 +68,7 @@ class ReportSession:
             self._context.context_id, STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE, event_type, data_set
         )
         if not report_taken(status):
-            raise UpstreamError(f"it answered the report with 0x{status:04X}")
+            raise NotTaken(status)
 
     def end(self) -> None:
         """Release the association, or close what is left of it. Never raises."""

@@ -27,12 +27,21 @@ class Session(Protocol):
 
     @property
     def calling_ae(self) -> str: ...
-    def report(self, request: CommitmentRequest, reasons: tuple[int, ...]) -> None: ...
+    def report(self, request: CommitmentRequest, reasons: tuple[int, ...]) -> None:
+        """Raises NotTaken where the peer answers a failure, another UpstreamError where the association is over."""
+
     def end(self) -> None: ...
 
 
 Connect = Callable[[str, str], Session]
 """Associates with a peer, by its name, under an AE title of ours. Raises UpstreamError."""
+
+
+class NotTaken(UpstreamError):
+    """The peer answered this report with a failure: it is there, and may well take another."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"it answered the report with 0x{status:04X}")
 
 
 class NoWay(Exception):
@@ -73,7 +82,8 @@ class Round:
 
     def deliver(self, request: CommitmentRequest, pending: Pending) -> str:
         """Report, and say which way it went once the peer has taken it. Raises UpstreamError where it was not taken
-        either way, UpstreamRefused where it is not to be tried again, NoWay where there is no way now."""
+        either way, NotTaken where that was the last way's answer, UpstreamRefused where it is not to be tried again,
+        NoWay where there is no way now."""
         ways = [self._over_its_association, self._to_its_address]
         if self._ways.refusals(request.peer):
             ways.reverse()
@@ -114,7 +124,7 @@ class Round:
         if not report_taken(status):
             if self._ways.has_address(peer):
                 self._ways.went(peer, taken=False)
-            raise UpstreamError(f"it answered the report with 0x{status:04X}")
+            raise NotTaken(status)
         self._ways.went(peer, taken=True)
         return way
 
@@ -133,6 +143,8 @@ class Round:
         self._session = self._session or self._ways.connect(request.peer, request.called_ae)
         try:
             self._session.report(request, pending.reasons)
+        except NotTaken:  # the association goes on
+            raise
         except BaseException:
             self.end()
             raise

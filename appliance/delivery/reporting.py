@@ -1,8 +1,9 @@
 """Tells peers what was decided on their commitment requests, until they have taken it.
 
 Reports to a peer go from a thread of its own that lives while something is due, so a peer that is down holds up nobody
-else. A report is over when the peer's answer is in the ledger; a crash before that repeats it. What cannot be reported
-because nothing leads to the peer is kept, and costs nothing until the peer comes.
+else; nor does a report that a peer answers with a failure hold up its others. A report is over when the peer's answer
+is in the ledger; a crash before that repeats it. What cannot be reported because nothing leads to the peer is kept, and
+costs nothing until the peer comes.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from collections.abc import Callable
 from appliance.base import catalogue, limits
 from appliance.base.errors import CryptoError, DiskError, LocalError, UpstreamError
 from appliance.base.throttle import Throttle
-from appliance.delivery.report_ways import NoWay, Round, Ways
+from appliance.delivery.report_ways import NotTaken, NoWay, Round, Ways
 from appliance.host.log import log
-from appliance.routing.retry import Backoff
+from appliance.routing.retry import TOLERATED, Backoff
 from appliance.seal.commitment import CommitmentRequest
 from appliance.upper_layer.commitment import report_taken
 from appliance.vault.commitment_requests import WaitingRequests
@@ -72,8 +73,9 @@ class Reporting:
 
     def readdress(self) -> None:
         """Peers may have got an address meanwhile: what is kept for those is due."""
+        addressed = set(filter(self._ways.has_address, self._commitments.kept_peers()))
         with self._lock:
-            self._arrivals.update(filter(self._ways.has_address, self._commitments.kept_peers()))
+            self._arrivals |= addressed
 
     def stop(self, seconds: float) -> bool:
         """End; what is under way is taken up at the next start. False where a report did not end in time."""
@@ -98,14 +100,7 @@ class Reporting:
 
     def look(self) -> None:
         """Take in who came and what was answered late; start a thread for each peer that is to be told something."""
-        with self._lock:
-            arrivals, self._arrivals = self._arrivals, set()
-            answers, self._answers = self._answers, []
-        for peer, request_id, status in answers:
-            if report_taken(status) and self._commitments.decided_for(peer, request_id):
-                self._over(peer, request_id, "over the association that asked")
-        for peer in arrivals:
-            self._commitments.recall(peer, self._now())
+        self._take_in()
         for peer in self._commitments.peers_due(self._now()):
             with self._lock:
                 if self._ended.is_set() or len(self._threads) >= limits.COMMITMENT_REPORTERS.default:
@@ -113,8 +108,24 @@ class Reporting:
                 if peer in self._threads:
                     continue
                 thread = threading.Thread(target=self._run, args=(peer,), name="report", daemon=True)
+                thread.start()  # at its end it needs the lock, so the next line comes first
                 self._threads[peer] = thread
-            thread.start()
+
+    def _take_in(self) -> None:
+        with self._lock:
+            arrivals, self._arrivals = self._arrivals, set()
+            answers, self._answers = self._answers, []
+        try:
+            for peer, request_id, status in answers:
+                if report_taken(status) and self._commitments.decided_for(peer, request_id):
+                    self._over(peer, request_id, "over the association that asked")
+            for peer in arrivals:
+                self._commitments.recall(peer, self._now())
+        except DiskError:  # none of them comes again of itself, and twice does no harm
+            with self._lock:
+                self._arrivals |= arrivals
+                self._answers = answers + self._answers
+            raise
 
     def asked_again(self, request: CommitmentRequest) -> None:
         """The peer asked for the same once more, perhaps over another association: that one may have the report."""
@@ -144,12 +155,20 @@ class Reporting:
     def report(self, peer: str) -> None:
         """Report to `peer` all that is due, over as few associations as go."""
         reports = Round(self._ways)
+        not_taken = 0  # in a row
         try:
             while not self._ended.is_set() and (due := self._commitments.decided(peer, self._now(), _BATCH)):
                 for pending in due:
                     if self._ended.is_set():
                         return
-                    self._report_one(reports, pending)
+                    try:
+                        self._report_one(reports, pending)
+                        not_taken = 0
+                    except NotTaken as error:
+                        self._not_taken(pending, error)
+                        not_taken += 1
+                        if not_taken == TOLERATED:
+                            raise
         except UpstreamError as error:
             if not self._ended.is_set():
                 self._postpone(peer, error)
@@ -190,14 +209,29 @@ class Reporting:
         self._commitments.give_up(pending.request_id, why, now)
         log(catalogue.COMMITMENT_GIVEN_UP, request_id=pending.request_id, peer=pending.peer, reason=why)
 
+    def _not_taken(self, pending: Pending, error: NotTaken) -> None:
+        now = self._now()
+        if now - pending.entered > self._give_up:
+            self._abandon(pending, error.message, now)
+            return
+        delay = self._delay(pending.attempts + 1)
+        self._commitments.not_taken(pending.request_id, error.message, now + delay)
+        self._say_unreported(pending.peer, error, delay)
+
+    def _delay(self, failures: int) -> float:
+        return max(_SOON, self._backoff.delay(failures, self._draw()))
+
     def _postpone(self, peer: str, error: UpstreamError) -> None:
         self._failures[peer] += 1
-        delay = max(_SOON, self._backoff.delay(self._failures[peer], self._draw()))
+        delay = self._delay(self._failures[peer])
         now = self._now()
         for pending in self._commitments.decided(peer, now, _BATCH):
             if not error.temporary or now - pending.entered > self._give_up:
                 self._abandon(pending, error.message, now)
         self._commitments.failed(peer, error.message, now + delay)
+        self._say_unreported(peer, error, delay)
+
+    def _say_unreported(self, peer: str, error: UpstreamError, delay: float) -> None:
         if self._passes(peer):
             log(
                 catalogue.COMMITMENT_UNREPORTED,

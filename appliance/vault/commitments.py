@@ -102,8 +102,10 @@ class Commitments:
         return self._pending(f"{_OPEN} AND state = 'asked' AND due <= ?", (now,), limit)
 
     def decided(self, peer: str, now: float, limit: int) -> list[Pending]:
-        """Requests of `peer` that are to be reported now, the longest-due first."""
-        return self._pending(f"{_OPEN} AND state = 'decided' AND due <= ? AND peer = ?", (now, peer), limit)
+        """Requests of `peer` that are to be reported now: those that were tried least, of these the longest-due first.
+        So one that the peer never takes is not in the way of others."""
+        due = f"{_OPEN} AND state = 'decided' AND due <= ? AND peer = ?"
+        return self._pending(due, (now, peer), limit, order="attempts, due, id")
 
     def peers_due(self, now: float) -> list[str]:
         """The peers to which something is to be reported now."""
@@ -216,6 +218,15 @@ class Commitments:
                 (not_before, error, peer),
             )
 
+    def not_taken(self, request_id: str, error: str, not_before: float) -> None:
+        """The peer answered this report with a failure: it alone waits until `not_before`. `error` is in our words."""
+        with self._ledger.transaction() as sqlite:
+            sqlite.execute(
+                "UPDATE commitment SET due = max(due, ?), error = ?, attempts = attempts + 1 "
+                "WHERE request_id = ? AND state = 'decided'",
+                (not_before, error, request_id),
+            )
+
     def counts(self) -> dict[str, int]:
         """How many are open: those not decided, and those not reported, kept ones among them."""
         with self._ledger.reading() as sqlite:
@@ -240,10 +251,14 @@ class Commitments:
             self._index_key.tag("transaction", f"{request.transaction} {named}"),
         )
 
-    def _pending(self, where: str, values: tuple[float | str, ...], limit: int) -> list[Pending]:
+    def _pending(
+        self, where: str, values: tuple[float | str, ...], limit: int, order: str = "due, id"
+    ) -> list[Pending]:
+        """Sorts ids alone: a sealed request may be large, and there may be many."""
         with self._ledger.reading() as sqlite:
             rows = sqlite.execute(
-                f"SELECT {_PENDING} FROM commitment WHERE {where} ORDER BY due, id LIMIT ?",  # noqa: S608
+                f"SELECT {_PENDING} FROM commitment WHERE id IN "  # noqa: S608
+                f"(SELECT id FROM commitment WHERE {where} ORDER BY {order} LIMIT ?) ORDER BY {order}",
                 (*values, limit),
             ).fetchall()
         return [

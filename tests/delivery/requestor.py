@@ -9,7 +9,13 @@ from typing import Any
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel
 
+from appliance.config.model import Commitment
 from tests.delivery.upstream import free_port
+
+
+def target(port: int, **more: Any) -> Commitment:
+    """`commitment` of a `[[peer]]`, for what listens at this port."""
+    return Commitment.model_validate({"address": f"localhost:{port}", "ae_title": "CT_COMMIT", "tls": "never", **more})
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,18 @@ class Requestor:
     port: int = field(default_factory=free_port)
     context: ssl.SSLContext | None = None
     answer: int = 0x0000
+    answers: dict[str, int] = field(default_factory=dict)
+    """Statuses for single Transaction UIDs; with -1 it aborts instead."""
     scp_role: bool | None = True
+    title: str = ""
+    """The AE title that has to be called; any without."""
+    associations: int = 0
     reports: list[Report] = field(default_factory=list)
     _server: Any = None
 
     def start(self) -> Requestor:
-        ae = AE("CT_COMMIT")
+        ae = AE(self.title or "CT_COMMIT")
+        ae.require_called_aet = bool(self.title)
         ae.add_supported_context(
             StorageCommitmentPushModel,
             scu_role=False if self.scp_role is not None else None,
@@ -44,7 +56,7 @@ class Requestor:
         self._server = ae.start_server(
             ("127.0.0.1", self.port),
             block=False,
-            evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take)],
+            evt_handlers=[(evt.EVT_N_EVENT_REPORT, self._take), (evt.EVT_ESTABLISHED, self._count)],
             ssl_context=self.context,
         )
         return self
@@ -59,6 +71,9 @@ class Requestor:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _count(self, _: Any) -> None:
+        self.associations += 1
 
     def _take(self, event: Any) -> tuple[int, None]:
         said = event.event_information
@@ -77,4 +92,7 @@ class Requestor:
                 ],
             )
         )
-        return self.answer, None
+        answer = self.answers.get(said.TransactionUID, self.answer)
+        if answer < 0:
+            event.assoc.abort()
+        return max(answer, 0), None

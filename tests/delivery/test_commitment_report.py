@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from appliance.base.errors import UpstreamError
-from appliance.config.model import Commitment
 from appliance.delivery.commitment_report import ReportSession
 from appliance.seal.commitment import CommitmentRequest
-from tests.delivery.requestor import Requestor
+from tests.delivery.requestor import Requestor, target
 from tests.delivery.upstream import Authority, free_port
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ASKED = CommitmentRequest(
     "0" * 32, 1.0, "CT suite", "CT1", "PACS", "1.2.3.77", tuple((CT, f"1.2.3.{number}") for number in range(1000))
 )
-
-
-def target(port: int, **more: Any) -> Commitment:
-    return Commitment.model_validate({"address": f"localhost:{port}", "ae_title": "CT_COMMIT", "tls": "never", **more})
 
 
 def test_several_reports_go_over_one_association() -> None:

@@ -14,24 +14,10 @@ from appliance.base.errors import UpstreamError
 from appliance.delivery.open_associations import AssociationEnded, OpenAssociations
 from appliance.host import report_channel
 from appliance.host.report_channel import Answered, Asked, Here
-from appliance.seal import commitment as sealed_form
 from appliance.seal.commitment import CommitmentRequest
-from appliance.seal.index_key import IndexKey
-from appliance.vault.commitments import Pending
+from tests.delivery.commitment_requests import HERE, KEY, pending, request
 from tests.delivery.far_end import FarEnd
 from tests.delivery.upstream import until
-
-KEY = IndexKey(bytes(range(32)))
-HERE = Here("CT", "CT1", "PACS")
-CT = "1.2.840.10008.5.1.4.1.1.2"
-
-
-def request(number: int = 1, peer: str = "CT", calling_ae: str = "CT1", called_ae: str = "PACS") -> CommitmentRequest:
-    return CommitmentRequest(f"{number:032x}", 1.0, peer, calling_ae, called_ae, f"1.2.{number}", ((CT, "1.2.3"),))
-
-
-def pending(of: CommitmentRequest) -> Pending:
-    return Pending(of.request_id, of.peer, 1.0, 1.0, 0, sealed_form.seal(of, KEY, os.urandom(32)), (0,))
 
 
 class Scene:

@@ -13,8 +13,8 @@ from appliance.delivery.open_associations import OpenAssociations
 from appliance.delivery.report_ways import NoWay, Round, Ways
 from appliance.host.report_channel import Here
 from appliance.seal.commitment import CommitmentRequest
+from tests.delivery.commitment_requests import HERE, KEY, pending, request
 from tests.delivery.far_end import FarEnd
-from tests.delivery.test_open_associations import HERE, KEY, pending, request
 
 ASKED = request()
 

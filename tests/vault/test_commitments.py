@@ -90,6 +90,20 @@ def test_a_failure_delays_all_that_a_peer_is_owed_and_nobody_else(commitments: C
     assert [each.attempts for each in commitments.decided("CT", NOW + 60, 10)] == [1, 1]
 
 
+def test_one_that_is_not_taken_waits_alone_and_comes_last(commitments: Commitments) -> None:
+    for number in (1, 2, 3):
+        enter(commitments, number, peer="CT")
+        commitments.decide(f"{number:032x}", [0], NOW)
+    commitments.not_taken(f"{1:032x}", "it answered 0x0110", NOW + 5)
+    assert [each.request_id for each in commitments.decided("CT", NOW + 4, 10)] == [f"{2:032x}", f"{3:032x}"]
+    assert [each.attempts for each in commitments.decided("CT", NOW + 5, 10)] == [0, 0, 1]
+    commitments.failed("CT", "cannot connect", NOW + 60)
+    assert [each.request_id for each in commitments.decided("CT", NOW + 60, 2)] == [f"{2:032x}", f"{3:032x}"]
+    commitments.reported(f"{1:032x}", NOW)
+    commitments.not_taken(f"{1:032x}", "it answered 0x0110", NOW + 5)
+    assert commitments.counts() == {"asked": 0, "decided": 2}
+
+
 def test_what_is_kept_is_due_when_its_peer_comes(commitments: Commitments) -> None:
     for number, peer in ((1, "CT"), (2, "CT"), (3, "MR")):
         enter(commitments, number, peer=peer)
