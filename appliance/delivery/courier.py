@@ -70,7 +70,7 @@ class Courier(threading.Thread):
                 self._end_session()
                 continue
             try:
-                self._deliver(deque(sorted(batch, key=self._calling_ae)))
+                self._deliver(deque(self._in_order(batch)))
             except Exception as error:  # noqa: BLE001, a courier ends when its queue says so, and not before
                 log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where=self.name)
                 self._queue.failed(UpstreamError("internal error"))
@@ -78,7 +78,7 @@ class Courier(threading.Thread):
 
     def _take(self) -> list[Lease] | None:
         linger = limits.DELIVERY_LINGER.default if self._session else None
-        return self._queue.take(linger, self._retired.is_set)
+        return self._queue.take(linger, self._retired.is_set, self._suits)
 
     def _deliver(self, batch: deque[Lease]) -> None:
         """Deliver a batch, and what is due by then, or as much of it as the destination takes; the rest goes back."""
@@ -93,8 +93,8 @@ class Courier(threading.Thread):
                 if not self._queue.flowing or self._retired.is_set():
                     self._queue.give_back(batch)
                     batch.clear()
-                elif not batch and more:
-                    batch.extend(sorted(self._queue.take(0.0) or (), key=self._calling_ae))
+                elif not batch and more and self._session:
+                    batch.extend(self._in_order(self._queue.take(0.0, suits=self._suits) or []))
                     more = bool(batch)
         except (Crowded, Locked):
             self._queue.abandoned()  # others deliver, or nobody does until `unlock`; the rows go back
@@ -243,6 +243,18 @@ class Courier(threading.Thread):
         self._windowed = session if isinstance(session, Windowed) else None
         self._queue.opened(session)
         return session
+
+    def _suits(self, lease: Lease) -> bool:
+        """Whether it can go over the session that is open, where one is."""
+        session = self._session
+        return session is None or (
+            session.calling_ae == self._calling_ae(lease)
+            and (lease.sop_class, lease.transfer_syntax) in session.proposed
+        )
+
+    def _in_order(self, batch: list[Lease]) -> list[Lease]:
+        """So that few sessions are needed."""
+        return sorted(batch, key=lambda lease: (not self._suits(lease), self._calling_ae(lease)))
 
     def _calling_ae(self, lease: Lease) -> str:
         return self._own_ae or lease.calling_ae

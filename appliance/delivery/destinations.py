@@ -127,7 +127,13 @@ class Destinations:
         couriers = [*self._retired, *(each for couriers in self._couriers.values() for each in couriers)]
         for courier in couriers:
             courier.join(max(0.0, deadline - time.monotonic()))
+        self.write_proofs()  # those of who is still at work
         return not any(courier.is_alive() for courier in couriers)
+
+    def write_proofs(self) -> None:
+        """Write what was stored and is not written yet: couriers that are long at work, or gone, may not come to it."""
+        for queue in self._all.values():
+            queue.write_proofs()
 
     def alive(self) -> bool:
         """Whether all that should work do."""

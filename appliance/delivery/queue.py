@@ -1,8 +1,7 @@
 """The queue of one destination: hands out leased rows, keeps the breaker, writes outcomes to the ledger.
 
 Shared by the destination's couriers and by nobody else's, so one dead destination blocks nothing else. Sleeps until the
-next row is due or the breaker lets an attempt through; it never polls. What the ledger could not take at once (a full
-disk) is kept and written first of all later.
+next row is due or the breaker lets an attempt through; it never polls. What is proven is said when the ledger has it.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 from appliance.base import catalogue, limits
@@ -23,9 +21,11 @@ from appliance.delivery.figures import Figures
 from appliance.delivery.gate import Gate
 from appliance.delivery.gathering import Gathering, Proof
 from appliance.delivery.outcome import POISON, Outcome, Verdict
+from appliance.delivery.ready import Ready
 from appliance.delivery.session import Kind, Session
 from appliance.delivery.sessions import Sessions
 from appliance.delivery.suspects import Suspects
+from appliance.delivery.unwritten import Change, Unwritten
 from appliance.host.log import log
 from appliance.routing.retry import CLOSED, Backoff, Breaker, Circuit
 from appliance.vault.deliveries import Lease, Queue
@@ -76,9 +76,10 @@ class DestinationQueue:
         self._refusals: dict[Kind, tuple[float, str]] = {}
         self._throttle = Throttle()
         self._suspects = Suspects()
-        self._unwritten: deque[Callable[[], object]] = deque()
+        self._ready = Ready()
         self._gathering = Gathering()
-        self._ready: deque[Lease] = deque()  # leased, and handed to nobody yet
+        self._unwritten = Unwritten()
+        self._written: list[tuple[Proof, bool]] = []  # to be said, with whether the destination is to be asked for more
         self.sessions = Sessions(name, self._condition)
 
     # For whoever feeds and steers the queue
@@ -120,7 +121,8 @@ class DestinationQueue:
 
     def prove(self, on_stored: Callable[[], None] | None) -> None:
         """With `on_stored` a status of success is no proof from now on: it is called when rows wait to be proven."""
-        self._on_stored = on_stored
+        with self._condition:
+            self._on_stored = on_stored
 
     def retry_held(self) -> int:
         """Send on what is held, try what was refused anew, and wait no longer; the number of rows that were held."""
@@ -173,10 +175,16 @@ class DestinationQueue:
     def ready(self) -> list[Lease]:
         """What is leased and handed to nobody yet."""
         with self._condition:
-            return list(self._ready)
+            return self._ready.leases()
 
-    def take(self, linger: float | None = None, retired: Callable[[], bool] = lambda: False) -> list[Lease] | None:
-        """Wait for rows and lease them: one where the destination is being tried, else a share of a batch.
+    def take(
+        self,
+        linger: float | None = None,
+        retired: Callable[[], bool] = lambda: False,
+        suits: Callable[[Lease], bool] = lambda _: True,
+    ) -> list[Lease] | None:
+        """Wait for rows and lease them: one where the destination is being tried, else a share of a batch, of those
+        that suit where there are any.
 
         `linger` is for who has an open session: an empty list after so many seconds without work, or at once when
         another courier waits to associate, so that a destination of few associations serves it. None to stop, or where
@@ -184,28 +192,36 @@ class DestinationQueue:
         """
         until = None if linger is None else time.monotonic() + linger
         with self._condition:
-            while not self._stopping and not retired():
-                try:
-                    leases, wait = self._lease() if linger is not None or self.sessions.may_open() else ([], None)
-                    due = None if leases else self._write_due()
-                except DiskError as error:
-                    self._say(catalogue.DISK_REFUSED, error.message, error.fix)
-                    leases, wait, due = [], _DISK_PAUSE, None
-                except Exception as error:  # noqa: BLE001, a courier must not end
-                    log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="the queue")
-                    leases, wait, due = [], _DISK_PAUSE, None
+            self._ready.returned(threading.get_ident())
+        while True:
+            with self._condition:
+                if self._stopping or retired():
+                    self._withdraw()
+                    break
+                leases, waits = self._look(suits, may_lease=linger is not None or self.sessions.may_open())
                 if leases:
                     return leases
-                waits = [wait, due]
-                if until is not None:
-                    left = until - time.monotonic()
-                    if left <= 0 or self.sessions.wanted:
-                        return []
-                    waits.append(left)
-                self._condition.wait(min((each for each in waits if each is not None), default=None))
-            self._withdraw()
+                if not self._written:
+                    if until is not None:
+                        left = until - time.monotonic()
+                        if left <= 0 or self.sessions.wanted:
+                            return []
+                        waits.append(left)
+                    self._condition.wait(min((each for each in waits if each is not None), default=None))
+            self._tell()
         self.write_proofs()
         return None
+
+    def _look(self, suits: Callable[[Lease], bool], *, may_lease: bool) -> tuple[list[Lease], list[float | None]]:
+        """Leases, or the seconds after which to look again (None: when woken). Who finds none writes proofs."""
+        try:
+            leases, wait = self._lease(suits) if may_lease else ([], None)
+            return leases, [] if leases else [wait, self._write_due()]
+        except DiskError as error:
+            self._say(catalogue.DISK_REFUSED, error.message, error.fix)
+        except Exception as error:  # noqa: BLE001, a courier must not end
+            log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="the queue")
+        return [], [_DISK_PAUSE]
 
     def opened(self, session: Session) -> None:
         """A session was opened: remember what the destination takes."""
@@ -217,55 +233,61 @@ class DestinationQueue:
         self._on_learned()
 
     def delivered(self, lease: Lease, status: int) -> None:
-        """This one was stored, with this status. That is written with others, in less than a second."""
+        """This one was stored, with this status. That is written with others: soon by a courier, or by who calls
+        `write_proofs` where all of them are at work on something long."""
         with self._condition:
+            self._suspects.succeeded()
             self._gathering.add(lease, status)
-            written = [] if self._gathering.due_in(idle=False) else self._write_proofs()
-        self._announce(written)
+            if self._gathering.due_in(idle=False) == 0:
+                self._write_proofs()
+        self._tell()
         self._succeeded()
 
     def write_proofs(self) -> None:
-        """Write what was stored now."""
+        """Write what was stored now, and what could not be written before."""
         with self._condition:
-            written = self._write_proofs()
-        self._announce(written)
+            self._write_proofs()
+            self._write_rest()
+        self._tell()
 
     def _write_due(self) -> float | None:
         """For who is idle: write what was stored, if it is time; the seconds until it is."""
         due = self._gathering.due_in(idle=True)
-        if due != 0:
-            return due
-        self._announce(self._write_proofs())
-        return None
+        if due == 0:
+            self._write_proofs()
+        return due or None
 
-    def _write_proofs(self) -> list[Proof]:
+    def _write_proofs(self) -> None:
         """One commit for all of them; they are proven, if a status is a proof here."""
         proofs = self._gathering.take()
         if not proofs:
-            return []
+            return
         at, ask = self._wall(), self._now() + self._gather
-        on_stored = self._on_stored
 
         def write() -> None:
+            stored = self._on_stored is not None  # as it is now, should this be late
             with self._ledger.transaction():
                 for lease, status in proofs:
-                    if on_stored:
+                    if stored:
                         self._ledger.stored(lease.object_id, self.name, status, at, ask)
                     else:
                         self._ledger.delivered(lease.object_id, self.name, status, at)
+            self._figures.delivered([lease for lease, _ in proofs])
+            for lease, _ in proofs:
+                self._suspects.delivered(lease.object_id)
+            self._written += [(proof, stored) for proof in proofs]
 
         self._write(write)
-        self._figures.delivered([lease for lease, _ in proofs])
-        for lease, _ in proofs:
-            self._suspects.delivered(lease.object_id)
-        return proofs
 
-    def _announce(self, proofs: Sequence[Proof]) -> None:
-        if not proofs:
-            return
-        on_stored = self._on_stored
-        event = catalogue.STORED if on_stored else catalogue.DELIVERED
-        for lease, status in proofs:
+    def _tell(self) -> None:
+        """Say what was written, without the lock."""
+        if not self._written:
+            return  # nothing to wait for: this is asked for each instance
+        with self._condition:
+            written, self._written = self._written, []
+            on_stored = self._on_stored
+        for (lease, status), stored in written:
+            event = catalogue.STORED if stored else catalogue.DELIVERED
             log(event, object_id=lease.object_id, destination=self.name, status=f"0x{status:04X}")
         if on_stored:
             on_stored()
@@ -273,7 +295,6 @@ class DestinationQueue:
 
     def _succeeded(self) -> None:
         """The destination showed itself at work."""
-        self._suspects.succeeded()
         if self._breaker is CLOSED and not self._error:
             return  # nothing to change, and so nothing to wait for: this is asked for each instance
         with self._condition:
@@ -293,12 +314,15 @@ class DestinationQueue:
                 outcome = POISON
             reason, advice = outcome.reason, outcome.advice
             self._figures.failed(reason, advice)
+            if outcome.verdict is Verdict.PERMANENT and not outcome.ours:
+                self._suspects.succeeded()
         if outcome.verdict is Verdict.PERMANENT:
             self._write(lambda: self._ledger.hold(lease.object_id, self.name, reason))
             self._say(catalogue.DELIVERY_HELD, reason, advice, object_id=lease.object_id)
         else:
             due = self._now() + max(outcome.retry_after, self._backoff.delay(lease.attempts, self._draw()))
             self._write(lambda: self._ledger.retry(lease.object_id, self.name, due, reason))
+            self.wake()  # who is idle waits for that, should we be long at something else
         if outcome.ours:
             self.abandoned()
         elif outcome.verdict is Verdict.PERMANENT:
@@ -347,9 +371,11 @@ class DestinationQueue:
         with self._condition:
             self._refusals[kind] = time.monotonic() + limits.DELIVERY_REFUSAL.default, reason
 
-    def _lease(self) -> tuple[list[Lease], float | None]:
+    def _lease(self, suits: Callable[[Lease], bool]) -> tuple[list[Lease], float | None]:
         """Leases, or the seconds to wait for some (None: until woken)."""
-        self._settle()
+        if self._unwritten:
+            self._unwritten.settle()
+            self._condition.notify_all()  # some of it may be due
         if not self.flowing:
             self._withdraw()
         if not self._gate.open:
@@ -361,7 +387,7 @@ class DestinationQueue:
         if at > mono:
             return [], at - mono
         if self._ready:
-            return self._share(), None
+            return self._share(suits), None
         now = self._now()
         limit, fresh = 1, 0
         if self._breaker.circuit is Circuit.CLOSED:
@@ -370,21 +396,17 @@ class DestinationQueue:
         leases = self._ledger.lease(self.name, now, limits.DELIVERY_LEASE.default, limit, fresh, most)
         if leases:
             self._breaker = self._breaker.attempt(mono)
-            self._ready.extend(leases)
-            return self._share(), None
+            self._ready.add(leases)
+            return self._share(suits), None
         due = self._ledger.next_due(self.name, now)
         return [], None if due is None else max(due - now, 0.001)
 
-    def _share(self) -> list[Lease]:
-        """As much of what is ready as an association may have, so that all that are open end at the same time."""
-        count = -(-len(self._ready) // max(1, self.sessions.open))
-        return [self._ready.popleft() for _ in range(count)]
+    def _share(self, suits: Callable[[Lease], bool]) -> list[Lease]:
+        return self._ready.share(threading.get_ident(), self.sessions.open, suits)
 
     def _withdraw(self) -> None:
         """What is handed to nobody waits again."""
-        untried = list(self._ready)
-        self._ready.clear()
-        self.give_back(untried)
+        self.give_back(self._ready.withdraw())
 
     def _hurry(self) -> None:
         """A person says that it is worth a try now."""
@@ -420,20 +442,14 @@ class DestinationQueue:
             return 0
         return counts.waiting + counts.leased
 
-    def _write(self, change: Callable[[], object]) -> None:
+    def _write(self, change: Change) -> None:
         with self._condition:
-            self._unwritten.append(change)
-            try:
-                self._settle()
-            except DiskError as error:
-                self._say(catalogue.DISK_REFUSED, error.message, error.fix)
+            self._unwritten.add(change)
+            self._write_rest()
 
-    def _settle(self) -> None:
-        """Write what is not written yet, in order. What the medium refuses stays to be written."""
-        while self._unwritten:
-            change = self._unwritten.popleft()
-            try:
-                change()
-            except DiskError:
-                self._unwritten.appendleft(change)
-                raise
+    def _write_rest(self) -> None:
+        """Write what is not written yet; what the medium refuses is written later."""
+        try:
+            self._unwritten.settle()
+        except DiskError as error:
+            self._say(catalogue.DISK_REFUSED, error.message, error.fix)

@@ -51,39 +51,45 @@ class Sessions:
             self._enter()
             try:
                 yield
-            except BaseException as error:
-                self._change(opening=-1, failed=isinstance(error, UpstreamError))
+            except UpstreamError as error:
+                if not (count := self._failed()):
+                    raise
+                log(catalogue.DESTINATION_CROWDED, destination=self._destination, count=count, reason=error.message)
+                raise Crowded(error.message, fix=error.fix) from None
+            except BaseException:
+                self._change(opening=-1)
                 raise
             self._change(opening=-1, opened=1)
-        except UpstreamError as error:
-            with self._condition:
-                if (count := self.open) and not isinstance(error, Crowded):
-                    self._most, self._most_until = count, time.monotonic() + limits.DELIVERY_REFUSAL.default
-            if not count or isinstance(error, Crowded):
-                raise
-            log(catalogue.DESTINATION_CROWDED, destination=self._destination, count=count, reason=error.message)
-            raise Crowded(error.message, fix=error.fix) from None
         finally:
             self._change(wanted=-1)
 
     def _enter(self) -> None:
-        """Wait for leave to open one. Raises `Crowded` where one failed meanwhile and none is open: who waited knows
-        then, and need not try a dead destination as well."""
+        """Wait for leave to open one. Raises `Crowded` where one failed meanwhile and none is open, or no fewer than
+        it takes: who waited knows then, and need not try a dead or a full destination as well."""
         with self._condition:
             failures = self._failures
             self._condition.wait_for(lambda: self._opening < max(1, 2 * self.open))
-            if self._failures != failures and not self.open:
+            if self._failures != failures and not 0 < self.open < self._most:
                 raise Crowded("an association before this one failed")
             self._opening += 1
+
+    def _failed(self) -> int:
+        """One could not be opened; how many are."""
+        with self._condition:
+            if self.open:
+                self._most, self._most_until = self.open, time.monotonic() + limits.DELIVERY_REFUSAL.default
+            self._failures += 1
+            self._change(opening=-1)
+            return self.open
 
     def closed(self) -> None:
         """One that was opened is over."""
         self._change(opened=-1)
 
-    def _change(self, *, wanted: int = 0, opening: int = 0, opened: int = 0, failed: int = 0) -> None:
+    def _change(self, *, wanted: int = 0, opening: int = 0, opened: int = 0) -> None:
         with self._condition:
             self.wanted += wanted
             self._opening += opening
-            self._failures += failed
             self.open += opened
+            self._most = max(self._most, self.open)  # one that was asked for before another failed may have worked
             self._condition.notify_all()

@@ -259,6 +259,7 @@ class Forward:
             self._reported, self._changed, due, since = time.monotonic(), False, _HEARTBEAT, 0.0
             self._look_at_the_medium()
             try:
+                self._destinations.write_proofs()
                 self._told = self._state()
                 self._reporter.send(self._told)
             except DiskError as error:

@@ -222,6 +222,30 @@ def test_it_calls_as_the_peer_where_the_destination_routes_by_that(office: Offic
     assert sorted(callers) == ["CT0"] * 3 + ["CT1"] * 3
 
 
+def test_couriers_that_share_what_two_peers_sent_seldom_associate_anew(office: Office) -> None:
+    callers: list[str] = []
+    entity = pynetdicom.AE(ae_title="PACS")
+    entity.add_supported_context(CT, EXPLICIT)
+    server = entity.start_server(
+        ("127.0.0.1", 0),
+        block=False,
+        evt_handlers=[
+            (pynetdicom.evt.EVT_C_STORE, lambda _: 0x0000),
+            (pynetdicom.evt.EVT_ACCEPTED, lambda event: callers.append(event.assoc.requestor.ae_title)),
+        ],
+    )
+    assert server is not None
+    try:
+        office.queues["pacs"] = DestinationQueue("pacs", office.ledger)  # nobody serves it yet
+        office.adopt([office.state.put(calling_ae=f"CT{number % 2}", pixels=100) for number in range(400)])
+        office.serve("pacs", server.server_address[1], couriers=6, calling_ae_title="peer")
+        until(lambda: office.counts().delivered == 400)
+    finally:
+        server.shutdown()
+    assert set(callers) == {"CT0", "CT1"}
+    assert len(callers) < 32, "each batch has both titles, and not each share"
+
+
 def test_a_stop_gives_back_what_was_not_sent(office: Office) -> None:
     release = threading.Event()
     entered = threading.Event()

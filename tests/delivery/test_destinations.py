@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from appliance.vault.deliveries import Queue
 from appliance.vault.delivery_holds import DeliveryHolds
 from appliance.vault.ledger import Ledger
 from appliance.vault.objects import Objects
+from tests.delivery.test_dimse import pynetdicom_scp
 from tests.delivery.upstream import StoreScp, free_port, until
 from tests.delivery.vaults import State
 
@@ -176,3 +178,59 @@ def test_a_plan_that_cannot_be_served_changes_nothing(office: Office, monkeypatc
     with pytest.raises(ConfigError):
         office.serve(dimse("other", free_port()))
     assert set(office.destinations.queues) == {"pacs"}
+
+
+def test_what_is_stored_is_written_while_its_courier_is_long_at_the_next(office: Office) -> None:
+    at_the_next, leave = threading.Event(), threading.Event()
+    answers: list[int] = []
+
+    def answer(_: object) -> int:
+        answers.append(0)
+        if len(answers) > 1:
+            at_the_next.set()
+            leave.wait(20)
+        return 0
+
+    with pynetdicom_scp(answer) as port:
+        try:
+            office.serve(dimse("pacs", port))
+            office.destinations.start()
+            office.put(2, "pacs")
+            assert at_the_next.wait(10)
+            assert office.counts().delivered == 0, "it shares a commit with the next"
+            office.destinations.write_proofs()
+            assert office.counts() == Queue(leased=1, delivered=1, oldest=office.counts().oldest)
+        finally:
+            leave.set()
+        until(lambda: office.counts().delivered == 2)
+
+
+@pytest.mark.parametrize("event", ["stop", "removal"])
+def test_an_end_that_does_not_wait_for_a_long_instance_writes_what_was_stored_before(
+    office: Office, event: str
+) -> None:
+    at_the_next, leave = threading.Event(), threading.Event()
+    answers: list[int] = []
+
+    def answer(_: object) -> int:
+        answers.append(0)
+        if len(answers) > 1:
+            at_the_next.set()
+            leave.wait(20)
+        return 0
+
+    with pynetdicom_scp(answer) as port:
+        try:
+            office.serve(dimse("pacs", port))
+            office.destinations.start()
+            office.put(3, "pacs")
+            assert at_the_next.wait(10)
+            if event == "removal":
+                office.serve(dimse("cloud", free_port()))
+            office.destinations.stop()
+            assert not office.destinations.join(time.monotonic())
+            assert office.counts().delivered == 1
+        finally:
+            leave.set()
+        assert office.destinations.join(time.monotonic() + 10)
+        assert (office.counts().waiting, office.counts().leased, office.counts().delivered) == (1, 0, 2)

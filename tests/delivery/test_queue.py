@@ -18,9 +18,11 @@ from appliance.delivery.outcome import Outcome, Verdict, judge
 from appliance.delivery.queue import DestinationQueue
 from appliance.routing.retry import TOLERATED, Backoff
 from appliance.vault.adoption import Adoption
-from appliance.vault.deliveries import Queue
+from appliance.vault.deliveries import Lease, Queue
 from appliance.vault.ledger import Ledger
+from appliance.vault.medium import Medium
 from appliance.vault.objects import Objects
+from appliance.vault.refusals import Condition, DiskRefused
 from tests.delivery.vaults import CT, EXPLICIT, J2K, State
 
 NOW = 4e9  # later than anything that a test stores
@@ -127,6 +129,58 @@ def test_those_that_are_open_share_a_batch(bench: Bench) -> None:
     assert [len(share or ()) for share in shares] == [2, 2, 1]  # each of what is left, and so none is late
     assert [lease.object_id for lease in bench.queue.ready()] == ids[5:]
     assert bench.counts().leased == 6
+
+
+def test_a_proof_is_told_when_it_is_written_and_not_while_the_disk_refuses_it(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told: list[int] = []
+    bench.queue.prove(lambda: told.append(bench.counts().stored))
+    bench.put(2)
+    leases = bench.queue.take(0)
+    assert leases
+    assert bench.ledger.let_go(DiskRefused("the disk went", Condition.BROKEN))
+    for lease in leases:
+        bench.queue.delivered(lease, 0)
+    bench.queue.write_proofs()
+    assert not told and bench.queue.snapshot(Queue())["instances_sent"] == 0
+    assert "DISK-REFUSED" in capfd.readouterr().err
+    assert bench.queue.take(0) == []
+    bench.ledger.take_up(Medium())
+    bench.queue.write_proofs()
+    assert told == [2], "who asks for proofs finds them"
+    assert bench.queue.snapshot(bench.counts())["instances_sent"] == 2
+
+
+def test_what_could_not_be_written_is_written_as_the_configuration_says_by_then(bench: Bench) -> None:
+    bench.queue.prove(lambda: None)
+    bench.put(1)
+    leases = bench.queue.take(0)
+    assert leases
+    lease = leases[0]
+    assert bench.ledger.let_go(DiskRefused("the disk went", Condition.BROKEN))
+    bench.queue.delivered(lease, 0)
+    bench.queue.write_proofs()
+    bench.queue.prove(None)  # from now on nobody asks for more than the status
+    bench.ledger.take_up(Medium())
+    assert bench.queue.take(0) == []
+    assert (bench.counts().stored, bench.counts().delivered) == (0, 1)
+
+
+def test_who_is_idle_takes_what_another_could_not_deliver(bench: Bench) -> None:
+    bench.put(1)
+    leases = bench.queue.take(0)
+    assert leases
+    lease = leases[0]
+    taken: list[Lease] = []
+    idle = threading.Thread(target=lambda: taken.extend(bench.queue.take() or ()))
+    idle.start()
+    bench.queue.not_delivered(lease, judge(0x0110))  # and is at something long from here on
+    bench.now += 1
+    idle.join(10)
+    bench.queue.stop()
+    idle.join()
+    assert [each.object_id for each in taken] == [lease.object_id]
 
 
 @pytest.mark.parametrize("event", ["pause", "block", "break", "stop"])

@@ -6,6 +6,7 @@ import pytest
 
 from appliance.base.errors import UpstreamError
 from appliance.delivery.sessions import Crowded, Sessions
+from tests.delivery.upstream import until
 
 
 @pytest.fixture
@@ -114,3 +115,51 @@ def test_the_first_are_opened_one_after_another(sessions: Sessions) -> None:
         thread.join(5)
     assert order == ["first", "second"]
     assert sessions.wanted == 0
+
+
+def test_one_that_opens_after_another_was_refused_counts(sessions: Sessions) -> None:
+    with sessions.opening():
+        pass
+    with sessions.opening(), pytest.raises(Crowded):
+        fail(sessions)
+    assert sessions.open == 2 and not sessions.may_open()
+    sessions.closed()
+    assert sessions.may_open(), "two are known to work"
+
+
+def test_who_waited_while_a_full_destination_refused_others_does_not_try_it_too(sessions: Sessions) -> None:
+    with sessions.opening():
+        pass
+    meet = threading.Barrier(3)
+    tried: list[str] = []
+    caught: list[BaseException] = []
+
+    def refused() -> None:
+        try:
+            with sessions.opening():
+                tried.append("")
+                meet.wait(5)
+                raise UpstreamError("rejected for now")
+        except UpstreamError as error:
+            caught.append(error)
+
+    def late() -> None:
+        try:
+            with sessions.opening():
+                tried.append("late")
+        except UpstreamError as error:
+            caught.append(error)
+
+    first = [threading.Thread(target=refused) for _ in range(2)]
+    for thread in first:
+        thread.start()
+    until(lambda: len(tried) == 2)
+    last = threading.Thread(target=late)
+    last.start()
+    until(lambda: sessions.wanted == 3)
+    meet.wait(5)
+    for thread in (*first, last):
+        thread.join(5)
+    assert tried == ["", ""]
+    assert [type(each) for each in caught] == [Crowded] * 3
+    assert (sessions.open, sessions.wanted) == (1, 0)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from appliance.seal.commitment import CommitmentRequest
 from appliance.vault.commitment_requests import keep
 from appliance.vault.incoming import Incoming
 from tests.delivery.requestor import Requestor
+from tests.delivery.test_dimse import pynetdicom_scp
 from tests.delivery.upstream import Authority, StoreScp, free_port, tls_options, until
 from tests.delivery.vaults import CT, J2K, ROOT, State
 
@@ -131,6 +133,35 @@ def test_what_receive_sealed_is_delivered_and_the_end_is_orderly(box: Box, tmp_p
         if path.is_file():
             assert b"Delivered^Test" not in path.read_bytes()
             assert ROOT.encode() not in path.read_bytes()
+
+
+def test_a_kill_while_an_instance_is_long_under_way_repeats_none_of_those_before(box: Box) -> None:
+    came: list[str] = []
+    leave = threading.Event()
+
+    def answer(event: Any) -> int:
+        came.append(event.request.AffectedSOPInstanceUID)
+        if len(came) > 1:
+            leave.wait(30)
+        return 0
+
+    with pynetdicom_scp(answer) as port:
+        try:
+            box.destination("pacs", port)
+            box.configure()
+            for _ in range(3):
+                box.state.put()
+            box.start()
+            until(lambda: box.delivered() == 1)
+            assert len(came) > 1
+            box.stop(signal.SIGKILL)
+        finally:
+            leave.set()
+        box.start()
+        until(lambda: box.delivered() == 3)
+    assert came.count(came[0]) == 1
+    assert set(came) == set(box.state.sent)
+    assert box.stop() == 0
 
 
 @pytest.mark.slow
