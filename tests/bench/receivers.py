@@ -217,7 +217,7 @@ def pynetdicom_tls(root: Path) -> Iterator[Target]:
     site = hospital(root)
     store = root / "store"
     store.mkdir()
-    command = [sys.executable, str(HERE / "pynetdicom_scp.py"), str(site.port), str(root / "tls"), str(store)]
+    command = [sys.executable, "-m", "tests.bench.pynetdicom_scp", str(site.port), str(root / "tls"), str(store)]
     with process(command, site.port) as running:
         yield Target(site.port, "PACS", ["-aet", "CT1", *tls_options(site)], running.pid, store, site)
 
