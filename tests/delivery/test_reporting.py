@@ -313,6 +313,15 @@ def test_a_device_that_takes_none_is_left_alone_after_a_few_and_those_tried_leas
     assert scene.owed == 5
 
 
+def test_one_that_it_takes_in_between_ends_the_row(scene: Scene) -> None:
+    for number in range(1, 11):
+        scene.owe(number)
+    scene.modality.answers = {f"1.2.{number}": 0x0110 for number in range(1, 11) if number not in (4, 8)}
+    with scene.modality:
+        scene.go()
+    assert len(scene.told) == 10
+
+
 def test_it_is_given_up_in_the_end_and_what_is_younger_is_not(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     scene.owe(1)
     scene.time += GIVE_UP
@@ -670,6 +679,26 @@ def test_a_report_that_does_not_end_in_time_is_said_and_is_due_at_the_next_start
     scene.open()
     (pending,) = scene.commitments.decided("CT", scene.time, 10)
     assert (pending.request_id, pending.attempts) == (asked.request_id, 0)
+
+
+def test_the_end_waits_for_a_report_that_ends_in_time(scene: Scene) -> None:
+    scene.start()
+    scene.owe()
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        scene.ports["CT"] = slow.getsockname()[1]
+        scene.reporting.look()
+        connection, _ = slow.accept()
+
+        def close() -> None:
+            until(lambda: not threads("associations"))  # so the end has begun
+            connection.close()
+
+        closing = threading.Thread(target=close)
+        closing.start()
+        assert scene.reporting.stop(20)
+        assert not threads()
+        closing.join()
+    assert (scene.owed, scene.wait()) == (1, 0)
 
 
 def test_the_end_does_not_wait_for_an_answer_over_the_peers_association(scene: Scene) -> None:
