@@ -6,6 +6,7 @@ Not thread-safe: its queue has the lock. Writes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from appliance.vault.deliveries import Lease
 
@@ -38,7 +39,7 @@ class Ready:
         gets all that came from the same caller."""
         self._at_work.add(courier)
         count = -(-len(self._leases) // max(sessions, len(self._at_work)))
-        share = [lease for lease in self._leases if suits(lease)][:count]
+        share = list(islice(filter(suits, self._leases), count))
         if self._leases and not share:
             share = [lease for lease in self._leases if lease.calling_ae == self._leases[0].calling_ae]
         taken = {id(lease) for lease in share}
