@@ -18,7 +18,15 @@ from appliance.delivery.deadlines import Deadlines
 from appliance.delivery.outcome import Outcome, Verdict, judge
 from appliance.delivery.session import VERIFICATION, Kind
 from appliance.delivery.source import Source
-from appliance.delivery.transcodable import NOT_ACCEPTED, NOT_EVEN_UNCOMPRESSED, TARGETS, NotTranscoded, configure
+from appliance.delivery.transcodable import (
+    EXPLICIT,
+    IMPLICIT,
+    NOT_ACCEPTED,
+    NOT_EVEN_UNCOMPRESSED,
+    TARGETS,
+    NotTranscoded,
+    configure,
+)
 from appliance.delivery.transcoders import Transcoders
 from appliance.delivery.transport import connect
 from appliance.host import tls
@@ -168,7 +176,9 @@ class Dimse:
         )
 
     def _fitting(self, kinds: list[Kind], most: int) -> list[Kind]:
-        """What to propose: as many of `kinds` as there is room for, each with what it may be transcoded to."""
+        """What to propose: as many of `kinds` as there is room for, each with what it may be transcoded to. Explicit
+        VR is asked for besides Implicit: `receive` has a modality that offers both send what is known to be
+        accepted here, and Implicit VR loses the VRs of private elements."""
         proposed: dict[Kind, None] = {}
         for kind in kinds:
             targets = ((kind[0], syntax) for syntax in TARGETS) if self._transcoders else ()
@@ -176,7 +186,8 @@ class Dimse:
             if len(wanted) > most:
                 break
             proposed = wanted
-        return list(proposed)
+        besides = [(sop_class, EXPLICIT) for sop_class, syntax in proposed if syntax == IMPLICIT]
+        return list(dict.fromkeys((*proposed, *besides)))[:most]
 
 
 def client_context(entry: DimseDestination) -> Callable[[], ssl.SSLContext] | None:

@@ -22,7 +22,7 @@ from appliance.delivery.dimse import Dimse, DimseSession
 from appliance.delivery.outcome import Outcome, Verdict
 from appliance.delivery.source import Source
 from tests.delivery.upstream import Authority, StoreScp, tls_options, until
-from tests.delivery.vaults import CT, EXPLICIT, J2K, MR, PRIVATE_CLASS, State
+from tests.delivery.vaults import CT, EXPLICIT, IMPLICIT, J2K, MR, PRIVATE_CLASS, State
 
 SHORT = Deadlines(connect=2, handshake=1, association=1, write=1, message=10, response=1, release=1)
 
@@ -113,6 +113,17 @@ def test_a_server_name_replaces_the_host_of_the_address(state: State, tmp_path: 
     with StoreScp(tmp_path / "upstream", tls_options(authority, theirs)) as upstream:
         session = Dimse(destination(upstream.port, server_name="pacs.rad.example", **entry))([(CT, EXPLICIT)], "EDGE01")
         assert store(session, state, state.put()).verdict is Verdict.DONE
+        session.end()
+
+
+def test_explicit_vr_is_asked_for_besides_implicit_where_there_is_room(tmp_path: Path) -> None:
+    with StoreScp(tmp_path) as upstream:
+        session = Dimse(destination(upstream.port))([(CT, IMPLICIT), (MR, J2K)], "EDGE01")
+        assert (CT, EXPLICIT) in session.accepted and (MR, EXPLICIT) not in session.proposed
+        session.end()
+        full = [(CT, IMPLICIT), *((f"1.2.3.{number}", J2K) for number in range(127))]
+        session = Dimse(destination(upstream.port))(full, "EDGE01")
+        assert set(session.proposed) == set(full)
         session.end()
 
 
