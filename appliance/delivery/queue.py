@@ -191,10 +191,9 @@ class DestinationQueue:
         the courier has `retired`.
         """
         until = None if linger is None else time.monotonic() + linger
-        with self._condition:
-            self._ready.returned(threading.get_ident())
         while True:
             with self._condition:
+                self._ready.returned(threading.get_ident())
                 if self._stopping or retired():
                     self._withdraw()
                     break

@@ -42,8 +42,8 @@ class Ready:
         share = list(islice(filter(suits, self._leases), count))
         if self._leases and not share:
             share = [lease for lease in self._leases if lease.calling_ae == self._leases[0].calling_ae]
-        taken = {id(lease) for lease in share}
-        self._leases = [lease for lease in self._leases if id(lease) not in taken]
+        for lease in share:  # few, and mostly the first
+            self._leases.remove(lease)
         return share
 
     def withdraw(self) -> list[Lease]:
