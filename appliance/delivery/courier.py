@@ -70,7 +70,7 @@ class Courier(threading.Thread):
                 self._end_session()
                 continue
             try:
-                self._deliver(deque(self._in_order(batch)))
+                self._deliver(deque(sorted(batch, key=self._calling_ae)))
             except Exception as error:  # noqa: BLE001, a courier ends when its queue says so, and not before
                 log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where=self.name)
                 self._queue.failed(UpstreamError("internal error"))
@@ -94,7 +94,7 @@ class Courier(threading.Thread):
                     self._queue.give_back(batch)
                     batch.clear()
                 elif not batch and more and self._session:
-                    batch.extend(self._in_order(self._queue.take(0.0, suits=self._suits) or []))
+                    batch.extend(sorted(self._queue.take(0.0, suits=self._suits) or (), key=self._calling_ae))
                     more = bool(batch)
         except (Crowded, Locked):
             self._queue.abandoned()  # others deliver, or nobody does until `unlock`; the rows go back
@@ -251,10 +251,6 @@ class Courier(threading.Thread):
             session.calling_ae == self._calling_ae(lease)
             and (lease.sop_class, lease.transfer_syntax) in session.proposed
         )
-
-    def _in_order(self, batch: list[Lease]) -> list[Lease]:
-        """So that few sessions are needed."""
-        return sorted(batch, key=lambda lease: (not self._suits(lease), self._calling_ae(lease)))
 
     def _calling_ae(self, lease: Lease) -> str:
         return self._own_ae or lease.calling_ae
