@@ -140,9 +140,7 @@ PROOF_RETRY_CAP = Limit("proof retry", "s", 300, 1, 86400, "bound of the wait af
 
 # Counts.
 DELIVERY_BATCH = Limit("batch", "rows", 32, 1, 1000, "leased at a time; open associations share them")
-DELIVERY_BATCH_BYTES = Limit(
-    "bytes of a batch", "bytes", 4 << 20, 0, 1 << 30, "then the next instance is for another association"
-)
+DELIVERY_BATCH_BYTES = Limit("bytes of a batch", "bytes", 4 << 20, 0, 1 << 30, "what is more comes with the next batch")
 DELIVERY_FRESH = Limit("fresh", "rows", 4, 0, 16, "of a batch, which became due last: new instances pass a backlog")
 DELIVERY_SUSPECT = Limit(
     "suspect", "times", 6, 2, 100, "that an instance ended its association while others got through; then it is held"

@@ -180,28 +180,34 @@ def test_a_plan_that_cannot_be_served_changes_nothing(office: Office, monkeypatc
     assert set(office.destinations.queues) == {"pacs"}
 
 
-def test_what_is_stored_is_written_while_its_courier_is_long_at_the_next(office: Office) -> None:
-    at_the_next, leave = threading.Event(), threading.Event()
-    answers: list[int] = []
+class LongAtTheSecond:
+    """Answers the first instance at once, and those after it when it may `leave`."""
 
-    def answer(_: object) -> int:
-        answers.append(0)
-        if len(answers) > 1:
-            at_the_next.set()
-            leave.wait(20)
+    def __init__(self) -> None:
+        self.at_the_second, self.leave = threading.Event(), threading.Event()
+        self._answered = 0
+
+    def answer(self, _: object) -> int:
+        self._answered += 1
+        if self._answered > 1:
+            self.at_the_second.set()
+            self.leave.wait(20)
         return 0
 
-    with pynetdicom_scp(answer) as port:
+
+def test_what_is_stored_is_written_while_its_courier_is_long_at_the_next(office: Office) -> None:
+    upstream = LongAtTheSecond()
+    with pynetdicom_scp(upstream.answer) as port:
         try:
             office.serve(dimse("pacs", port))
             office.destinations.start()
             office.put(2, "pacs")
-            assert at_the_next.wait(10)
+            assert upstream.at_the_second.wait(10)
             assert office.counts().delivered == 0, "it shares a commit with the next"
             office.destinations.write_proofs()
             assert office.counts() == Queue(leased=1, delivered=1, oldest=office.counts().oldest)
         finally:
-            leave.set()
+            upstream.leave.set()
         until(lambda: office.counts().delivered == 2)
 
 
@@ -209,28 +215,19 @@ def test_what_is_stored_is_written_while_its_courier_is_long_at_the_next(office:
 def test_an_end_that_does_not_wait_for_a_long_instance_writes_what_was_stored_before(
     office: Office, event: str
 ) -> None:
-    at_the_next, leave = threading.Event(), threading.Event()
-    answers: list[int] = []
-
-    def answer(_: object) -> int:
-        answers.append(0)
-        if len(answers) > 1:
-            at_the_next.set()
-            leave.wait(20)
-        return 0
-
-    with pynetdicom_scp(answer) as port:
+    upstream = LongAtTheSecond()
+    with pynetdicom_scp(upstream.answer) as port:
         try:
             office.serve(dimse("pacs", port))
             office.destinations.start()
             office.put(3, "pacs")
-            assert at_the_next.wait(10)
+            assert upstream.at_the_second.wait(10)
             if event == "removal":
                 office.serve(dimse("cloud", free_port()))
             office.destinations.stop()
             assert not office.destinations.join(time.monotonic())
             assert office.counts().delivered == 1
         finally:
-            leave.set()
+            upstream.leave.set()
         assert office.destinations.join(time.monotonic() + 10)
         assert (office.counts().waiting, office.counts().leased, office.counts().delivered) == (1, 0, 2)
