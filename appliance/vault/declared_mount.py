@@ -42,6 +42,12 @@ class DeclaredMount:
         return DiskRefused(f"{self._point} is not mounted, though {self._source} names it", Condition.MISSING)
 
 
+def check_mounted(mount: DeclaredMount | None) -> None:
+    """Raise `DiskRefused` where the file system that should be below is not: nothing may begin there."""
+    if mount and (missing := mount.objection()):
+        raise missing
+
+
 def _declared(fstab: Path, units: tuple[Path, ...]) -> Iterator[tuple[Path, Path]]:
     """Mount points, and the file that names each. What is bound from elsewhere is no file system of its own."""
     for line in _lines(fstab):

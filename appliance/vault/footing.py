@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from appliance.base.errors import ApplianceError
-from appliance.vault.declared_mount import DeclaredMount
+from appliance.vault.declared_mount import DeclaredMount, check_mounted
 from appliance.vault.journal import Journal
 from appliance.vault.layout import StateLayout
 from appliance.vault.ledger import Ledger
@@ -62,9 +62,8 @@ class Footing:
         return Turn.LOST
 
     def _objection(self) -> DiskRefused | None:
-        if self._mount and (missing := self._mount.objection()):
-            return missing
         try:
+            check_mounted(self._mount)
             self._medium.check_alive(self._layout.ledger.parent)
             if self._medium.identity(self._layout.ledger) != self._file:
                 return DiskRefused("another file system is mounted at the state directory", Condition.MISSING)
@@ -76,8 +75,7 @@ class Footing:
 
     def _return(self) -> Turn | None:
         try:
-            if self._mount and (missing := self._mount.objection()):
-                raise missing
+            check_mounted(self._mount)
             for directory in (self._layout.ledger.parent, self._layout.incoming, self._layout.objects):
                 self._medium.check_alive(directory)
             if not self._medium.exists(self._layout.ledger):  # all but it came through the repair

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from appliance.base import limits
 from appliance.base.errors import LocalError
-from appliance.vault.declared_mount import DeclaredMount
+from appliance.vault.declared_mount import DeclaredMount, check_mounted
 from appliance.vault.flusher import Flusher
 from appliance.vault.layout import StateLayout, checked
 from appliance.vault.medium import Medium
@@ -46,8 +46,7 @@ class Incoming:
 
     def check_mount(self) -> None:
         """Raise `DiskRefused` where the file system that should be below is not: nothing may begin there."""
-        if self._mount and (missing := self._mount.objection()):
-            raise missing
+        check_mounted(self._mount)
 
     def small(self, size: int) -> bool:
         """Whether a sealed object of `size` bytes, given whole to `keep`, may go into a segment."""
