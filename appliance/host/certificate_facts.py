@@ -46,9 +46,9 @@ def leads_to(certificate: bytes, authorities: bytes) -> bool:
     current, *between = load_certificates(certificate)
     roots = load_certificates(authorities)
     for _ in range(len(between) + 1):
-        if current in roots or any(_signed(current, root) for root in roots):
+        if current in roots or any(is_signed_by(current, root) for root in roots):
             return True
-        following = next((each for each in between if each != current and _signed(current, each)), None)
+        following = next((each for each in between if each != current and is_signed_by(current, each)), None)
         if following is None:
             return False
         current = following
@@ -82,7 +82,8 @@ def under_passphrase(pem: bytes) -> bool:
     return b"ENCRYPTED" in pem
 
 
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the key of `issuer` signed it, in its name."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, *_UNREADABLE):
@@ -103,7 +104,7 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
         not_after=certificate.not_valid_after_utc,
         sha256=certificate.fingerprint(hashes.SHA256()).hex(),
         key_kind=_kind(key),
-        weak=_weakness(certificate, key),
+        weak=weakness(certificate),
         authority=bool(constraints and constraints.ca),
         serves=_allows(purposes, ExtendedKeyUsageOID.SERVER_AUTH),
         calls=_allows(purposes, ExtendedKeyUsageOID.CLIENT_AUTH),
@@ -149,10 +150,10 @@ def weak_key(key: Any) -> str:
     return ""
 
 
-def _weakness(certificate: x509.Certificate, key: Any) -> str:
+def weakness(certificate: x509.Certificate) -> str:
     """Why RFC 9325 would not have a certificate, if so."""
-    if weakness := weak_key(key):
-        return weakness
+    if of_the_key := weak_key(certificate.public_key()):
+        return of_the_key
     digest = certificate.signature_hash_algorithm
     if isinstance(digest, hashes.SHA1 | hashes.MD5) and certificate.issuer != certificate.subject:
         return f"it is signed with {digest.name.upper()}"

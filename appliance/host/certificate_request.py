@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from appliance.base.errors import CryptoError
 from appliance.host.certificate_facts import weak_key
+from appliance.host.certificate_files import as_ascii
 from appliance.host.certificates import general_name, is_rsa, subject_of
 
 KeyKind = Literal["ec", "rsa"]
@@ -67,10 +68,11 @@ def make_request(name: str, names: Sequence[str], *, server: bool, client: bool,
     return Requested(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM), key_pem(key))
 
 
-def read_request(pem: bytes) -> Asked:
-    """The request of a device, whose signature shows that it has the key."""
+def read_request(content: bytes) -> Asked:
+    """The request of a device, PEM or DER, whose signature shows that it has the key."""
     try:
-        request = x509.load_pem_x509_csr(pem)
+        der = content[:1] == b"\x30"
+        request = x509.load_der_x509_csr(content) if der else x509.load_pem_x509_csr(as_ascii(content))
         key = request.public_key()
         signed = request.is_signature_valid
         alternatives: Any = next(
@@ -78,7 +80,7 @@ def read_request(pem: bytes) -> Asked:
         )
     except _UNREADABLE:
         raise CryptoError(
-            "this is no certificate request", fix='PEM is meant: "-----BEGIN CERTIFICATE REQUEST".'
+            "this is no certificate request", fix='PEM or DER is meant: "-----BEGIN CERTIFICATE REQUEST".'
         ) from None
     if not signed:
         raise CryptoError("the request is not signed with its own key", fix="Have the device make it again.")

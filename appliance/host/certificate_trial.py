@@ -1,21 +1,29 @@
 """Whether a certificate will do for a place, before it is put there: key, chain, names, dates, purposes, strength.
 
 Says everything that speaks against it at once. Takes PEM, opens no file, asks nobody. Signatures of the chain are
-checked, and that each link may sign; whether one was revoked is for who meets it.
+checked, and that each link may sign and is strong enough; whether one was revoked is for who meets it. What we find
+nothing against is then shown to OpenSSL, in a handshake with ourselves: it knows more rules than we do, such as the
+names that a CA is bound to, and programs that use it have the last word.
 """
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from appliance.base.errors import CryptoError
-from appliance.host.certificate_facts import is_pair, load_certificates, read_certificates
+from appliance.base.errors import ConfigError, CryptoError
+from appliance.host import tls
+from appliance.host.certificate_facts import is_pair, is_signed_by, load_certificates, read_certificates, weakness
+from appliance.host.certificates import Authority
 
 _LONGEST_CHAIN = 8
+_FLIGHTS = 8  # of a handshake; TLS 1.3 needs three
 
 
 def objections(
@@ -45,7 +53,10 @@ def objections(
         found.append("it has no subject alternative name, so nobody can check whom it is for")
     lower = {each.lower() for each in facts.names}
     found += [f"it is not for {name}" for name in names if name.lower() not in lower]
-    return found + list(_chain(load_certificates(pem), load_certificates(authorities), now))
+    found += _chain(load_certificates(pem), load_certificates(authorities), now)
+    if not found and (refusal := _word_of_openssl(pem, key, authorities, server=server)):
+        found.append(f"OpenSSL refuses it: {refusal}")
+    return found
 
 
 def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
@@ -59,7 +70,9 @@ def _chain(given: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate
     """Follow the signatures from the leaf to a trusted CA (RFC 5280 6.1)."""
     current = given[0]
     for depth in range(_LONGEST_CHAIN):
-        issuer = next((each for each in (*trusted, *given[1:]) if each != current and _signed(current, each)), None)
+        issuer = next(
+            (each for each in (*trusted, *given[1:]) if each != current and is_signed_by(current, each)), None
+        )
         if issuer is None:
             who = current.issuer.rfc4514_string()
             yield f"its chain does not lead to a trusted CA: nobody here is {who}"
@@ -70,6 +83,8 @@ def _chain(given: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate
             yield f"{issuer.subject.rfc4514_string()} is not valid now (until {issuer.not_valid_after_utc:%Y-%m-%d})"
         if issuer in trusted:
             return
+        if weak := weakness(issuer):
+            yield f"{issuer.subject.rfc4514_string()} is too weak: {weak}"
         current = issuer
     yield "its chain is too long"
 
@@ -85,12 +100,62 @@ def _may_sign(issuer: x509.Certificate, below: int) -> bool:
     return constraints.ca and short and (usage is None or usage.key_cert_sign)
 
 
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True
+def _word_of_openssl(pem: bytes, key: bytes, authorities: bytes, *, server: bool) -> str:
+    """Why a handshake with this certificate fails, in OpenSSL's words; empty where it does not.
+
+    The other side is made up for it, and trusts `authorities`.
+    """
+    other = Authority.create("trial")
+    opposite = other.issue("trial", ["trial.invalid"], server=not server, client=server)
+    with ExitStack() as held:
+        ours, our_key, theirs, their_key, roots, its_root = (
+            _in_memory(held, each)
+            for each in (pem, key, opposite.certificate, opposite.key, authorities, other.certificate)
+        )
+        try:
+            if server:
+                accepts, calls = (
+                    tls.server_context(ours, our_key, its_root),
+                    tls.client_context(roots, theirs, their_key),
+                )
+            else:
+                accepts, calls = (
+                    tls.server_context(theirs, their_key, roots),
+                    tls.client_context(its_root, ours, our_key),
+                )
+            _shake(accepts, calls)
+        except ConfigError as error:
+            return error.message.rpartition(": ")[2]
+        except ssl.SSLCertVerificationError as error:
+            return error.verify_message
+        except ssl.SSLError as error:
+            return (error.reason or "it gave no reason").lower().replace("_", " ")
+    return ""
+
+
+def _in_memory(held: ExitStack, content: bytes) -> Path:
+    """A file for `ssl`, which takes nothing else; on no medium."""
+    descriptor = os.memfd_create("trial", os.MFD_CLOEXEC)
+    held.callback(os.close, descriptor)
+    os.write(descriptor, content)
+    return Path(f"/proc/self/fd/{descriptor}")
+
+
+def _shake(accepts: ssl.SSLContext, calls: ssl.SSLContext) -> None:
+    """Let the two shake hands in memory. Raises what the first of them raises that refuses."""
+    calls.check_hostname = False  # which names it has to have was asked already
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        calls.wrap_bio(to_client, to_server),
+        accepts.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for _ in range(_FLIGHTS):
+        for side in sides[:]:
+            try:
+                side.do_handshake()
+                sides.remove(side)
+            except ssl.SSLWantReadError:
+                continue
 
 
 def authorities_of(pem: bytes) -> bytes:

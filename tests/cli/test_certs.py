@@ -53,12 +53,16 @@ def of_the_hospital(tmp_path: Path, name: str = "Hospital CA") -> tuple[Path, Pa
     return key, certificate
 
 
-def sign(request: Path, ca: tuple[Path, Path], out: Path, *extensions: str, days: int = 90) -> Path:
+def sign(
+    request: Path, ca: tuple[Path, Path], out: Path, *extensions: str, days: int = 90, how: tuple[str, ...] = ()
+) -> Path:
     """What such a CA does with a request: takes over what it asks for, or has `extensions` instead."""
     more = out.with_suffix(".ext")
     more.write_text("\n".join(extensions) + "\n")
-    how: list[str | Path] = ["-extfile", more] if extensions else ["-copy_extensions", "copyall"]
-    openssl("x509", "-req", "-in", request, "-CA", ca[1], "-CAkey", ca[0], "-days", str(days), "-out", out, *how)
+    wanted: list[str | Path] = ["-extfile", more] if extensions else ["-copy_extensions", "copyall"]
+    openssl(
+        "x509", "-req", "-in", request, "-CA", ca[1], "-CAkey", ca[0], "-days", str(days), "-out", out, *wanted, *how
+    )
     return out
 
 
@@ -187,6 +191,121 @@ def test_a_client_certificate_for_a_destination(site: Path, tmp_path: Path, caps
     assert verified(tmp_path / "client.crt", ca[1], "sslclient")
     assert certs(site, "request", "--for", "nobody") == 78
     assert "It has one for: receive, main" in capsys.readouterr().err
+
+
+# What a Windows CA hands out, and what is wrong with a chain
+
+
+def below(
+    name: str, issuer: tuple[Path, Path], tmp_path: Path, *extensions: str, how: tuple[str, ...] = ()
+) -> tuple[Path, Path]:
+    """A CA below another one."""
+    key, request = tmp_path / f"{name}.key", tmp_path / f"{name}.csr"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+            "-keyout", key, "-out", request)  # fmt: skip
+    usage = extensions or ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
+    return key, sign(request, issuer, tmp_path / f"{name}.crt", *usage, how=how)
+
+
+@pytest.mark.parametrize("form", [".cer", ".p7b", ".txt"])
+def test_what_a_windows_ca_hands_out_is_installed(site: Path, tmp_path: Path, form: str, capsys: Capture) -> None:
+    root = of_the_hospital(tmp_path)
+    issuing = below("Issuing CA", root, tmp_path)
+    request, handed = tmp_path / "edge.csr", tmp_path / f"certnew{form}"
+    assert certs(site, "request", "-o", request) == 0
+    leaf = sign(request, issuing, tmp_path / "leaf.pem")
+    trusted = tmp_path / "ca.p7b"
+    openssl("crl2pkcs7", "-nocrl", "-certfile", root[1], "-certfile", issuing[1], "-outform", "DER", "-out", trusted)
+    match form:
+        case ".cer":
+            openssl("x509", "-in", leaf, "-outform", "DER", "-out", handed)
+        case ".p7b":
+            openssl(
+                "crl2pkcs7", "-nocrl", "-certfile", root[1], "-certfile", issuing[1], "-certfile", leaf, "-out", handed
+            )
+            handed.write_bytes(handed.read_bytes().replace(b"PKCS7", b"CERTIFICATE").replace(b"\n", b"\r\n"))
+        case ".txt":
+            handed.write_text(issuing[1].read_text() + leaf.read_text(), "utf-16")
+    assert certs(site, "install", handed, "--ca", trusted) == 0
+    installed = tls(site) / "appliance.crt"
+    assert installed.read_bytes() == leaf.read_bytes() + issuing[1].read_bytes()
+    openssl("verify", "-CAfile", root[1], "-untrusted", installed, installed)
+
+
+def test_a_key_beside_the_certificate_is_not_shown_to_everybody(site: Path, tmp_path: Path) -> None:
+    """The file of the certificate may be read by all."""
+    ca, request = of_the_hospital(tmp_path), tmp_path / "edge.csr"
+    key = tmp_path / "own.key"
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-addext", f"subjectAltName=DNS:{NAME}",
+            "-keyout", key, "-out", request)  # fmt: skip
+    both = sign(request, ca, tmp_path / "both.pem")
+    both.write_bytes(key.read_bytes() + both.read_bytes())
+    assert certs(site, "install", both, "--key", both, "--ca", ca[1]) == 0
+    assert b"PRIVATE" not in (tls(site) / "appliance.crt").read_bytes()
+    assert b"PRIVATE" in (tls(site) / "appliance.key").read_bytes()
+
+
+def test_a_pfx_brings_its_key(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    ca, request, key = of_the_hospital(tmp_path), tmp_path / "edge.csr", tmp_path / "own.key"
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-addext", f"subjectAltName=DNS:{NAME}",
+            "-keyout", key, "-out", request)  # fmt: skip
+    leaf, pfx, secret = sign(request, ca, tmp_path / "leaf.pem"), tmp_path / "edge.pfx", tmp_path / "secret"
+    secret.write_text("geheim\n")
+    secret.chmod(0o400)
+    openssl(
+        "pkcs12", "-export", "-in", leaf, "-inkey", key, "-certfile", ca[1], "-passout", f"file:{secret}", "-out", pfx
+    )
+    assert certs(site, "request", "-o", tmp_path / "another") == 0
+    assert certs(site, "install", pfx, "--ca", ca[1], "--passphrase-file", secret) == 0
+    assert (tls(site) / "appliance.crt").read_bytes() == leaf.read_bytes()
+    assert openssl("pkey", "-in", tls(site) / "appliance.key", "-pubout") == openssl("pkey", "-in", key, "-pubout")
+    assert (tls(site) / "appliance.key.requested").exists()  # that request was not answered by it
+    # The same key, which has a passphrase in a file of its own.
+    openssl("pkey", "-in", key, "-aes256", "-passout", f"file:{secret}", "-out", tmp_path / "locked")
+    locked = ("--key", tmp_path / "locked", "--ca", ca[1])
+    assert certs(site, "install", leaf, *locked, "--passphrase-file", secret) == 0
+    secret.chmod(0o600)
+    secret.write_text("falsch\n")
+    assert certs(site, "install", leaf, *locked, "--passphrase-file", secret) == 65
+    assert "does not open the key" in capsys.readouterr().err
+
+
+def test_a_certificate_that_was_renewed_with_its_old_key_is_installed_beside_a_request(
+    site: Path, tmp_path: Path
+) -> None:
+    ca, before = of_the_hospital(tmp_path), (tls(site) / "appliance.key").read_bytes()
+    request = tmp_path / "old.csr"
+    openssl("req", "-new", "-key", tls(site) / "appliance.key", "-subj", "/CN=x", "-addext",
+            f"subjectAltName=DNS:{NAME}", "-out", request)  # fmt: skip
+    assert certs(site, "request", "-o", tmp_path / "another") == 0
+    renewed = sign(request, ca, tmp_path / "renewed.pem", f"subjectAltName=DNS:{NAME}", "extendedKeyUsage=serverAuth")
+    assert certs(site, "install", renewed, "--ca", ca[1]) == 0
+    assert (tls(site) / "appliance.key").read_bytes() == before
+    assert (tls(site) / "appliance.key.requested").exists()
+
+
+WEAK = {
+    "SHA-1": ((), ("-sha1",), "CN=Issuing CA is too weak: it is signed with SHA1"),
+    "other names": (
+        ("basicConstraints=critical,CA:TRUE", "nameConstraints=critical,permitted;DNS:other.example"),
+        (),
+        "OpenSSL refuses it: permitted subtree violation",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WEAK)
+def test_what_openssl_would_refuse_of_a_ca_in_between_is_said_before(
+    site: Path, tmp_path: Path, what: str, capsys: Capture
+) -> None:
+    extensions, how, said = WEAK[what]
+    root, request = of_the_hospital(tmp_path), tmp_path / "edge.csr"
+    issuing = below("Issuing CA", root, tmp_path, *extensions, how=how)
+    assert certs(site, "request", "--name", "10.0.0.1", "--name", NAME, "-o", request) == 0
+    leaf = sign(request, issuing, tmp_path / "leaf.pem")
+    leaf.write_bytes(leaf.read_bytes() + issuing[1].read_bytes())
+    assert certs(site, "install", leaf, "--ca", root[1]) == 65
+    assert said in capsys.readouterr().err
 
 
 # What is there

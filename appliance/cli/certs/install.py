@@ -1,9 +1,14 @@
-"""`appliance certs install`: checks a certificate and puts it where the configuration has it."""
+"""`appliance certs install`: checks a certificate and puts it where the configuration has it.
+
+Reads what CAs hand out, in any form and order; what it writes is PEM, the certificate first, and never a key beside it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +16,7 @@ from appliance.base.errors import ConfigError, CryptoError
 from appliance.cli.certs.slots import Slot, slot_of, slot_option, trusted
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
+from appliance.cli.passphrase import known_passphrase, passphrase_options
 from appliance.config.load import load_config
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -24,13 +30,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
               "none that it does.")  # fmt: skip
 @click.option("--name", "names", multiple=True, help="A name that it has to have; may be repeated.  [default: those of "
               "the certificate in force]")  # fmt: skip
+@passphrase_options
 @config_option
 @json_option
 def command(
-    certificate: Path, place: str, key_file: Path | None, authority: Path | None, names: tuple[str, ...], path: Path,
-    as_json: bool,
+    certificate: Path, place: str, key_file: Path | None, authority: Path | None, names: tuple[str, ...],
+    passphrase_file: Path | None, passphrase_fd: int | None, path: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Check CERTIFICATE (PEM, with the CAs in between behind it) and put it and its key in their place.
+    """Check CERTIFICATE, what the CA sent, and put it and its key in their place.
+
+    It is PEM, DER (.cer) or PKCS #7 (.p7b), with the CAs in between in any order, or PKCS #12 (.pfx) with a key of its
+    own; the passphrase options are for that, or for --key.
 
     It has to fit its key, lead to a CA that is known here, be valid now, be for the right purpose and for the names
     that the old one is for, and be strong enough. Nothing is changed where it is not. The programs take it up by
@@ -40,15 +50,28 @@ def command(
 
     Example: appliance certs install edge01.pem
     """
+    from appliance.host.certificate_facts import is_pair, load_certificates, load_key, under_passphrase
+    from appliance.host.certificate_files import as_pem, is_pkcs12, own_chain, read_handed
     from appliance.host.certificate_pair import install_pair
+    from appliance.host.certificate_request import key_pem
     from appliance.host.certificate_trial import authorities_of, objections
 
     config = load_config(path)
     slot = slot_of(config, place)
-    pem, key = certificate.read_bytes(), _key(slot, key_file)
-    authorities = b"\n".join(authorities_of(_read(each)) for each in ([authority] if authority else trusted(config)))
+    content, locked = _read(certificate), _read(key_file) if key_file else b""
+    passphrase = None
+    if is_pkcs12(content) or under_passphrase(locked):
+        passphrase = known_passphrase(passphrase_file, passphrase_fd)
+    handed = read_handed(content, passphrase)
+    private = load_key(locked or handed.key or _waiting(slot, handed.certificates), passphrase)
+    authorities = b"\n".join(
+        authorities_of(as_pem(read_handed(_read(each)).certificates))
+        for each in ([authority] if authority else trusted(config))
+    )
     if not authorities:
         raise ConfigError("no CA is known here", fix="Give the one that signed it: --ca FILE.")
+    pem = as_pem(own_chain(handed.certificates, load_certificates(authorities), private.public_key()))
+    key = key_pem(private)
     wanted = names or (_names(slot) if slot.server else ())
     against = objections(pem, key, authorities, server=slot.server, names=wanted, now=datetime.now(UTC))
     if against:
@@ -59,8 +82,8 @@ def command(
             fix="Have the CA issue another. Names: --name; another CA: --ca.",
         )
     install_pair(slot.certificate, pem, slot.key, key)
-    if key_file is None:
-        slot.requested.unlink(missing_ok=True)
+    if not locked and not handed.key and slot.requested.exists() and is_pair(pem, slot.requested.read_bytes()):
+        slot.requested.unlink()
     if as_json:
         write_json({"place": slot.name, "certificate": str(slot.certificate), "key": str(slot.key)})
     else:
@@ -71,14 +94,18 @@ def command(
     say("that is new: systemd-tmpfiles --create appliance.conf")
 
 
-def _key(slot: Slot, given: Path | None) -> bytes:
-    """The key that it is for: the one that was given, that of the request, or the one in force."""
-    for each in (given,) if given else (slot.requested, slot.key):
-        if each.exists():
-            return _read(each)
-    raise ConfigError(
-        f"there is no key for {slot.name}", fix="`appliance certs request` makes one, or name its file: --key."
-    )
+def _waiting(slot: Slot, certificates: Sequence[Any]) -> bytes:
+    """The key that it is for, where none came with it: that of the request, or the one in force. A CA that renews a
+    certificate may have kept its key, whatever was requested since."""
+    from appliance.host.certificate_facts import is_pair
+    from appliance.host.certificate_files import as_pem
+
+    here = [_read(each) for each in (slot.requested, slot.key) if each.exists()]
+    if not here:
+        raise ConfigError(
+            f"there is no key for {slot.name}", fix="`appliance certs request` makes one, or name its file: --key."
+        )
+    return next((key for key in here if any(is_pair(as_pem([each]), key) for each in certificates)), here[0])
 
 
 def _read(path: Path) -> bytes:
