@@ -14,11 +14,25 @@ PROGRAM_DIED = Event(
     "Read the lines before this one; if it repeats, report it with them.",
     "alarm",
 )
+PROGRAM_HANGS = Event(
+    "PROGRAM-HANGS",
+    Level.CRITICAL,
+    "{program} gave no sign of life for {span} and is ended",
+    "It is started again; if it repeats, report it with the lines before this one.",
+    "alarm",
+)
 PROGRAM_ABSENT = Event(
     "PROGRAM-ABSENT",
     Level.WARNING,
     "{program} cannot run here and is left out",
     "The line before says which privilege it lacks.",
+)
+ENGINE_STUCK = Event(
+    "ENGINE-STUCK",
+    Level.CRITICAL,
+    "{engine} of {program} ended or comes no further",
+    "The watchdog ends the program, which is started again; if it repeats, report it with the lines before.",
+    "alarm",
 )
 CONFIG_LOADED = Event("CONFIG-LOADED", Level.NOTICE, "configuration {detail} is in force")
 CONFIG_REJECTED = Event(

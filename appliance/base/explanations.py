@@ -13,9 +13,18 @@ EXPLANATIONS: dict[str, str] = {
 The supervisor of `appliance run` started the program again, after a pause that grows. Nothing that was answered
 is lost: it was durable before the answer. If it happens once, note it; if it repeats, look for the first line
 of the program that is not from its start, and report it.""",
+    "PROGRAM-HANGS": """\
+The program, or a part of it, stood still, and the supervisor of `appliance run` killed it, as systemd does where
+it runs the units. It is started again and takes up what was under way; nothing that was answered is lost. A
+machine that is far too busy, or a disk that does not answer, looks the same.""",
     "PROGRAM-ABSENT": """\
 The program lacks a privilege and was left out; the others run. The sensor, for one, needs CAP_NET_RAW: run as
 root, or let systemd start it (systemctl enable --now appliance-sensor).""",
+    "ENGINE-STUCK": """\
+A part of the program ended, or has been at one piece of work for minutes, while the rest of it goes on. The
+program says so by feeding its watchdog no longer: systemd, or `appliance run`, ends it and starts it again, and
+it takes up what was under way. Nothing that was answered is lost. A disk that does not answer looks the same:
+read the kernel's log (dmesg). If the disk is well and it repeats, report it with the lines before.""",
     "CONFIG-REJECTED": """\
 The changed file has a mistake. What was in force stays in force, no association was dropped. Run `appliance
 check`: it names every mistake with its line. Save the mended file; it is read again.""",

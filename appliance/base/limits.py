@@ -283,3 +283,7 @@ SYSLOG_RETRY = Limit("syslog retry", "s", 60, 1, 3600, "bound of the wait after 
 # Metrics.
 SCRAPE = Limit("scrape", "s", 5, 1, 60, "a request for metrics from its first byte to the last of the answer")
 SCRAPE_REQUEST = Limit("scrape request", "bytes", 8192, 1024, 65536, "the head of a request for metrics")
+
+# What the watchdogs wait for.
+ENGINE_STEP = Limit("engine step", "s", 300, 60, 3600, "an object of 2 GiB is read back from a slow card in that time")
+STORE_STEP = Limit("store step", "s", 60, 15, 600, "a worker makes instances durable, and none became so")

@@ -18,6 +18,7 @@ from appliance.base.events import Event
 from appliance.base.throttle import Throttle
 from appliance.config.model import Route
 from appliance.host.log import log
+from appliance.host.pulse import Pulse
 from appliance.host.watch import Watch, watch_directory
 from appliance.routing.routes import Facts, quiet_times
 from appliance.seal.record import Record
@@ -67,6 +68,7 @@ class Adopter:
         self._stopping = False
         self._throttle = Throttle()
         self._watch: Watch | None = None
+        self._pulse = Pulse()
         self._thread = threading.Thread(target=self._run, name="adopter", daemon=True)
 
     def start(self) -> None:
@@ -95,8 +97,8 @@ class Adopter:
         self._on_change()
 
     def is_alive(self) -> bool:
-        """Whether it adopts."""
-        return self._thread.is_alive()
+        """Whether it adopts, and comes on with it."""
+        return self._thread.is_alive() and self._pulse.moves()
 
     def tell(self, fates: Iterable[Adopted]) -> None:
         """Log what became of objects, and say which destinations have something new."""
@@ -114,6 +116,7 @@ class Adopter:
     def _run(self) -> None:
         pause: float | None = None
         while True:
+            self._pulse.rest()
             with self._condition:
                 if not self._changed and not self._stopping:
                     self._condition.wait(pause)
@@ -121,6 +124,7 @@ class Adopter:
                     return
                 self._changed = False
                 fresh, self._fresh = self._fresh, None
+            self._pulse.beat()
             pause = self._begin_anew(fresh) if fresh else self._look()
             self._looked()
             if pause is None and not self._found:
@@ -165,6 +169,7 @@ class Adopter:
             for start in range(0, len(waiting), BATCH):
                 if self._stopping:
                     break
+                self._pulse.beat()
                 fates = self._adoption.adopt(waiting[start : start + BATCH], self._now())
                 left = left or any(fate.fate is Fate.LEFT for fate in fates)
                 self.tell(fates)

@@ -19,6 +19,7 @@ from appliance.delivery.commitment_decision import Decision
 from appliance.delivery.report_ways import Ways
 from appliance.delivery.reporting import Reporting
 from appliance.host.log import log
+from appliance.host.pulse import Pulse
 from appliance.routing.retry import Backoff
 from appliance.seal.commitment import CommitmentRequest
 from appliance.upper_layer.commitment import DUPLICATE_TRANSACTION
@@ -79,6 +80,7 @@ class Committer:
         self._before: dict[str, set[str]] = {}
         self._throttle = Throttle()
         self._cleaned = 0.0
+        self._pulse = Pulse()
         self._thread = threading.Thread(target=self._run, name="commitment", daemon=True)
 
     def start(self) -> None:
@@ -103,8 +105,8 @@ class Committer:
         return self.reporting.stop(max(0.0, until - time.monotonic())) and not self._thread.is_alive()
 
     def is_alive(self) -> bool:
-        """Whether requests are seen to."""
-        return self._thread.is_alive()
+        """Whether requests are seen to, and it comes on with them."""
+        return self._thread.is_alive() and self._pulse.moves()
 
     def counts(self) -> dict[str, int]:
         """Requests that are not decided, and decisions that are not reported."""
@@ -113,12 +115,14 @@ class Committer:
     def _run(self) -> None:
         pause: float | None = 0.0
         while True:
+            self._pulse.rest()
             with self._condition:
                 if not self._awake and not self._ended.is_set():
                     self._condition.wait(pause)
                 if self._ended.is_set():
                     return
                 self._awake = False
+            self._pulse.beat()
             pause = self._look()
 
     def _look(self) -> float | None:
@@ -154,7 +158,7 @@ class Committer:
         ids = self._waiting.ids()
         for start in range(0, len(ids), _BATCH):
             for request, sealed in sorted(self._read(ids[start : start + _BATCH]), key=lambda each: each[0].received):
-                if self._ended.is_set():
+                if self._at_the_end():
                     return
                 entry = self._commitments.enter(request, sealed, self._now(), DUPLICATE_TRANSACTION)
                 if entry is Entry.DUPLICATE:
@@ -179,7 +183,7 @@ class Committer:
         """Decide what is due. An instance that is not here yet may be on its way: `grace` for that; and whatever
         `receive` had taken before the request is adopted first, for which there is `patience`."""
         for pending in self._commitments.asked(self._now(), _BATCH):
-            if self._ended.is_set():
+            if self._at_the_end():
                 return
             try:
                 references = self._waiting.open(pending.sealed).references
@@ -189,13 +193,18 @@ class Committer:
             if self._decision.missing(references) and self._may_come(pending):
                 self._commitments.postpone(pending.request_id, self._now() + _SOON)
                 continue
-            reasons = self._decision.reasons(references, self._ended.is_set)
+            reasons = self._decision.reasons(references, self._at_the_end)
             if reasons is None:
                 return
             self._commitments.decide(pending.request_id, reasons, self._now())
             self._before.pop(pending.request_id, None)
             self._say_decision(pending.request_id, pending.peer, reasons)
             self._on_change()
+
+    def _at_the_end(self) -> bool:
+        """Whether we were told to; asked at each step."""
+        self._pulse.beat()
+        return self._ended.is_set()
 
     def _may_come(self, pending: Pending) -> bool:
         """Whether an instance that is missing now may still be found."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from appliance.base import catalogue, limits
 from appliance.base.errors import ApplianceError
 from appliance.host.log import log
+from appliance.host.pulse import Pulse
 from appliance.routing.retention import keep_time
 from appliance.vault import departure
 from appliance.vault.ledger import Ledger
@@ -45,6 +46,7 @@ class Evictor:
         self._at_once = False
         self._stopping = threading.Event()
         self._awake = threading.Event()
+        self._pulse = Pulse()
         self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
 
     def configure(self, space: Space, keep: float) -> None:
@@ -68,11 +70,16 @@ class Evictor:
         self._awake.set()
         self._thread.join()
 
+    def is_alive(self) -> bool:
+        """Whether it forgets, and comes on with it."""
+        return self._thread.is_alive() and self._pulse.moves()
+
     def evict(self) -> int:
         """Forget all that may go now; the number of objects."""
         departure.resume(self._ledger, self._objects)
         count = 0
         while not self._stopping.is_set():
+            self._pulse.beat()
             keep = keep_time(self._keep, pressed_for_space=not self._space.allows())
             gone = departure.evict(self._ledger, self._objects, self._now(), keep, _BATCH)
             for object_id in gone:
@@ -84,6 +91,7 @@ class Evictor:
 
     def _run(self) -> None:
         while True:
+            self._pulse.rest()
             if self._awake.wait(min(max(self._keep, limits.EVICTION.floor), limits.EVICTION.default)):
                 self._awake.clear()
                 if self._stopping.is_set():
@@ -91,9 +99,11 @@ class Evictor:
                 if not self._at_once:
                     continue  # another keep, another interval
                 self._at_once = False
+            self._pulse.beat()
             try:
                 if self.evict():
                     self._on_change()
+                self._pulse.beat()
                 self._housekeeping()
             except ApplianceError as error:
                 log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)

@@ -18,6 +18,7 @@ from appliance.delivery.proof_session import ProofSession
 from appliance.delivery.proving import Prover, Terms
 from appliance.delivery.queue import DestinationQueue
 from appliance.host.log import log
+from appliance.host.pulse import Pulse
 from appliance.vault.proof_reports import WaitingReports
 from appliance.vault.proofs import Proofs, Stored
 from appliance.vault.refusals import NotThere
@@ -60,6 +61,7 @@ class Provers:
         self._awake = True  # files may lie there already
         self._stopping = False
         self._cleaned = 0.0
+        self._pulse = Pulse()
         self._thread = threading.Thread(target=self._run, name="proof reports", daemon=True)
 
     def configure(
@@ -125,8 +127,10 @@ class Provers:
         return not (self._thread.is_alive() or any(each.is_alive() for each in everybody))
 
     def is_alive(self) -> bool:
-        """Whether all of them work."""
-        return self._thread.is_alive() and all(each.is_alive() for each in self._provers.values())
+        """Whether all of them work, and it comes on with what came."""
+        return (
+            self._thread.is_alive() and self._pulse.moves() and all(each.is_alive() for each in self._provers.values())
+        )
 
     def look(self) -> None:
         """There may be reports in `incoming/`."""
@@ -142,6 +146,7 @@ class Provers:
     def take_over(self) -> None:
         """Enter the reports that lie in `incoming/`: each is in the ledger before its file goes."""
         for report_id in self._waiting.ids():
+            self._pulse.beat()
             try:
                 report = self._waiting.read(report_id)
             except NotThere:
@@ -160,12 +165,14 @@ class Provers:
     def _run(self) -> None:
         pause: float | None = None
         while True:
+            self._pulse.rest()
             with self._condition:
                 if not self._awake and not self._stopping:
                     self._condition.wait(pause)
                 if self._stopping:
                     return
                 self._awake = False
+            self._pulse.beat()
             pause = self._look()
 
     def _look(self) -> float | None:

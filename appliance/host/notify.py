@@ -35,6 +35,11 @@ def status(line: str) -> None:
     _send(f"STATUS={line}")
 
 
+def extend(seconds: float) -> None:
+    """Say that our start goes on, and that the next word comes within so long: it is no start that hangs."""
+    _send(f"EXTEND_TIMEOUT_USEC={seconds * 1e6:.0f}")
+
+
 def beat() -> None:
     """Feed the watchdog. Call it where work makes progress, never from a timer of its own."""
     _send("WATCHDOG=1")

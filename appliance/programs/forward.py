@@ -61,6 +61,7 @@ from appliance.vault.standing import standing
 
 _HEARTBEAT = 5.0
 _AT_MOST_EVERY = 1.0
+_STEP = 300.0  # seconds that a step of the start may take
 _GRACE = 10.0  # seconds for instances that are under way when we are told to stop
 
 
@@ -130,6 +131,7 @@ class Forward:
         self._resuming = False
         self._lost_since = 0.0
         self._told: dict[str, Any] = {}
+        self._stuck: list[str] = []
         self._learned = Learned(self._ledger, [each.name for each in config.destination], config.appliance.runtime_dir)
         steady = SteadyClock()
         self._destinations = Destinations(
@@ -157,6 +159,7 @@ class Forward:
         )
         for step in recover(adoption, time.time(), rebuild=rebuild):
             self._adopter.tell(step.fates)
+            notify.extend(_STEP)
             notify.beat()
         self._tell(rebuild)
         self._provers.configure(config.destination, self._destinations.queues, config.appliance.ae_title)
@@ -248,7 +251,7 @@ class Forward:
             log(catalogue.JOURNAL_FAILED, reason=error.message, advice=error.fix)
 
     def report(self) -> float:
-        """Tell the panel if it is time, and the watchdog that all threads live. The seconds until the next time."""
+        """Tell the panel if it is time, and the watchdog that all engines move. The seconds until the next time."""
         try:
             self.bell.recv(64)
         except BlockingIOError:
@@ -258,6 +261,7 @@ class Forward:
         if since >= due:
             self._reported, self._changed, due, since = time.monotonic(), False, _HEARTBEAT, 0.0
             self._look_at_the_medium()
+            self._look_at_the_engines()
             try:
                 self._destinations.write_proofs()
                 self._told = self._state()
@@ -265,19 +269,25 @@ class Forward:
             except DiskError as error:
                 if self._told.get("medium") != error.message:
                     log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
-                self._told = {**self._told, "medium": error.message}
+                self._told = {**self._told, "medium": error.message, "stuck": self._stuck}
                 self._reporter.send(self._told)
-            if all(
-                alive()
-                for alive in (
-                    self._destinations.alive,
-                    self._adopter.is_alive,
-                    self._committer.is_alive,
-                    self._provers.is_alive,
-                )
-            ):
+            if not self._stuck:
                 notify.beat()
         return min(due - since, self.reloading.wait())
+
+    def _look_at_the_engines(self) -> None:
+        """Say which have ended, or come no further; the watchdog ends us for it."""
+        engines = {
+            "delivery": self._destinations.alive,
+            "adoption": self._adopter.is_alive,
+            "storage commitment": self._committer.is_alive,
+            "proofs": self._provers.is_alive,
+            "retention": self._evictor.is_alive,
+        }
+        before, self._stuck = self._stuck, [name for name, moves in engines.items() if not moves()]
+        for name in self._stuck:
+            if name not in before:
+                log(catalogue.ENGINE_STUCK, program="forward", engine=name)
 
     def _look_at_the_medium(self) -> None:
         """Let go of a file system that failed or went; go on where it is back. Raises `LedgerDamaged`."""
@@ -347,6 +357,7 @@ class Forward:
                 for name, queue in self._destinations.queues.items()
             },
             "left": left(counts, self._destinations.queues),
+            "stuck": self._stuck,
             **self.reloading.snapshot(),
         }
 

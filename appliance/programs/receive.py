@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from appliance.base import catalogue
+from appliance.base import catalogue, limits
 from appliance.base.errors import ConfigError
 from appliance.config.model import Config
 from appliance.config.values import Network
@@ -46,6 +46,7 @@ from appliance.vault.space import Space
 _HEARTBEAT = 10.0
 _AT_MOST_EVERY = 1.0
 _HANGS = 15.0  # seconds without a sign of a worker that was handed something
+_WORKER = "a receiving worker"
 
 
 def main(config: Config, path: Path) -> int:
@@ -182,6 +183,7 @@ class _Report:
         self._sent: dict[str, int] = {}
         self._at = 0.0
         self._changed = False
+        self._stuck: list[str] = []
         self.acceptor: Acceptor | None = None
         self.reloading: Reloading | None = None
 
@@ -199,11 +201,22 @@ class _Report:
             self.send()
             if self._medium.doubtful():
                 self.acceptor.doubt()
-            # A worker that hangs takes its associations along, and the kernel goes on handing it connections.
-            if self.acceptor.behind(time.monotonic()) < _HANGS:
-                notify.beat()
+            self._beat()
             since = 0.0
         return min(rest - since, self.reloading.wait())
+
+    def _beat(self) -> None:
+        """Feed the watchdog, unless a worker hangs: it takes its associations along, and is handed more of them."""
+        assert self.acceptor is not None
+        now, stuck = time.monotonic(), self._stuck
+        lags, stands = self.acceptor.behind(now) >= _HANGS, self.acceptor.stuck(now) >= limits.STORE_STEP.default
+        self._stuck = [_WORKER] if lags or stands else []
+        if not self._stuck:
+            notify.beat()
+        elif not stuck:
+            log(catalogue.ENGINE_STUCK, program="receive", engine=_WORKER)
+        if self._stuck != stuck:
+            self.send()
 
     def attend(self) -> None:
         """Something may have happened to the files that we read."""
@@ -222,4 +235,6 @@ class _Report:
         self._sent = self.acceptor.counts()
         self._at = time.monotonic()
         self._changed = False
-        self._reporter.send({"listens": self._listens, **self._sent, **self.reloading.snapshot(), **more})
+        self._reporter.send(
+            {"listens": self._listens, "stuck": self._stuck, **self._sent, **self.reloading.snapshot(), **more}
+        )

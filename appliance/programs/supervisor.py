@@ -1,8 +1,8 @@
 """Runs all programs under one user, for a laptop, a container and the demo. On an appliance systemd does this, and
 better: each program then has its own user, so that what faces the network cannot read keys.
 
-A program that dies is started again, with growing delays; one that says that it cannot run here (exit status 77: a
-missing privilege) is left alone, and said so.
+A program that dies is started again, with growing delays; so is one that feeds its watchdog no more. One that says that
+it cannot run here (exit status 77: a missing privilege) is left alone, and said so.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 30.0
 _STEADY = 60.0  # seconds after which a program counts as well again
 _GRACE = 20.0
+_HANGS = 60.0  # seconds without a beat of the watchdog
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class _Program:
     delay: float = _FIRST_DELAY
     start_at: float | None = 0.0  # monotonic; None: not to be started
     ready: bool = False
+    beaten: float = 0.0  # monotonic; counts once it is ready
     absent: bool = False
     unwanted: bool = False  # by the configuration of now
 
@@ -64,6 +66,7 @@ class Supervisor:
         self._notify.bind(str(self._notify_path))
         self._announced = False
         self._watched = WatchedFiles([path])
+        self._looked = time.monotonic()
 
     def run(self) -> int:
         """Run until told to stop. Returns the exit status."""
@@ -74,7 +77,8 @@ class Supervisor:
                 selector.register(self._watched.fileno(), selectors.EVENT_READ)
             while not self._signals.stop:
                 due = self._start_due()
-                timeout = self._watched.wait() if due is None else min(due, self._watched.wait())
+                waits = (due, self._watched.wait(), self._end_the_hung())
+                timeout = min(each for each in waits if each is not None)
                 for key, _ in selector.select(timeout):
                     if key.fileobj is self._notify:
                         self._hear()
@@ -117,21 +121,40 @@ class Supervisor:
         waiting = [p.start_at for p in self._programs if p.process is None and p.start_at is not None]
         return max(0.0, min(waiting) - now) if waiting else None
 
+    def _end_the_hung(self) -> float:
+        """Kill who feeds its watchdog no more: nothing is lost by that. The seconds until the next could be."""
+        now = time.monotonic()
+        away, self._looked = now - self._looked > _HANGS * 0.75, now  # we stood still, and could not hear anybody
+        left = _HANGS / 2
+        for program in self._programs:
+            if program.process is None or not program.ready:
+                continue
+            if away:
+                program.beaten = now
+            if now - program.beaten >= _HANGS:
+                log(catalogue.PROGRAM_HANGS, program=program.name, span=f"{now - program.beaten:.0f} s")
+                program.process.kill()
+                program.ready = False
+            else:
+                left = min(left, program.beaten + _HANGS - now)
+        return left
+
     def _start(self, program: _Program) -> None:
         environment = {**os.environ, "NOTIFY_SOCKET": str(self._notify_path)}
-        environment.pop("WATCHDOG_USEC", None)
+        environment["WATCHDOG_USEC"] = f"{_HANGS * 1e6:.0f}"
+        environment.pop("WATCHDOG_PID", None)
         program.process = subprocess.Popen(command(program.name, self._path), env=environment)
         program.started = time.monotonic()
         program.ready = False
 
     def _hear(self) -> None:
         data, ancillary, _, _ = self._notify.recvmsg(4096, socket.CMSG_SPACE(_UCRED.size))
-        if not any(line == b"READY=1" for line in data.split(b"\n")):
-            return
+        words = data.split(b"\n")
         pids = [_UCRED.unpack(p[: _UCRED.size])[0] for _, kind, p in ancillary if kind == socket.SCM_CREDENTIALS]
         for program in self._programs:
             if program.process and program.process.pid in pids:
-                program.ready = True
+                program.beaten = time.monotonic()
+                program.ready |= b"READY=1" in words
 
     def _reap(self) -> None:
         now = time.monotonic()

@@ -47,6 +47,8 @@ class _Worker:
     started: float
     retiring: bool = False
     behind: float | None = None  # since when it takes nothing that it is handed, and reports nothing
+    done: int = 0  # messages that it had made durable when we looked last
+    still: float | None = None  # since when it makes some durable, and none became so
     places: dict[int, Place] = field(default_factory=dict)
 
 
@@ -153,6 +155,16 @@ class Acceptor:
             elif worker.behind is None:
                 worker.behind = now
         return max((now - worker.behind for worker in self._workers if worker.behind is not None), default=0.0)
+
+    def stuck(self, now: float) -> float:
+        """For how many seconds a worker has been making messages durable, and none became so; 0: none is stuck."""
+        for worker in self._workers:
+            open_, done = worker.tally.steps()
+            if not open_ or done != worker.done:
+                worker.still, worker.done = (now if open_ else None), done
+            elif worker.still is None:
+                worker.still = now
+        return max((now - worker.still for worker in self._workers if worker.still is not None), default=0.0)
 
     # Workers
 

@@ -275,7 +275,8 @@ class Dispatch:
         message, self._message = self._message, None
         assert message is not None
         self._deadline.set("the disk", math.inf)
-        answer = message.finish()
+        with self._service.tally.step():
+            answer = message.finish()
         if isinstance(message, Storing) and answer.status == SUCCESS:
             self._stored += 1
             self._service.tally.add("stored")

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,26 +19,39 @@ from pathlib import Path
 import pytest
 
 from appliance.cli.demo.dcmtk import Modality, free_port
+from appliance.cli.demo.images import ct_series
 from appliance.cli.demo.site import Site, build
 from tests.programs.test_forward import Box
 from tests.units.machine import REPOSITORY, tool
 
 WATCHED = {"WATCHDOG_USEC": "30000000"}
 
-# Read by each Python that finds it: here an engine of `forward` ends at its first work, as a bug would have it.
+# Read by each Python that finds it: here an engine ends, or hangs, at its first work, as a bug would have it.
 ENDS = """\
 import os
+import threading
+from dataclasses import replace
 
+from appliance.base import limits
 from appliance.programs import forward, receive
 from appliance.vault.adoption import Adoption
+from appliance.vault.flusher import Flusher
 
 
-def adopt(self, *_):
+def end(self, *_):
     raise SystemExit
 
 
-if os.environ.get("ENGINE_ENDS"):
-    Adoption.adopt = adopt
+def hang(self, *_):
+    threading.Event().wait()
+
+
+engine = os.environ.get("ENGINE")
+if engine in ("ends", "hangs"):
+    Adoption.adopt = end if engine == "ends" else hang
+if engine == "flush hangs":
+    Flusher.flush = hang
+limits.ENGINE_STEP, limits.STORE_STEP = (replace(each, default=1) for each in (limits.ENGINE_STEP, limits.STORE_STEP))
 forward._HEARTBEAT = receive._HEARTBEAT = 0.3
 receive._HANGS = 1.0
 """
@@ -225,9 +239,40 @@ def test_a_worker_that_hangs_stops_the_feeding(
         process.wait(20)
 
 
-@pytest.mark.parametrize("ends", [False, True], ids=["works", "ended"])
-def test_forward_feeds_the_watchdog_only_while_its_engines_live(
-    tmp_path: Path, manager: Manager, ends: bool, python_path: str, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_that_makes_nothing_durable_any_more_stops_the_feeding(
+    site: Site, manager: Manager, credentials: Path, python_path: str
+) -> None:
+    process = activated(site, manager, credentials, PYTHONPATH=python_path, ENGINE="flush hangs")
+    senders: list[threading.Thread] = []
+    try:
+        with connect(site):
+            assert manager.hear("READY", 30), site.log.read_text()
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+        manager.forget()
+        assert manager.hear("WATCHDOG", 5)
+        images = list(ct_series(site.root / "images", 1))
+        arguments = (images, site.port, "EDGE01", lambda *_: None)
+        sender = threading.Thread(target=Modality("CT1", site.ct).send, args=arguments)
+        senders.append(sender)
+        sender.start()
+        give_up = time.monotonic() + 20
+        while "ENGINE-STUCK: a receiving worker of receive" not in site.log.read_text():
+            assert time.monotonic() < give_up, site.log.read_text()
+            time.sleep(0.1)
+        manager.forget()
+        assert manager.hear("WATCHDOG", 2) is None
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == "", "its other threads live"
+    finally:
+        for pid in (*workers(process), process.pid):  # as the unit would: all of it
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        for each in senders:
+            each.join()
+
+
+@pytest.mark.parametrize("engine", ["works", "ends", "hangs"])
+def test_forward_feeds_the_watchdog_only_while_its_engines_move(
+    tmp_path: Path, manager: Manager, engine: str, python_path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "box").mkdir()
     box = Box(tmp_path / "box")
@@ -235,17 +280,21 @@ def test_forward_feeds_the_watchdog_only_while_its_engines_live(
     box.configure()
     monkeypatch.setenv("PYTHONPATH", python_path)
     monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
-    monkeypatch.setenv("ENGINE_ENDS", "1" if ends else "")
+    monkeypatch.setenv("ENGINE", engine)
     for name, value in WATCHED.items():
         monkeypatch.setenv(name, value)
+    if engine == "works":
+        box.state.put()  # else it ends, or hangs, before it is ready
     box.start()
     try:
+        assert engine != "works" or manager.hear("EXTEND_TIMEOUT_USEC", 30), "a long start is no start that hangs"
         assert manager.hear("READY", 30), box.log
         assert manager.hear("WATCHDOG", 10), box.log
         box.state.put()
         time.sleep(2)
         manager.forget()
-        assert (manager.hear("WATCHDOG", 3) is None) == ends, box.log
+        assert (manager.hear("WATCHDOG", 2) is None) == (engine != "works"), box.log
+        assert ("ENGINE-STUCK: adoption of forward" in box.log) == (engine != "works"), box.log
     finally:
         assert box.process
         box.process.kill()

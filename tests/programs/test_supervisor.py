@@ -58,3 +58,50 @@ def test_a_program_that_talks_while_it_stops_need_not_be_killed(
         assert process.returncode == 3 and time.monotonic() - began < 10
     for end in (supervisor._signals.socket, supervisor._signals._send):
         end.close()
+
+
+# A supervisor whose programs say that they are ready; "forward" says nothing more, "receive" goes on for a while.
+SUPERVISE = """
+import sys
+from pathlib import Path
+from appliance.config.load import load_config
+from appliance.programs import supervisor
+supervisor._HANGS, supervisor.wanted = 1.0, lambda _: ("forward", "receive")
+supervisor.command = lambda name, _: [sys.executable, "-c", sys.argv[2], name]
+path = Path(sys.argv[1])
+sys.exit(supervisor.Supervisor(load_config(path), path).run())
+"""
+PROGRAM = """
+import os, sys, time
+from appliance.host import notify
+notify.ready("ready")
+print(sys.argv[1], os.getpid(), os.environ["WATCHDOG_USEC"], flush=True)
+while True:
+    time.sleep(0.1)
+    if sys.argv[1] == "receive":
+        notify.beat()
+"""
+
+
+def test_a_program_that_feeds_its_watchdog_no_more_is_started_again(tmp_path: Path) -> None:
+    path = tmp_path / "appliance.toml"
+    path.write_text(VALID.replace("/run/appliance", f"{tmp_path}/run"))
+    started = []
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISE, str(path), PROGRAM],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout and process.stderr
+        while len([name for name, *_ in started if name == "forward"]) < 2:
+            line = process.stdout.readline().split()
+            assert line, process.stderr.read()
+            started.append(line)
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+        assert process.wait(20) == 0
+    assert len([name for name, *_ in started if name == "receive"]) == 1, "that one came on"
+    assert {allowed for *_, allowed in started} == {"1000000"}
+    assert "PROGRAM-HANGS: forward gave no sign of life for 1 s" in said
+    assert "PROGRAM-DIED: forward ended with signal SIGKILL" in said

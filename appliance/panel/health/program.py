@@ -22,9 +22,12 @@ def check(facts: Facts) -> Iterator[Finding]:
     """One finding a program."""
     for name, said in facts.programs.items():
         level, what, lamps = _STATES[said["state"]]
-        fix = ""
+        fix, since = "", said.get("since")
+        if said["state"] == "ok" and (stuck := said.get("stuck")):
+            level, lamps, since = Level.ALARM, ("alarm:alarm",), None
+            what = f"runs in part: {', '.join(stuck)} ended or comes no further; the watchdog starts it again"
         if said["state"] == "stopped":
             fix = f"If nobody meant to: systemctl start appliance-{name}."
         elif level:
             fix = f"Look at its last lines: journalctl -u appliance-{name} -n 50."
-        yield Finding("program", name, level, what, fix, said.get("since"), lamps)
+        yield Finding("program", name, level, what, fix, since, lamps)

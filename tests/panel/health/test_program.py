@@ -27,3 +27,12 @@ def test_each_state(state: str, level: Level, lamps: tuple[str, ...]) -> None:
     assert found["forward"].since == NOW - 3600
     assert bool(found["forward"].fix) == (level > Level.OK)
     assert found["receive"].level is Level.OK
+
+
+def test_a_program_of_which_a_part_hangs() -> None:
+    found = {each.subject: each for each in check(facts(programs={"forward": said(stuck=["adoption", "proofs"])}))}
+    assert (found["forward"].level, found["forward"].lamps) == (Level.ALARM, ("alarm:alarm",))
+    assert "adoption, proofs ended or comes no further" in found["forward"].what
+    assert found["forward"].since is None, "not since it was started"
+    gone = {each.subject: each for each in check(facts(programs={"forward": said("ended", stuck=["adoption"])}))}
+    assert "ended by itself" in gone["forward"].what
