@@ -339,7 +339,7 @@ BLOCKS_FOUND = Event(
 BLOCKS_RESTORED = Event(
     "BLOCKS-RESTORED",
     Level.WARNING,
-    "somebody removed our table from the packet filter; it was made again with {count} blocks",
+    "somebody removed or changed our tables in the packet filter; they were made again with {count} blocks{more}",
     "Load other rules without `flush ruleset`: it ends all blocks for a moment.",
 )
 BLOCK_UNASKED = Event(

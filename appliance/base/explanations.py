@@ -51,8 +51,8 @@ are blocked already, or it was not the sensor who asked. What the sensor saw is 
 The packet filter refused. Nobody is blocked by us while that lasts. The line says what nft said; look whether
 the package nftables is installed and the kernel has nf_tables.""",
     "BLOCKS-RESTORED": """\
-Our table (appliance_respond) was gone from the packet filter, most likely because other rules were loaded with
-`flush ruleset`. It was made again with what was blocked. Load rules table by table instead, as
+Our table (appliance_respond) was gone from the packet filter, or its rules were, most likely because other rules
+were loaded with `flush ruleset`. It was made again with what was blocked. Load rules table by table instead, as
 firmware-config/appliance.nft does.""",
     "BLOCK-UNASKED": """\
 The sensor found something that it should have blocked, and `respond` is not there. Start it (systemctl enable

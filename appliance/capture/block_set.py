@@ -81,8 +81,12 @@ class BlockSet:
     run: Run = _nft
 
     @property
+    def _hooks(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+        return _SCOPES[self.scope]
+
+    @property
     def _families(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(family for family, _, _ in _SCOPES[self.scope]))
+        return tuple(dict.fromkeys(family for family, _, _ in self._hooks))
 
     def prepare(self) -> dict[Address, Element]:
         """Make the tables as they should be, and keep what is blocked. Gives that."""
@@ -94,7 +98,7 @@ class BlockSet:
             lines.append(f"table {family} {TABLE} {{")
             for version, name in _SETS.items():
                 lines.append(f"set {name} {{ type ipv{version}_addr; size {self.most}; flags timeout; counter; }}")
-            for its, hook, rules in _SCOPES[self.scope]:
+            for its, hook, rules in self._hooks:
                 if its == family:
                     head = f"type filter hook {hook} priority {_BEFORE}; policy accept"
                     lines.append(f"chain {hook} {{ {head}; {'; '.join(rules)}; }}")
@@ -119,9 +123,12 @@ class BlockSet:
         )
 
     def elements(self) -> dict[Address, Element] | None:
-        """What is blocked now, with what was dropped of each; None where a table of ours is gone."""
-        listed = [self._list(family) for family in self._families]
-        return None if None in listed else _merged(each for each in listed if each is not None)
+        """What is blocked now, with what was dropped of each; None where a table of ours is gone or was changed."""
+        listed = {family: table for family in self._families if (table := self._list(family)) is not None}
+        whole = all(
+            family in listed and _drops(listed[family], family, hook, rules) for family, hook, rules in self._hooks
+        )
+        return _merged(listed.values()) if whole else None
 
     def drop(self) -> None:
         """Take our tables out."""
@@ -155,6 +162,22 @@ class BlockSet:
             status, _, said = self.run(["-f", "-"], script)
             if status:
                 raise _failure(said)
+
+
+def _drops(listed: Mapping[str, Any], family: str, hook: str, rules: tuple[str, ...]) -> bool:
+    """Whether the chain of a hook still is there and drops what is in our sets: so many rules, each of which does that.
+
+    Of a bridge's chain nft 1.0 does not tell its hook in JSON.
+    """
+    try:
+        items = listed["nftables"]
+        hooks = {"bridge" if family == "bridge" else each["chain"].get("hook") for each in items if "chain" in each}
+        said = [each["rule"]["expr"] for each in items if each.get("rule", {}).get("chain") == hook]
+        sets = [expr[0]["match"]["right"] for expr in said if list(expr[-1]) == ["drop"] and len(expr) == 2]
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return False
+    wanted = sorted(each.split()[2] for each in rules)
+    return bool(hooks & {hook, family}) and len(said) == len(rules) and sorted(sets) == wanted
 
 
 def _merged(tables: Iterable[Mapping[str, Any]]) -> dict[Address, Element]:

@@ -13,7 +13,7 @@ from typing import Any
 from appliance.base import catalogue
 from appliance.base.errors import LocalError
 from appliance.base.throttle import Throttle, not_shown
-from appliance.capture.block_set import BlockSet
+from appliance.capture.block_set import BlockSet, FilterFailed
 from appliance.config.values import Address
 from appliance.inspection.alert import Alert
 from appliance.inspection.block_request import BlockRequest, decode
@@ -64,6 +64,13 @@ class Responder:
         with self._lock:
             self._blocking.bounds = bounds
             self._remove_surplus(now)
+            if self._set is None or self._set.most == bounds.most_blocks:
+                return
+            self._set.most = bounds.most_blocks
+            try:
+                self._set.prepare()  # the kernel holds the number too
+            except LocalError as error:
+                self._failed("", error, now)
 
     def handle(self, message: bytes, stranger: int, now: float) -> None:
         """Take a message; `stranger` is the user who sent it, where that is not the sensor's, else -1."""
@@ -87,7 +94,7 @@ class Responder:
         elif decision.verdict is not Verdict.KEEP:
             if self._set is not None:
                 try:
-                    self._set.add(request.source, decision.seconds, request.rule)
+                    self._put(request.source, decision.seconds, request.rule, now)
                 except LocalError as error:
                     self._failed(str(request.source), error, now)
                     return
@@ -108,11 +115,7 @@ class Responder:
             try:
                 elements = self._set.elements()
                 if elements is None:
-                    lost = self._blocking.blocks()
-                    self._set.prepare()
-                    for block in lost:  # somebody loaded other rules; what we promised stands
-                        self._set.add(block.address, max(1, int(block.until - now)), block.rule)
-                    self._say(catalogue.BLOCKS_RESTORED, count=len(lost))
+                    self._restore(now)
                     return
             except LocalError as error:
                 self._failed("", error, now)
@@ -164,6 +167,29 @@ class Responder:
             }
 
     # Each of these with the lock held.
+
+    def _put(self, address: Address, seconds: int, rule: str, now: float) -> None:
+        """Into the filter. Between two looks somebody may have taken our tables out of it."""
+        assert self._set is not None
+        try:
+            self._set.add(address, seconds, rule)
+        except FilterFailed:
+            if self._set.elements() is not None:
+                raise
+            self._restore(now)
+            self._set.add(address, seconds, rule)
+
+    def _restore(self, now: float) -> None:
+        """Somebody loaded other rules; what we promised stands."""
+        assert self._set is not None
+        lost = self._blocking.blocks()
+        kept = self._set.prepare()
+        for block in lost:
+            if block.address not in kept:
+                self._set.add(block.address, max(1, int(block.until - now)), block.rule)
+        passes, swallowed = self._throttle.passes("restored", now)
+        if passes:
+            self._say(catalogue.BLOCKS_RESTORED, count=len(lost), more=not_shown(swallowed))
 
     def _remove_surplus(self, now: float) -> int:
         surplus = list(self._blocking.surplus(now))

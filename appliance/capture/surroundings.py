@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from appliance.config.destinations import DimseDestination
+from appliance.config.destinations import AnyDestination, DimseDestination, ObjectStoreDestination
 from appliance.config.model import Config
+from appliance.config.urls import host_of
 from appliance.config.values import Address
 from appliance.inspection.registry import Surroundings
 
@@ -43,18 +44,26 @@ def _lines(path: Path) -> list[str]:
 
 def named_hosts(config: Config) -> set[str]:
     """The host names, other than addresses, that stand for endpoints in the configuration."""
-    hosts = {each.address.host for each in config.destination if isinstance(each, DimseDestination)}
+    hosts = {host_of_destination(each) for each in config.destination}
     hosts |= {each.commitment.address.host for each in config.peer if each.commitment}
     hosts |= {each.host for each in (*config.receive.listen, *config.receive.listen_plain)}
-    return {host for host in hosts if host and not _is_address(host)}
+    return {host for host in hosts if host and as_address(host) is None}
 
 
-def _is_address(host: str) -> bool:
+def host_of_destination(destination: AnyDestination) -> str:
+    """The machine that takes what is delivered; "" for a directory, and for a public service that names none."""
+    if isinstance(destination, DimseDestination):
+        return destination.address.host
+    url = destination.endpoint if isinstance(destination, ObjectStoreDestination) else destination.url
+    return host_of(url) if url else ""
+
+
+def as_address(host: str) -> Address | None:
+    """The address that a text is; None for a name."""
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def resolve(hosts: Iterable[str]) -> dict[str, frozenset[Address]]:

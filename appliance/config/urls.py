@@ -40,6 +40,11 @@ def parse_service(value: Any) -> str:
     return _web(value, 'the URL of a service is written like "https://pacs.rad.example/dicom-web"').rstrip("/")
 
 
+def host_of(url: str) -> str:
+    """The host of a URL that was checked here, as a name or an address."""
+    return urlsplit(url).hostname or ""
+
+
 def parse_web(value: Any) -> str:
     """One address on the web, "https://login.example/oauth2/token"."""
     return _web(value, 'an address is written like "https://login.example/oauth2/token"')

@@ -131,6 +131,8 @@ class Blocking:
         """Why an address is never blocked; empty where it may be."""
         if address.is_loopback or address.is_multicast or address.is_unspecified or address == _BROADCAST:
             return "it is no address of a single other machine"
+        if address.version == 6 and address.is_link_local:
+            return "it is a link-local address, which a peer or a router may have beside its own"
         for each in self.bounds.never:
             if address in each.network:
                 return f"it is never blocked: {each.why}"
@@ -162,7 +164,9 @@ class Blocking:
                 block = Block(address, element.rule, now + element.expires, now, element.packets)
                 self._blocks[address] = block
                 seen.found.append(block)
-            elif element.packets > block.packets:
+                continue
+            block.until = now + element.expires  # whatever became of our clock
+            if element.packets > block.packets:
                 if not block.packets:
                     seen.mitigated.append(block)
                 block.packets = element.packets

@@ -35,7 +35,7 @@ from appliance.vault.declared_mount import DeclaredMount
 _BUSY_LOOK, _IDLE_LOOK = 2.0, 30.0  # seconds between two looks at the filter, with blocks and without
 _HEARTBEAT = 10.0
 _LOOK_AROUND = 300.0  # between two looks at routers and names, which may change
-_BATCH = 64  # messages before the rest is looked after
+_BATCH, _LISTEN = 64, 1.0  # messages, and seconds, before the rest is looked after
 
 
 def control_path(runtime_dir: Path) -> Path:
@@ -154,7 +154,10 @@ class Respond:
         log(catalogue.STOPPED, program="respond", detail="as told; blocks end by themselves")
 
     def _hear(self) -> None:
+        until = time.monotonic() + _LISTEN  # a filter that hangs costs seconds a message, and the watchdog waits
         for _ in range(_BATCH):
+            if time.monotonic() > until:
+                return
             received = self._requests.receive()
             if received is None:
                 return

@@ -177,6 +177,30 @@ def test_an_element_without_an_end_is_not_taken_over(lab: Wire) -> None:
     assert blocks.prepare() == {}
 
 
+@pytest.mark.parametrize(
+    ("scope", "change"),
+    [
+        ("self", "flush table inet appliance_respond"),
+        ("self", "insert rule inet appliance_respond input accept"),
+        ("self", "add rule inet appliance_respond input ip saddr @blocked4 accept"),
+        ("self", "flush ruleset"),
+        ("inline", "delete table bridge appliance_respond"),
+        ("inline", "flush chain bridge appliance_respond forward"),
+        ("inline", "flush chain inet appliance_respond forward"),
+        ("inline", "flush chain inet appliance_respond forward; delete chain inet appliance_respond forward"),
+    ],
+)
+def test_a_table_that_somebody_changed_blocks_nobody_for_sure(lab: Wire, scope: str, change: str) -> None:
+    blocks = inside(lab, scope)
+    blocks.prepare()
+    blocks.add(STRANGER, 60, "D05")
+    assert (blocks.elements() or {}).keys() == {STRANGER}
+    lab.inside("nft", change, check=True)
+    assert blocks.elements() is None
+    blocks.prepare()
+    assert blocks.elements() is not None
+
+
 def test_other_tables_stay_as_they_are(lab: Wire) -> None:
     lab.inside("nft", "add table inet other; add chain inet other c { type filter hook input priority 0; }", check=True)
     before = lab.inside("nft", "list", "table", "inet", "other").stdout
@@ -219,7 +243,12 @@ def test_what_is_no_json_is_a_failure() -> None:
 
 
 def test_elements_that_are_no_addresses_are_passed_over() -> None:
-    listed = {"nftables": [{"set": {"elem": ["10.0.0.1", {"elem": {"val": {"range": ["1", "2"]}}}, "x"]}}]}
+    rules = [
+        {"rule": {"chain": "input", "expr": [{"match": {"right": f"@{name}"}}, {"drop": None}]}}
+        for name in ("blocked4", "blocked6")
+    ]
+    elements = ["10.0.0.1", {"elem": {"val": {"range": ["1", "2"]}}}, "x"]
+    listed = {"nftables": [{"chain": {"name": "input", "hook": "input"}}, *rules, {"set": {"elem": elements}}]}
     assert answering(0, json.dumps(listed)).elements() == {
         ipaddress.ip_address("10.0.0.1"): Element("", float("inf"), 0)
     }

@@ -21,6 +21,12 @@ STRANGER = "10.20.0.99"
 BOUNDS = Bounds(3600, 4, (Never(ipaddress.ip_network("10.20.0.11"), 'peer "CT"'),))
 
 
+RULES = [
+    {"rule": {"chain": "input", "expr": [{"match": {"right": f"@{name}"}}, {"drop": None}]}}
+    for name in ("blocked4", "blocked6")
+]
+
+
 class Filter:
     """Remembers what it was told; `broken` makes it fail, `packets` are what it dropped."""
 
@@ -28,6 +34,7 @@ class Filter:
         self.held: dict[str, str] | None = None
         self.broken = ""
         self.packets = 0
+        self.scripts: list[str] = []
 
     def __call__(self, arguments: list[str], script: str) -> tuple[int, str, str]:
         if self.broken:
@@ -35,7 +42,11 @@ class Filter:
         if arguments[0] == "-j":
             if self.held is None:
                 return 1, "", "Error: No such file or directory"
-            return 0, json.dumps({"nftables": [{"set": {"elem": list(map(self._element, self.held.items()))}}]}), ""
+            held = {"set": {"elem": list(map(self._element, self.held.items()))}}
+            return 0, json.dumps({"nftables": [{"chain": {"hook": "input"}}, *RULES, held]}), ""
+        self.scripts.append(script)
+        if self.held is None and script.startswith("add element"):
+            return 1, "", "Error: No such file or directory"
         for line in script.splitlines():
             if found := re.match(r'add element inet \S+ \S+ \{ (\S+) .*timeout \d+s comment "(D\d\d)" \}', line):
                 assert self.held is not None
@@ -138,6 +149,49 @@ def test_a_table_that_somebody_removed_is_made_again() -> None:
     scene.responder.look(1010.0)
     assert scene.filter.held == {STRANGER: "D05"}
     assert scene.events == ["BLOCK-SET", "BLOCKS-RESTORED"]
+
+
+def test_a_table_that_was_removed_before_the_next_look_fails_no_block() -> None:
+    scene = Scene()
+    scene.ask()
+    scene.filter.held = None
+    scene.ask("10.20.0.98")
+    assert scene.filter.held == {STRANGER: "D05", "10.20.0.98": "D05"}
+    assert scene.events == ["BLOCK-SET", "BLOCKS-RESTORED", "BLOCK-SET"]
+    assert scene.responder.counts["failed"] == 0
+
+
+def test_who_removes_the_table_again_and_again_does_not_fill_the_log() -> None:
+    scene = Scene()
+    scene.ask()
+    for second in range(50):
+        scene.filter.held = None
+        scene.responder.look(1010.0 + second)
+        assert scene.filter.held == {STRANGER: "D05"}
+    assert scene.events.count("BLOCKS-RESTORED") == 5
+    scene.filter.held = None
+    scene.responder.look(1100.0)
+    assert "45 more like this" in scene.said[-1][1]["more"]
+
+
+def test_the_clock_may_be_set_back_without_a_release() -> None:
+    scene = Scene(bounds=Bounds(600, 4))
+    scene.ask()
+    scene.responder.look(1000.0 - 5 * 3600)
+    assert scene.filter.held == {STRANGER: "D05"}
+    assert scene.outcomes == ["executed"]
+    assert scene.responder.state()["blocks"][0]["until"] == 1000.0 - 5 * 3600 + 500
+
+
+def test_a_larger_number_is_the_kernels_too() -> None:
+    scene = Scene()
+    scene.ask()
+    scene.responder.rebound(Bounds(3600, 40), 1010.0)
+    assert "size 40;" in scene.filter.scripts[-1]
+    assert scene.filter.held == {STRANGER: "D05"}
+    scene.filter.broken = "Error: cache initialization failed"
+    scene.responder.rebound(Bounds(3600, 50), 1020.0)
+    assert scene.outcomes[-1] == "failed"
 
 
 def test_a_block_that_somebody_took_out_is_told() -> None:

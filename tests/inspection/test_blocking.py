@@ -53,6 +53,7 @@ def test_who_must_stay_reachable_is_never_blocked() -> None:
         ("224.0.0.1", "no address"),
         ("0.0.0.0", "no address"),
         ("255.255.255.255", "no address"),
+        ("fe80::99", "link-local"),
     ):
         decision = engine.decide(request(source), 1000)
         assert decision.verdict is Verdict.REFUSE, source

@@ -388,6 +388,11 @@ def test_other_rules_that_were_loaded_do_not_end_blocks_for_long(box: Box) -> No
     box.lab.inside("nft", "flush", "ruleset", check=True)
     assert box.until(lambda: box.said("BLOCKS-RESTORED") == 1)
     assert box.blocked() == ["10.97.0.1"]
+    box.lab.inside("nft", "flush", "table", "inet", "appliance_respond", check=True)  # the sets stay, and drop nobody
+    box.ask("10.97.0.2")
+    assert box.until(lambda: box.said("BLOCKS-RESTORED") == 2)
+    assert box.until(lambda: box.blocked() == ["10.97.0.1", "10.97.0.2"])
+    assert box.lab.inside("nft", "list", "chain", "inet", "appliance_respond", "input").stdout.count("drop") == 2
 
 
 def test_switching_it_off_releases_everybody(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
