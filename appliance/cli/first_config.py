@@ -22,6 +22,7 @@ listen      = [{listen}]  # DICOM over TLS
 certificate = {certificate}
 key         = {key}
 client_ca   = {client_ca}  # who signs the certificates of modalities
+{crl}client_crl  = {client_crl}  # which of them are revoked; {crl_words}
 
 # One [[peer]] for each device that may send. Everybody else is refused, and the log says what to add here.
 #
@@ -98,6 +99,11 @@ class Places:
         return self.tls / "site-ca.crt"
 
     @property
+    def revoked(self) -> Path:
+        """The revocation list of the site CA."""
+        return self.tls / "site-ca.crl"
+
+    @property
     def server(self) -> Path:
         """What the listener shows to modalities."""
         return self.tls / "appliance.crt"
@@ -109,7 +115,15 @@ class Places:
 
 
 def first_config(
-    places: Places, *, ae_title: str, listen: str, state_dir: Path, runtime_dir: Path, box: str, recovery: str
+    places: Places,
+    *,
+    ae_title: str,
+    listen: str,
+    state_dir: Path,
+    runtime_dir: Path,
+    box: str,
+    recovery: str,
+    with_ca: bool,
 ) -> str:
     """The text of the file. Values are quoted here; whether they will do is for `config.load` to say."""
     values = {
@@ -120,6 +134,7 @@ def first_config(
         "certificate": places.server,
         "key": places.server.with_suffix(".key"),
         "client_ca": places.authority,
+        "client_crl": places.revoked,
         "client_certificate": places.client,
         "client_key": places.client.with_suffix(".key"),
         "box": box,
@@ -127,7 +142,9 @@ def first_config(
         "identity": f"file:{places.identity}",
         "index_key": f"file:{places.index_key}",
     }
-    return _TEXT.format_map({key: _quoted(str(value)) for key, value in values.items()})
+    words = "`appliance certs revoke` writes it" if with_ca else "fetch that of your CA before you name it"
+    quoted = {key: _quoted(str(value)) for key, value in values.items()}
+    return _TEXT.format_map({**quoted, "crl": "" if with_ca else "# ", "crl_words": words})
 
 
 def _quoted(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -57,12 +58,13 @@ class FirstSite:
         self._make(path, text, _SECRET)
 
     def authority(self, ae_title: str, names: tuple[str, ...], passphrase: str | None = None) -> None:
-        """A site CA, its key under the passphrase where there is one, and what this box shows to modalities and to
-        destinations: one key for each program."""
+        """A site CA with an empty list of who was revoked, its key under the passphrase where there is one, and what
+        this box shows to modalities and to destinations: one key for each program."""
         authority = Authority.create(f"{ae_title} site CA (built into the appliance)")
         key = authority.key_under(passphrase) if passphrase else authority.key
         self._make(self._places.authority.with_suffix(".key"), key, _SECRET)
         self._make(self._places.authority, authority.certificate, 0o444)
+        self._make(self._places.revoked, authority.revocation_list({}, 1, datetime.now(UTC)), 0o444)
         for path, server in ((self._places.server, True), (self._places.client, False)):
             issued = authority.issue(ae_title, names, server=server, client=not server)
             self._make(path.with_suffix(".key"), issued.key, _SECRET)

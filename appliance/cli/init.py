@@ -133,6 +133,7 @@ def command(
         runtime_dir=runtime_dir.absolute(),
         box=str(box.recipient),
         recovery=str(recovery.recipient),
+        with_ca=with_ca,
     )
     parse_config(text.encode(), str(places.config))
     kit = RecoveryKit(ae_title, recovery.export(), index_key.export(), classical, datetime.now(UTC).date())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance.base.errors import CryptoError, LocalError
-from appliance.host.certificate_facts import load_certificates, load_key
+from appliance.host.certificate_facts import is_signed_by, load_certificates, load_key
 from appliance.host.create import create_file
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
@@ -149,6 +149,40 @@ class Authority:
             .add_extension(self._identifier(), critical=False)
         )
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+    def revocation_list(self, entries: Mapping[int, datetime], number: int, now: datetime) -> bytes:
+        """A list of serial numbers and since when each is revoked, as PEM (RFC 5280 5).
+
+        It holds as long as the CA does: it lies where it is used, so nobody can keep a newer one from arriving, and the
+        key is best kept elsewhere.
+        """
+        begin = max(now - _BACKDATED, self._certificate.not_valid_before_utc).replace(microsecond=0)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(begin)
+            .next_update(self._certificate.not_valid_after_utc)
+            .add_extension(self._identifier(), critical=False)
+            .add_extension(x509.CRLNumber(number), critical=False)
+        )
+        for serial, since in entries.items():
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since.replace(microsecond=0))
+            builder = builder.add_revoked_certificate(entry.build())
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+    def has_issued(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate is of this CA."""
+        return is_signed_by(certificate, self._certificate)
+
+    @property
+    def subject(self) -> x509.Name:
+        """What it is called in what it signs."""
+        return self._certificate.subject
+
+    @property
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """What its signatures are checked with."""
+        return self._key.public_key()
 
     def _identifier(self) -> x509.AuthorityKeyIdentifier:
         """What the CA's own subject key identifier is called in what it signs (RFC 5280 4.2.1.1)."""

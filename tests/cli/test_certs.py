@@ -13,6 +13,7 @@ import pytest
 
 from appliance.cli.main import run
 from appliance.host.certificates import Authority
+from appliance.host.issued_register import Register
 from tests.cli.sites import make_site
 from tests.cli.terminal import on_a_terminal
 
@@ -484,3 +485,77 @@ def test_check_says_how_to_end_an_installation_that_was_cut_short(site: Path, ca
     command = re.search(r"Run: (mv \S+ \S+)", said)
     assert command and subprocess.run(command[1].split()).returncode == 0
     assert run(["check", "--config", str(site)]) == 0
+
+
+def test_a_stolen_device_is_not_let_in_any_more(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    lists, authority = tls(site) / "site-ca.crl", tls(site) / "site-ca.crt"
+    for device in ("CT suite 2", "MR"):
+        assert certs(site, "issue", device, "--name", f"{device[:2].lower()}.example", "-d", tmp_path) == 0
+    assert "appliance certs revoke 'CT suite 2'" in (tmp_path / "ct-suite-2.txt").read_text()
+
+    def let_in(name: str) -> bool:
+        command = ["openssl", "verify", "-crl_check", "-CAfile", authority, "-CRLfile", lists, tmp_path / name]
+        return subprocess.run(list(map(str, command)), capture_output=True).returncode == 0
+
+    assert let_in("ct-suite-2.crt") and let_in("mr.crt")
+    capsys.readouterr()
+    assert certs(site, "issued") == 0
+    assert capsys.readouterr().out.count("good") == 2
+    assert certs(site, "revoke", "ct suite 2") == 0
+    said = capsys.readouterr()
+    assert "revoked CT suite 2 (ct.example; SHA-256" in said.out and "taken up by itself" in said.err
+    assert not let_in("ct-suite-2.crt") and let_in("mr.crt") and mode(lists) == 0o444
+    assert certs(site, "revoke", "CT suite 2") == 78
+    assert "was revoked already" in capsys.readouterr().err
+    assert certs(site, "revoke", "CT 2") == 78
+    assert "has no record" in capsys.readouterr().err
+    # A device that has two is asked which.
+    (tmp_path / "new").mkdir()
+    assert certs(site, "issue", "MR", "--name", "mr.example", "-d", tmp_path / "new") == 0
+    capsys.readouterr()
+    assert certs(site, "revoke", "MR") == 78
+    asked = capsys.readouterr().err
+    assert '2 certificates are called "MR"' in asked
+    assert certs(site, "revoke", tmp_path / "mr.crt", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["in_force"] and answer["revoked"][0]["sha256"][:16] in asked
+    assert not let_in("mr.crt") and let_in("new/mr.crt")
+    assert certs(site, "issued", "--json") == 0
+    states = [(each["device"], each["state"]) for each in json.loads(capsys.readouterr().out)]
+    assert sorted(states) == [("CT suite 2", "revoked"), ("MR", "good"), ("MR", "revoked")]
+    assert run(["check", "--config", str(site)]) == 0
+
+
+def test_where_no_list_is_configured_it_says_what_to_add(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    assert certs(site, "issue", "CT", "--name", "ct.example", "-d", tmp_path) == 0
+    text = site.read_text()
+    (tls(site) / "site-ca.crl").unlink()
+    site.write_text(re.sub("(?m)^client_crl.*\n", "", text))
+    capsys.readouterr()
+    assert certs(site, "revoke", "CT") == 0
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line == f'client_crl = "{tls(site)}/site-ca.crl"'
+    site.write_text(site.read_text().replace("[receive]\n", f"[receive]\n{line}\n"))
+    assert run(["check", "--config", str(site)]) == 0
+    # Another CA's certificate is not ours to revoke.
+    stranger = tmp_path / "stranger.crt"
+    Authority.create("EDGE01 site CA (built into the appliance)").issue("x", ["x"], client=True).write(
+        stranger, tmp_path / "x.key"
+    )
+    assert certs(site, "revoke", stranger) == 78
+    assert "did not issue the certificate of x" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("days", "state", "status"), [(61, "good", 0), (59, "ends soon", 1), (-1, "expired", 1)])
+def test_a_device_whose_certificate_ends_is_named(
+    site: Path, days: int, state: str, status: int, capsys: Capture
+) -> None:
+    then = datetime.now(UTC) - timedelta(days=100)
+    authority = Authority.create("EDGE01 site CA (built into the appliance)", then)
+    issued = authority.issue("CT", ["ct.example"], client=True, now=then, lifetime=timedelta(days=100 + days, hours=1))
+    Register(tls(site) / "site-ca.crt", None).add(issued.certificate)
+    capsys.readouterr()
+    assert certs(site, "issued", "--json") == status
+    said = capsys.readouterr()
+    assert json.loads(said.out)[0]["state"] == state
+    assert ("CT needs its next certificate" in said.err) is bool(status)

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from appliance.host.certificates import Authority
 
 
-def places(config: Config, key: Path | None = None) -> tuple[Path, Path]:
-    """Its certificate and its key, which `init` puts beside it. Raises `ConfigError` where there is none."""
+def certificate_of(config: Config) -> Path:
+    """Where its certificate is. Raises `ConfigError` where the configuration names none."""
     certificate = config.receive.client_ca
     if certificate is None:
         raise ConfigError("the configuration names no client_ca", fix="`appliance init --with-ca` makes a CA.")
+    return certificate
+
+
+def places(config: Config, key: Path | None = None) -> tuple[Path, Path]:
+    """Its certificate and its key, which `init` puts beside it. Raises `ConfigError` where there is none."""
+    certificate = certificate_of(config)
     key = key or certificate.with_suffix(".key")
     for path, what in ((certificate, "certificate"), (key, "key")):
         if not path.is_file():
@@ -34,7 +40,10 @@ def opened(certificate: Path, key: Path, file: Path | None, descriptor: int | No
     from appliance.host.certificate_facts import under_passphrase
     from appliance.host.certificates import Authority
 
-    pem = key.read_bytes()
+    try:
+        pem = key.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {key}: {error.strerror}", fix="Run it as root, or as its owner.") from None
     passphrase = None
     if under_passphrase(pem):
         passphrase = known_passphrase(file, descriptor)

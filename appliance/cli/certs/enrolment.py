@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import fill
@@ -75,6 +76,7 @@ def page(
             f"  The certificate: {', '.join(certificate.names)}",
             f"  SHA-256 {certificate.sha256}",
             "",
+            f"When it was stolen, lost or sold: appliance certs revoke {shlex.quote(device)}",
             "When it does not work: the log of the appliance says why, in a line with HANDSHAKE-FAILED or",
             "ASSOCIATION-REFUSED (journalctl -u appliance-receive).",
             "",

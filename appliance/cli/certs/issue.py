@@ -59,6 +59,7 @@ def command(
     from appliance.host.certificate_facts import read_certificates
     from appliance.host.certificate_request import key_pem, private_key, read_request
     from appliance.host.create import create_file
+    from appliance.host.issued_register import Register
 
     if request and (pkcs12 or old_pkcs12):
         raise click.UsageError("With --request the key is the device's own: there is none to put into a PKCS #12 file.")
@@ -78,6 +79,7 @@ def command(
     public = asked.key if asked else key.public_key() if key else None
     certificate = authority.certify(public, device, wanted, client=True, server=server)
     passphrase = "-".join("".join(secrets.choice(_WORDS) for _ in range(5)) for _ in range(4))
+    Register(certificate_of_ca, None).add(certificate)
     made: dict[str, Any] = {}
 
     def write(kind: str, content: bytes | str, mode: int) -> None:

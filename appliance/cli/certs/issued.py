@@ -1,0 +1,75 @@
+"""`appliance certs issued`: what the built-in CA gave out, until when, and what was revoked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from appliance.cli.certs.authority import certificate_of
+from appliance.cli.options import config_option, json_option
+from appliance.cli.output import say, terminal, write_json
+from appliance.config.load import load_config
+
+_SOON = timedelta(days=60)
+_NEEDS_SOMEBODY = 1
+
+
+@click.command(name="issued")
+@config_option
+@json_option
+def command(path: Path, as_json: bool) -> None:
+    """Show the certificates that the built-in CA gave to devices, those that end first at the top.
+
+    Exit status: 0 nothing has to be done, 1 a device needs its next certificate within 60 days.
+
+    Example: appliance certs issued
+    """
+    from appliance.host.issued_register import Register
+
+    config = load_config(path)
+    found = Register(certificate_of(config), config.receive.client_crl).entries()
+    now = datetime.now(UTC)
+    last = {
+        each.device: each for each in found if not each.revoked
+    }  # of several the one that ends last, which is in use
+    states = {
+        each.serial: "revoked" if each.revoked
+        else "replaced" if last[each.device] is not each
+        else "expired" if each.facts.not_after <= now
+        else "ends soon" if each.facts.not_after - now <= _SOON
+        else "good"
+        for each in found
+    }  # fmt: skip
+    if as_json:
+        write_json(
+            [
+                {
+                    "device": each.device,
+                    "names": list(each.facts.names),
+                    "until": each.facts.not_after.isoformat(),
+                    "state": states[each.serial],
+                    "sha256": each.facts.sha256,
+                }
+                for each in found
+            ]
+        )
+    elif found:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("device", "for", "until", "", "SHA-256", box=None, header_style="bold")
+        for each in found:
+            state = states[each.serial]
+            colour = {"good": "green", "ends soon": "yellow", "expired": "bold red"}.get(state, "dim")
+            until = f"{each.facts.not_after:%Y-%m-%d}"
+            cells = (each.device, ", ".join(each.facts.names), until, Text(state, style=colour), each.facts.sha256[:16])
+            table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+        terminal().print(table)
+    else:
+        say("The built-in CA has given out nothing that is recorded here. `appliance certs issue` does.")
+    bad = [device for device, each in last.items() if states[each.serial] in ("expired", "ends soon")]
+    for device in bad:
+        say(f'{device} needs its next certificate: appliance certs issue "{device}" …')
+    raise SystemExit(_NEEDS_SOMEBODY if bad else 0)

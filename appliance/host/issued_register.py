@@ -1,0 +1,92 @@
+"""What the built-in CA has issued: a copy of each certificate in a directory beside that of the CA. No key is in it.
+
+A certificate that nobody has a copy of cannot be revoked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from appliance.base.errors import CryptoError, DiskError
+from appliance.config.posture.facts import CertificateFacts
+from appliance.host.certificate_facts import load_certificates, read_certificates
+from appliance.host.certificate_files import as_pem, read_handed
+from appliance.host.create import create_directory, create_file
+from appliance.host.revoking import revoked
+
+_SHORTEST = 8  # hex digits of a SHA-256 that name a certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One certificate, what it says, and whether it was revoked."""
+
+    certificate: x509.Certificate
+    facts: CertificateFacts
+    revoked: bool
+
+    @property
+    def serial(self) -> int:
+        """What revocation lists name it by."""
+        return self.certificate.serial_number
+
+    @property
+    def device(self) -> str:
+        """What `issue` was given as its name."""
+        return self.facts.subject.removeprefix("CN=").replace("\\", "")
+
+    def is_called(self, who: str) -> bool:
+        """Whether a person who says this means it: its device, a name of it, or how its SHA-256 begins."""
+        digits = who.replace(":", "").lower()
+        mine = {self.device.lower(), *(each.lower() for each in self.facts.names)}
+        return who.lower() in mine or (len(digits) >= _SHORTEST and self.facts.sha256.startswith(digits))
+
+
+class Register:
+    """The copies of one CA, and its list of who was revoked."""
+
+    def __init__(self, authority: Path, lists: Path | None) -> None:
+        """`authority` is the certificate of the CA; `lists` the revocation lists in force, where there are any."""
+        self.directory = authority.with_suffix(".issued")
+        self._authority = authority
+        self._lists = lists
+
+    def add(self, certificate: bytes) -> None:
+        """Keep a copy, before anybody else has one."""
+        (one,) = load_certificates(certificate)
+        create_directory(self.directory, 0o755)
+        create_file(self.directory / f"{one.serial_number:x}.crt", certificate, 0o444)
+
+    def entries(self) -> list[Entry]:
+        """All of them, those that end first coming first. What is no certificate in the directory is passed over."""
+        gone = self._revoked()
+        found = []
+        for path in self._paths():
+            try:
+                found += self._read(path.read_bytes(), gone)
+            except (OSError, CryptoError):
+                continue
+        return sorted(found, key=lambda each: (each.facts.not_after, each.serial))
+
+    def of_file(self, content: bytes) -> Entry:
+        """The certificate in a file that somebody kept: its first. Raises `CryptoError`."""
+        return self._read(as_pem(read_handed(content).certificates[:1]), self._revoked())[0]
+
+    def _paths(self) -> list[Path]:
+        try:
+            return sorted(self.directory.glob("*.crt"))
+        except OSError as error:
+            raise DiskError(f"cannot look into {self.directory}: {error.strerror}") from None
+
+    def _revoked(self) -> frozenset[int]:
+        if self._lists is None or not self._lists.exists():
+            return frozenset()
+        (authority, *_) = load_certificates(self._authority.read_bytes())
+        return revoked(authority, self._lists.read_bytes())
+
+    def _read(self, pem: bytes, gone: frozenset[int]) -> list[Entry]:
+        loaded = zip(load_certificates(pem), read_certificates(pem), strict=True)
+        return [Entry(each, facts, each.serial_number in gone) for each, facts in loaded]
