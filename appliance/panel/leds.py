@@ -29,6 +29,7 @@ class Led:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.identity = _identity(path)
         self._brightest = int(self._read("max_brightness") or "1")
         self._said = False
         self._tries = 0
@@ -128,9 +129,17 @@ class Led:
             os.close(descriptor)
 
 
-def find(names: Names | None, directory: Path = CLASS) -> dict[str, Led]:
+def _identity(path: Path) -> int:
+    """Of the kernel's object behind a name; 0 for none. A lamp that was unplugged and came back is another."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def find(names: Names | None, directory: Path = CLASS, *, again: bool = False) -> dict[str, Led]:
     """The lamps by function: those that are named, else those whose names end with a function ("edge:red:alarm"). A
-    lamp that is named and not there is said."""
+    lamp that is named and not there is said, but not `again`."""
     found = {}
     for function in (*FUNCTIONS, SINGLE):
         if names is None:
@@ -141,7 +150,7 @@ def find(names: Names | None, directory: Path = CLASS) -> dict[str, Led]:
         for path in paths[:1]:
             if path.is_dir():
                 found[function] = Led(path)
-            else:
+            elif not again:
                 log(catalogue.LAMP_UNUSABLE, lamp=path.name, reason="it is not there")
     return found
 
@@ -151,10 +160,26 @@ class Lamps:
 
     def __init__(self, leds: Mapping[str, Led], lock: Path) -> None:
         """`lock` is a file that `appliance lamps test` holds while it has them."""
-        self._leds = leds
+        self._leds = dict(leds)
         self._lock = lock
         self._shown: dict[str, tuple[Pattern, float]] = {}
+        self._refused: set[str] = set()
         self._triggers: dict[str, str] = {}  # what the kernel was left with
+
+    def take_up(self, found: Mapping[str, Led]) -> None:
+        """Those that are there now: one whose driver came late, or that was plugged in, is shown something at once."""
+        for function in self._leds.keys() - found.keys():
+            self._forget(function)
+        for function, led in found.items():
+            ours = self._leds.get(function)
+            if ours is None or (ours.path, ours.identity) != (led.path, led.identity):
+                self._forget(function)
+                self._leds[function] = led
+
+    def _forget(self, function: str) -> None:
+        self._leds.pop(function, None)
+        self._shown.pop(function, None)
+        self._refused.discard(function)
 
     def show(self, patterns: Mapping[str, Pattern], now: float) -> float | None:
         """Bring all lamps up to date; the seconds until one wants to be renewed, None for never."""
@@ -169,13 +194,22 @@ class Lamps:
                 before = self._shown.get(function)
                 if before and before[0] == pattern and not led.waits:
                     # systemd takes the alarm lamp for a program that ended, also for one that it starts again.
-                    ours_still = pattern.lasting and led.state()[0] == self._triggers[function]
+                    ours_still = (
+                        pattern.lasting and function not in self._refused and led.state()[0] == self._triggers[function]
+                    )
                     if ours_still or 0 <= now - before[1] < RENEW:
                         continue
-                led.show(pattern)
+                if led.show(pattern):
+                    self._refused.discard(function)
+                else:
+                    self._refused.add(function)
                 self._shown[function] = (pattern, now)
                 self._triggers[function] = led.state()[0]
-        ends = [since + RENEW - now for pattern, since in self._shown.values() if not pattern.lasting]
+        ends = [
+            since + RENEW - now
+            for function, (pattern, since) in self._shown.items()
+            if not pattern.lasting or function in self._refused
+        ]
         if any(led.waits for led in self._leds.values()):
             ends.append(AGAIN)
         return max(0.0, min(ends)) if ends else None

@@ -4,6 +4,7 @@ records for a collector. Holds no key but the client key of that, opens no objec
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import selectors
@@ -16,6 +17,7 @@ from appliance.base import catalogue
 from appliance.base.errors import ApplianceError
 from appliance.config.model import Config
 from appliance.host import notify
+from appliance.host.create import create_file
 from appliance.host.log import log
 from appliance.host.reloading import Reloading
 from appliance.host.signals import Signals
@@ -77,7 +79,7 @@ class Panel:
         self._lifelines = Lifelines(self._selector)
         self._spool = config.appliance.state_dir / "syslog"
         self._look = Look(config, self._spool)
-        self._lamps = leds.Lamps(leds.find(config.panel.leds), runtime / "lamps.lock")
+        self._lamps = self._find_lamps(config)
         self._exporter = self._export(config)
         self._media: dict[str, tuple[Any, Any]] = {}
         self._looked = 0.0
@@ -154,6 +156,7 @@ class Panel:
         if time.monotonic() - self._looked >= _LOOK_EVERY:
             self._looked, was_mounted = time.monotonic(), self._look.mounted
             self._look.again()
+            self._lamps.take_up(leds.find(self._config.panel.leds, again=True))
             if self._look.mounted and not was_mounted and self._exporter is None:
                 self._exporter = self._export(self._config)
         now, status = time.time(), self._status()
@@ -188,6 +191,11 @@ class Panel:
             advice=finding.fix,
             span=span(now - finding.since) if finding.since else "a while",
         )
+
+    def _find_lamps(self, config: Config) -> leds.Lamps:
+        runtime, names = config.appliance.runtime_dir, config.panel.leds
+        name_alarm_lamp(runtime, names.alarm if names else None)
+        return leds.Lamps(leds.find(names), runtime / "lamps.lock")
 
     def _export(self, config: Config) -> Exporter | None:
         """The way to the collector, if there is one. Without a place for the spool there is none, and that is said."""
@@ -240,11 +248,21 @@ class Panel:
         self._look = Look(config, self._spool)
         if config.panel.leds != before.panel.leds:
             self._lamps.dark()
-            self._lamps = leds.Lamps(leds.find(config.panel.leds), config.appliance.runtime_dir / "lamps.lock")
+            self._lamps = self._find_lamps(config)
         if renewed or (config.alerts, config.receive.client_ca) != (before.alerts, before.receive.client_ca):
             if self._exporter:
                 self._exporter.stop()
             self._exporter = self._export(config)
+
+
+def name_alarm_lamp(runtime: Path, name: str | None) -> None:
+    """Leave the name of the alarm lamp to systemd's units, which light it when we are gone; none where it goes by its
+    function. It is no error where that cannot be written: then the units go by the function."""
+    path = runtime / "alarm-lamp"
+    with contextlib.suppress(OSError, ApplianceError):
+        path.unlink(missing_ok=True)
+        if name:
+            create_file(path, name + "\n", 0o644)  # root has no capability there
 
 
 def _renewed(config: Config) -> list[Path]:

@@ -11,7 +11,7 @@ import pytest
 from appliance.config.panel import Leds
 from appliance.panel.lamps import FAST, FLASH, FUNCTIONS, LIFE, OFF, ON, SLOW, TABLE, Row
 from appliance.panel.leds import AGAIN, LATER, RENEW, Lamps, Led, find
-from tests.panel.sysfs import blank, board, lamp, read
+from tests.panel.sysfs import TRIGGERS, blank, board, lamp, read
 
 
 def play(pattern: str, repeat: str) -> list[tuple[int, int]]:
@@ -164,3 +164,50 @@ def test_while_somebody_tries_the_lamps_we_leave_them_alone(tmp_path: Path) -> N
     os.close(other)
     lamps.show({"ready": ON, "alarm": FAST}, 102.0)
     assert read(made["alarm"], "repeat") == "-1"  # all of them again, whatever was done to them
+
+
+def test_a_lamp_whose_driver_comes_late_is_shown_what_holds(tmp_path: Path) -> None:
+    lamps = Lamps(find(None, tmp_path), tmp_path / "lock")
+    assert lamps.show({"ready": ON, "alarm": FAST}, 100.0) is None
+    made = board(tmp_path, "alarm")
+    lamps.take_up(find(None, tmp_path, again=True))
+    lamps.show({"ready": ON, "alarm": FAST}, 110.0)
+    assert play(read(made["alarm"], "pattern"), "-1") == [(255, 200), (0, 200)]
+    (made["alarm"] / "pattern").write_text("untouched\n")
+    lamps.take_up(find(None, tmp_path, again=True))
+    lamps.show({"ready": ON, "alarm": FAST}, 120.0)
+    assert read(made["alarm"], "pattern") == "untouched", "the same lamp as before"
+
+
+@pytest.mark.parametrize("triggers", [TRIGGERS, "[none]"])
+def test_a_lamp_that_was_unplugged_is_shown_what_holds_when_it_is_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], triggers: str
+) -> None:
+    path = lamp(tmp_path / "leds", "edge:red:alarm", triggers)
+    lamps = Lamps(find(None, tmp_path / "leds"), tmp_path / "lock")
+    lamps.show({"alarm": FAST}, 100.0)
+    path.rename(tmp_path / "unplugged")
+    lamps.take_up(find(None, tmp_path / "leds", again=True))
+    assert lamps.show({"alarm": FAST}, 110.0) is None
+    path = lamp(tmp_path / "leds", "edge:red:alarm", triggers)
+    lamps.take_up(find(None, tmp_path / "leds", again=True))
+    lamps.show({"alarm": FAST}, 120.0)
+    shown = "pattern" if "pattern" in triggers else "brightness"
+    assert read(path, shown).startswith("255")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_lamp_that_refused_is_tried_again_whatever_it_is_to_show(tmp_path: Path) -> None:
+    path = lamp(tmp_path / "leds", "edge:red:alarm", "[none]")
+    (path / "brightness").rename(path / "closed")
+    lamps = Lamps(find(None, tmp_path / "leds"), tmp_path / "lock")
+    assert lamps.show({"alarm": FAST}, 100.0) == RENEW, "FAST would go on by itself, had it been taken"
+    (path / "closed").rename(path / "brightness")
+    assert lamps.show({"alarm": FAST}, 100.0 + RENEW) is None
+    assert read(path, "brightness") == "255"
+
+
+def test_a_named_lamp_that_is_missing_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    find(Leds(alarm="PWR"), tmp_path)
+    find(Leds(alarm="PWR"), tmp_path, again=True)
+    assert capsys.readouterr().err.count("it is not there") == 1

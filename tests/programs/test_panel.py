@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +21,36 @@ import pytest
 from appliance.base.errors import LocalError
 from appliance.host.snapshot import Reporter
 from appliance.panel.desk import ask
+from appliance.panel.lamps import BY_KEY, TABLE, URGENCY
 from tests import rsyslog
 from tests.delivery.upstream import free_port
 from tests.panel.sysfs import board, read
 from tests.panel.syslog.test_export import Site
 
 RUN = """
+import os
 import sys
 from pathlib import Path
 from appliance.panel import leds
 directory = Path(sys.argv.pop(1))
 find = leds.find
-leds.find = lambda names, _=None: find(names, directory)
+leds.find = lambda names, _=None, **more: find(names, directory, **more)
 from appliance.cli.main import run
+from appliance.panel import board
+board.SILENT_AFTER = float(os.environ.get("SILENT_AFTER", board.SILENT_AFTER))
 sys.exit(run(sys.argv[1:]))
 """
 TALK = """
-import sys, time
+import select, sys, time
 from pathlib import Path
 from appliance.host.snapshot import Reporter
 reporter = Reporter(Path(sys.argv[1]), sys.argv[2])
 words = {"receive": {"associations": 0, "stored_bytes": 0}, "forward": {"destinations": {}}, "sensor": {"packets": 1}}
-while not reporter.send(words[sys.argv[2]]):
+while not reporter.send(words.get(sys.argv[2], {})):
     time.sleep(0.05)
 print("spoke", flush=True)
-sys.stdin.read()
+while not select.select([sys.stdin], [], [], 0.5)[0]:
+    reporter.send(words.get(sys.argv[2], {}))
 """
 
 STRANGER = """
@@ -81,7 +87,7 @@ class Box:
         self.config.write_text(
             f'[appliance]\nae_title = "EDGE01"\nstate_dir = "{self.root}/state"\nruntime_dir = "{self.runtime}"\n'
             f'[receive]\nlisten_plain = ["127.0.0.1:11112"]\n[vault]\nrecipients = ["age1{"q" * 58}"]\n'
-            f'min_free = "1MiB"\n[sensor]\ninterface = "eth9"\n{more}'
+            f'min_free = "1MiB"\n[sensor]\ninterface = "eth9"\nrespond = "dry-run"\n{more}'
         )
 
     def start(self, *wrap: str) -> None:
@@ -149,15 +155,78 @@ ON, OFF, FAST = "255 10000 255 0 0 100 0 0", "0 60000 0 0", "255 200 255 0 0 200
 def running(box: Box) -> Box:
     box.start()
     until(box.answers, 15)
-    for name in ("receive", "forward", "sensor"):
+    for name in ("receive", "forward", "sensor", "respond"):
         box.talk(name)
     until(lambda: (box.shows("ready"), box.shows("alarm")) == (ON, OFF))
     return box
 
 
-@pytest.mark.parametrize("name", ["receive", "forward", "sensor"])
-def test_a_program_that_is_killed_lights_the_alarm_within_five_seconds(running: Box, name: str) -> None:
-    running.kill(name)
+def steps(lamp: Path) -> list[tuple[int, int]]:
+    """What the kernel was told to play, as levels of 0 and 1 with their milliseconds."""
+    numbers = [int(word) for word in read(lamp, "pattern").split()]
+    return [(level // 255, length) for level, length in zip(numbers[::4], numbers[1::4], strict=True)]
+
+
+# The rows that hold, and in what the words of the programs differ then from those of a box that is well.
+WELL: dict[str, dict[str, Any]] = {"receive": {"associations": 0}, "forward": {"destinations": {}}, "sensor": {}}
+SCENES: list[tuple[str, dict[str, dict[str, Any]]]] = [
+    ("ready:serving traffic:idle backlog:none alarm:quiet", {}),
+    ("traffic:open", {"receive": {"associations": 1}}),
+    ("traffic:moving", {"receive": {"associations": 1, "stored_bytes": 10}}),
+    ("backlog:waiting", {"forward": {"destinations": {"pacs": {"error": "connection refused"}}}}),
+    ("backlog:locked", {"forward": {"identity": {"state": "locked", "lamp": True, "source": "unlock"}}}),
+    ("backlog:held", {"forward": {"destinations": {"pacs": {"held": 3}}}}),
+    ("alarm:notice", {"sensor": {"stopped": True}}),
+    ("alarm:alarm", {"forward": {"config_error": "a mistake"}}),
+    ("ready:off", {"receive": {"stopped": True}}),
+]
+
+
+@pytest.fixture
+def scenes() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_every_row_of_the_table_is_shown_by_four_lamps_and_by_one(box: Box, scenes: ExitStack) -> None:
+    (single,) = board(box.root / "leds", "single").values()
+    shown = {row.key for row in TABLE if row.by != "panel"}  # by systemd: tests/units/test_units.py
+
+    def shows(*keys: str) -> bool:
+        urgent = min((key for key in keys if key in URGENCY), key=URGENCY.index, default="ready:serving")
+        for key in keys:
+            lamp, wanted = box.lamps[key.partition(":")[0]], BY_KEY[key].pattern.steps
+            if steps(lamp)[: len(wanted)] != list(wanted):
+                return False
+        only = BY_KEY[urgent].single.steps
+        return steps(single)[: len(only)] == list(only)
+
+    box.start()
+    until(lambda: box.answers() and shows("ready:starting"), 15)
+    shown.add("ready:starting")
+    reporters = {name: Reporter(box.runtime, name) for name in WELL}
+    scenes.callback(lambda: [each.close() for each in reporters.values()])
+    for rows, said in SCENES:
+        keys = rows.split()
+        for name, reporter in reporters.items():
+            until(lambda name=name, said=said, reporter=reporter: reporter.send(WELL[name] | said.get(name, {})))
+        until(lambda keys=keys: shows(*keys))
+        shown.update(keys)
+    text = box.config.read_text()
+    box.config.write_text(text.replace('min_free = "1MiB"', 'min_free = "900TiB"'))
+    assert reporters["receive"].send(WELL["receive"])
+    until(lambda: shows("ready:refusing", "alarm:alarm"))
+    shown.add("ready:refusing")
+    assert shown == set(BY_KEY), "the table has a row that nobody showed"
+
+
+@pytest.mark.parametrize("how", ["killed", "ends"])
+@pytest.mark.parametrize("name", ["receive", "forward", "sensor", "respond"])
+def test_a_program_that_is_gone_lights_the_alarm_within_five_seconds(running: Box, name: str, how: str) -> None:
+    if how == "killed":
+        running.kill(name)
+    else:
+        running.programs.pop(name).communicate(b"")
     took = until(lambda: running.shows("alarm") == FAST)
     assert took < 5
     assert running.shows("ready") == (OFF if name == "receive" else ON)
@@ -168,6 +237,22 @@ def test_a_program_that_is_killed_lights_the_alarm_within_five_seconds(running: 
     until(lambda: (running.shows("alarm"), running.shows("ready")) == (OFF, ON))
     assert f"HEALTH-RAISED: program: {name} ended by itself" in running.log
     until(lambda: f"HEALTH-CLEARED: program: {name} runs" in running.log)
+
+
+def test_a_program_that_hangs_lights_the_alarm_when_it_was_silent_too_long(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SILENT_AFTER", "3")  # what a busy machine takes for silence is not what is asked here
+    box.start()
+    until(box.answers, 15)
+    for name in ("receive", "forward", "sensor", "respond"):
+        box.talk(name)
+    until(lambda: (box.shows("ready"), box.shows("alarm")) == (ON, OFF))
+    box.programs["receive"].send_signal(signal.SIGSTOP)
+    until(lambda: (box.shows("ready"), box.shows("alarm")) == (OFF, FAST), 15)
+    assert box.status()["programs"]["receive"]["state"] == "silent"
+    box.programs["receive"].send_signal(signal.SIGCONT)
+    until(lambda: (box.shows("ready"), box.shows("alarm")) == (ON, OFF))
 
 
 def test_the_ready_lamp_is_renewed_while_we_live_and_goes_dark_when_we_hang(running: Box) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.programs.panel import name_alarm_lamp
 from tests.units.machine import PLACES, REPOSITORY, UNITS, run, tool
 
 NAMES = sorted(path.name for pattern in ("*.target", "*.socket", "*.service") for path in UNITS.glob(pattern))
@@ -124,17 +125,31 @@ def one_liner(text: str, key: str) -> str:
     ],
 )
 def test_the_lamp_is_lit_without_python(unit: str, key: str, result: str, lit: bool, tmp_path: Path) -> None:
-    code = one_liner((UNITS / unit).read_text(), key).replace("/sys/class/leds", str(tmp_path))
+    code = one_liner((UNITS / unit).read_text(), key).replace("/sys/class/leds", str(tmp_path / "leds"))
+    code = code.replace("/run/appliance", str(tmp_path))
     alone = subprocess.run(["sh", "-c", code], env={"SERVICE_RESULT": result}, capture_output=True, check=False)
-    if unit == ALARM:
-        assert (alone.returncode, alone.stderr) == (0, b"")  # on a board without lamps
-    for name in ("edge:red:alarm", "edge:green:ready"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "trigger").write_text("[none] timer\n")
-    done = subprocess.run(["sh", "-c", code], env={"SERVICE_RESULT": result}, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert (tmp_path / "edge:red:alarm/trigger").read_text() == ("timer\n" if lit else "[none] timer\n")
-    assert (tmp_path / "edge:green:ready/trigger").read_text() == "[none] timer\n"
+    assert (alone.returncode, alone.stderr) == (0, b"")  # on a board without lamps
+    triggers = {
+        name: tmp_path / name / "trigger" for name in ("leds/edge:red:alarm", "leds/edge:green:ready", "leds/PWR")
+    }
+    triggers |= {name: tmp_path / name / "trigger" for name in ("leds/edge:red:alarm/device", "elsewhere")}
+
+    def light(named: str | None = None) -> set[str]:
+        """Those that blink afterwards."""
+        for trigger in triggers.values():
+            trigger.parent.mkdir(parents=True, exist_ok=True)
+            trigger.write_text("[none] timer\n")
+        if named is not None:
+            name_alarm_lamp(tmp_path, named)
+        done = subprocess.run(["sh", "-c", code], env={"SERVICE_RESULT": result}, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return {name for name, trigger in triggers.items() if trigger.read_text() == "timer\n"}
+
+    alarm = {"leds/edge:red:alarm"} if lit else set()
+    assert light() == alarm
+    assert light("PWR") == (alarm | {"leds/PWR"} if lit else alarm)
+    for elsewhere in ("../elsewhere", "edge:red:alarm/device", "", "nothing", ".."):
+        assert light(elsewhere) == alarm, "the panel cannot have root write anywhere else"
 
 
 def test_metrics_are_taken_on_loopback_for_the_panel() -> None:
