@@ -20,6 +20,8 @@ from appliance.programs.names import PROGRAMS
 
 _EVERY = 0.1
 _NEEDS_SOMEBODY = 1
+_RUNNING = ("ok", "silent")
+_SILENT = {"state": "no answer"}
 _MAIN_PID = "MAINPID"
 
 
@@ -53,21 +55,26 @@ def command(path: Path, as_json: bool, wait: bool, only: tuple[str, ...], timeou
     """
     config = load_config(path)
     runtime, digest = config.appliance.runtime_dir, hashlib.sha256(path.read_bytes()).hexdigest()
-    running = _running(runtime, only)
-    if running is None:
+    known = _known(runtime, only)
+    if known is None:
         _without_panel(runtime, only)
         return
-    asked = [_tell(name, said) for name, said in running.items()]
-    if not asked:
+    deadline = time.monotonic() + timeout
+    asked, unheard = _tell_all(runtime, only, known, deadline)
+    if not asked and not unheard:
         raise LocalError("none of these programs runs", fix="Start them: systemctl start appliance.target.")
     for each in asked:
         if not each.signalled:
             say(f"{each.name} is another user's: it takes up the file by itself when that changed.")
     if not wait:
+        for name in unheard:
+            say(f"{name} has not been heard yet: it reads the file when it starts.")
         if as_json:
             write_json({"asked": [each.name for each in asked if each.signalled]})
         return
-    became = _await(runtime, only, asked, digest, timeout)
+    became = _await(runtime, only, asked, digest, deadline) | {name: dict(_SILENT) for name in unheard}
+    away = known.keys() - became.keys()
+    became |= {name: {"state": "does not run"} for name in known if name in away}
     if as_json:
         write_json({"config": str(path), "programs": became})
     else:
@@ -76,17 +83,33 @@ def command(path: Path, as_json: bool, wait: bool, only: tuple[str, ...], timeou
     raise SystemExit(_status(became))
 
 
-def _running(runtime: Path, only: tuple[str, ...]) -> dict[str, dict[str, Any]] | None:
-    """The programs that run, with their words. None where the panel, which knows, does not answer."""
+def _known(runtime: Path, only: tuple[str, ...]) -> dict[str, dict[str, Any]] | None:
+    """The programs that the panel knows of, with their words. None where it, which alone knows, does not answer."""
     from appliance.panel.desk import ask
 
     try:
         status = ask(runtime)
     except LocalError:
         return None
-    found = {name: said for name, said in status["programs"].items() if said["state"] == "ok"}
-    found["panel"] = status["panel"]
+    found = {**status["programs"], "panel": {**status["panel"], "state": "ok"}}
     return {name: said for name, said in found.items() if not only or name in only}
+
+
+def _tell_all(
+    runtime: Path, only: tuple[str, ...], known: dict[str, dict[str, Any]], deadline: float
+) -> tuple[list[Asked], list[str]]:
+    """Tell those that run. A program that just started, or one that the panel, which just started, has not heard yet,
+    is waited for: each speaks every ten seconds. The second are those that never spoke."""
+    asked: dict[str, Asked] = {}
+    while True:
+        for name, said in known.items():
+            if name not in asked and said["state"] in _RUNNING:
+                asked[name] = _tell(name, said)
+        unheard = [name for name, said in known.items() if said["state"] == "starting"]
+        if not unheard or time.monotonic() > deadline:
+            return list(asked.values()), unheard
+        time.sleep(_EVERY)
+        known = _known(runtime, only) or known
 
 
 def _tell(name: str, said: dict[str, Any]) -> Asked:
@@ -113,18 +136,17 @@ def _without_panel(runtime: Path, only: tuple[str, ...]) -> None:
 
 
 def _await(
-    runtime: Path, only: tuple[str, ...], asked: list[Asked], digest: str, timeout: float
+    runtime: Path, only: tuple[str, ...], asked: list[Asked], digest: str, deadline: float
 ) -> dict[str, dict[str, Any]]:
     """What each program says once it read the file."""
-    became: dict[str, dict[str, Any]] = {each.name: {"state": "no answer"} for each in asked}
-    deadline = time.monotonic() + timeout
+    became: dict[str, dict[str, Any]] = {each.name: dict(_SILENT) for each in asked}
     while True:
-        running = _running(runtime, only) or {}
+        known = _known(runtime, only) or {}
         for each in asked:
-            said = running.get(each.name)
-            if said and _is_through(each, said, digest):
+            said = known.get(each.name)
+            if said and said["state"] == "ok" and _is_through(each, said, digest):
                 became[each.name] = _became(said)
-        if all(each["state"] != "no answer" for each in became.values()) or time.monotonic() > deadline:
+        if all(each != _SILENT for each in became.values()) or time.monotonic() > deadline:
             return became
         time.sleep(_EVERY)
 
@@ -152,6 +174,8 @@ def _words(became: dict[str, Any]) -> str:
             return f"in force, but for {', '.join(became['keys'])}: that takes a restart"
         case "no answer":
             return "did not answer in time"
+        case "does not run":
+            return "does not run; it reads the file when it starts"
     return "in force"
 
 

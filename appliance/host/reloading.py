@@ -33,7 +33,7 @@ class Reloading:
         config: Config,
         path: Path,
         program: str,
-        apply: Callable[[Config, bool], None],
+        apply: Callable[[Config, bool], None] = lambda *_: None,
         *,
         files: Callable[[Config], Iterable[Path]] = lambda _: (),
         bell: bool = True,
@@ -52,6 +52,10 @@ class Reloading:
         self._since = time.time()
         self._times = 0
         self._watched = WatchedFiles(self._paths(config), bell=bell)
+
+    def serve(self, apply: Callable[[Config, bool], None]) -> None:
+        """From now on `apply` puts a configuration in force, for a program that began with nothing open."""
+        self._apply = apply
 
     def fileno(self) -> int:
         """Readable when `attend` has something to see; -1 where it has to be called now and then."""

@@ -80,9 +80,10 @@ def main(config: Config, path: Path) -> int:
 
 def _run(config: Config, path: Path) -> int:
     signals = Signals()
-    if not wait_for_mount(config, signals):
+    reloading = Reloading(config, path, "forward")
+    if not wait_for_mount(reloading, signals):
         return 0
-    forward = Forward(config, path)
+    forward = Forward(reloading)
     forward.start()
     with selectors.DefaultSelector() as selector:
         for each in (signals.socket, forward.bell, forward.reloading):
@@ -102,10 +103,11 @@ def _run(config: Config, path: Path) -> int:
 class Forward:
     """The parts of the program, wired."""
 
-    def __init__(self, config: Config, path: Path) -> None:
+    def __init__(self, reloading: Reloading) -> None:
         """Open the vault and take up what the last run left. Raises ApplianceError when that can't be done."""
-        self._config = config
-        self.reloading = Reloading(config, path, "forward", self._put_in_force)
+        self.reloading = reloading
+        self._config = config = reloading.config
+        reloading.serve(self._put_in_force)
         layout = StateLayout(config.appliance.state_dir)
         layout.create()
         config.appliance.runtime_dir.mkdir(parents=True, exist_ok=True)

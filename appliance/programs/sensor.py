@@ -180,7 +180,7 @@ class Sensor:
         """What judging rests on and was changed: the registry, the clock."""
         if self._reloaded:
             self._reloaded = False
-            self._inspection.reconfigured("the configuration was read again", time.time())
+            self._inspection.reconfigured("the configuration was changed", time.time())
         clock = time.time() - time.monotonic()
         step, self._clock = clock - self._clock, clock
         if abs(step) > _STEP:
@@ -199,12 +199,14 @@ class Sensor:
         except DiskError as error:
             log(catalogue.INVENTORY_UNUSABLE, reason=error.message, advice=error.fix)
 
-    def _renew(self, config: Config, *, reloaded: bool = False) -> None:
-        """Look around and put a registry in force, in a thread of its own, for a resolver may take its time."""
+    def _renew(self, config: Config, *, before: Config | None = None) -> None:
+        """Look around and put a registry in force, in a thread of its own, for a resolver may take its time. `before`:
+        the configuration until now, where another was read; whether that judges otherwise is told, see `_notice`."""
 
         def renew() -> None:
-            self._inspection.registry = Registry.build(config, look_around(config))
-            self._reloaded |= reloaded
+            around = look_around(config)
+            self._inspection.registry = registry = Registry.build(config, around)
+            self._reloaded |= before is not None and Registry.build(before, around) != registry
 
         threading.Thread(target=renew, daemon=True).start()
 
@@ -225,8 +227,8 @@ class Sensor:
             self._keep_evidence(last=True)
             self._evidence = store
             self._inspection.keep_evidence(store is not None)
-        self._config = config
-        self._renew(config, reloaded=True)
+        earlier, self._config = self._config, config
+        self._renew(config, before=earlier)
 
 
 def _evidence_keys(sensor: SensorSection) -> tuple[object, ...]:

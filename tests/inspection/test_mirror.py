@@ -52,7 +52,7 @@ def test_d44_traffic_of_others_is_quiet() -> None:
 
 def test_d45_what_is_judged_by_was_changed() -> None:
     watching = engine()
-    watching.reconfigured("the configuration was read again", BEGAN)
+    watching.reconfigured("the configuration was changed", BEGAN)
     records = watching.take_alerts()
-    assert evidence(records, "D45") == "the configuration was read again"
+    assert evidence(records, "D45") == "the configuration was changed"
     assert records[0]["alert"]["severity"] == 3

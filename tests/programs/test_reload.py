@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from appliance.config.load import load_config
 from tests.delivery.relay import Relay
 from tests.delivery.upstream import StoreScp, free_port, until
 from tests.e2e.conftest import Start, starting
@@ -240,6 +242,45 @@ def test_under_one_supervisor_the_sensor_goes_and_comes_with_its_section(start: 
     site.config.write_text(text)
     assert box.wait(lambda: bool(box.pids("sensor")), 15)
     assert "PROGRAM-DIED" not in site.log.read_text()
+
+
+HEARD_LATE = """
+import hashlib, os, signal, sys, time
+from pathlib import Path
+from appliance.host.snapshot import Reporter
+config, reporter, reloads = Path(sys.argv[1]), Reporter(Path(sys.argv[2]), "receive"), 0
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+sys.stdin.readline()
+while True:
+    read = hashlib.sha256(config.read_bytes()).hexdigest()
+    reporter.send({"config": {"read": read, "reloads": reloads, "restart": []}, "config_error": ""})
+    reloads += bool(signal.sigtimedwait([signal.SIGHUP], 1))
+"""
+
+
+def test_a_program_that_the_panel_has_not_heard_yet_is_waited_for(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.destination("pacs", free_port())
+    box.configure()
+    runtime = load_config(box.path).appliance.runtime_dir
+    panel = subprocess.Popen([sys.executable, "-m", "appliance", "program", "panel", "--config", str(box.path)])
+    late = subprocess.Popen([sys.executable, "-c", HEARD_LATE, str(box.path), str(runtime)], stdin=subprocess.PIPE)
+    try:
+        until(lambda: (runtime / "status.sock").exists())
+        done = command(box.path, "--wait", "--json", "--only", "receive", "--timeout", "0.5")
+        assert (done.returncode, programs(done)) == (70, {"receive": {"state": "no answer"}})
+        assert late.stdin
+        asking = [sys.executable, "-m", "appliance", "reload", "--config", str(box.path), "--wait", "--only", "receive"]
+        with subprocess.Popen(asking, stdout=subprocess.PIPE, text=True) as asked:
+            time.sleep(1)  # it asks meanwhile
+            late.stdin.write(b"\n")
+            late.stdin.flush()
+            assert asked.communicate(timeout=60)[0] == "receive: in force\n"
+        assert asked.returncode == 0
+    finally:
+        for each in (panel, late):
+            each.kill()
+            each.communicate()
 
 
 def test_without_a_panel_it_says_that_it_cannot_know(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,8 +60,8 @@ def now_and_then(lab: Lab) -> None:
         lab.mirror.pass_time(240, silent=True)
 
 
-def _program(lab: Lab, reload: bool) -> list[dict[str, Any]]:
-    """Run `appliance program sensor` at the mirror; what it wrote."""
+def _program(lab: Lab, text: str) -> list[dict[str, Any]]:
+    """Run `appliance program sensor` at the mirror, and have it read `text` meanwhile; what it wrote."""
     log = lab.where / "sensor.log"
     command = (sys.executable, "-m", "appliance", "program", "sensor", "--config", str(lab.config))
     told = lab.where / "state" / "alerts" / "sensor.jsonl"
@@ -74,12 +75,19 @@ def _program(lab: Lab, reload: bool) -> list[dict[str, Any]]:
             assert process.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.05)
         assert echo(lab) == 0
-        if reload:
+        as_it_was = lab.config.read_text()
+        lab.config.write_text(text)
+        try:
             process.send_signal(signal.SIGHUP)
-            while not (told.exists() and b"D45" in told.read_bytes()[before:]) and time.monotonic() < until + 20:
+            while b"CONFIG-LOADED" not in log.read_bytes() and time.monotonic() < until + 20:
                 time.sleep(0.05)
-        else:
-            time.sleep(0.5)
+            if text != as_it_was:
+                while not (told.exists() and b"D45" in told.read_bytes()[before:]) and time.monotonic() < until + 20:
+                    time.sleep(0.05)
+            else:
+                time.sleep(1.5)  # it says so within a second
+        finally:
+            lab.config.write_text(as_it_was)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
@@ -88,12 +96,15 @@ def _program(lab: Lab, reload: bool) -> list[dict[str, Any]]:
 
 
 @shows("D45", "the sensor program")
-def configuration_read_again(lab: Lab) -> None:
-    """The sensor program is told to read its configuration again."""
-    lab.mirror.alerts += _program(lab, reload=True)
+def configuration_changed(lab: Lab) -> None:
+    """The sensor program is told to read its configuration again, in which somebody gave a decoy another name."""
+    text = lab.config.read_text()
+    changed = re.sub(r'decoy_ae *= *"[^"]*"', 'decoy_ae = "COLDSTORE"', text)
+    assert changed != text
+    lab.mirror.alerts += _program(lab, changed)
 
 
 @quiet("D45", "the sensor program")
 def configuration_as_it_was(lab: Lab) -> None:
-    """The sensor program runs, and nobody touches its configuration."""
-    lab.mirror.alerts += _program(lab, reload=False)
+    """The sensor program is told to read its configuration again, and nobody touched it."""
+    lab.mirror.alerts += _program(lab, lab.config.read_text())
