@@ -228,6 +228,9 @@ SENSOR_FRAGMENTS = Limit("fragments", "fragments", 64, 8, 8192, "of one IP packe
 SENSOR_FRAGMENT_WAIT = Limit("fragment wait", "s", 30, 1, 120, "then an IP packet that is not whole is given up")
 SENSOR_HANDSHAKE = Limit("inspected TLS handshake", "bytes", 64 << 10, 4096, 1 << 20, "of one side, with certificates")
 SENSOR_DATA_HEAD = Limit("head of a data set", "bytes", 2048, 256, 65536, "looked at; the rest is never copied")
+SENSOR_LOOKED_AT = Limit(
+    "looked at lately", "bytes", 128 << 10, 65536, 1 << 24, "of a stream, to compare with what comes again"
+)
 SENSOR_VERSIONS = Limit("contradicting segments", "segments", 16, 1, 256, "kept of one direction, to parse both ways")
 SENSOR_ARTIM = Limit("unfinished request", "s", 30, 5, 600, "a connection to a DICOM server without a whole request")
 SENSOR_STALLED = Limit("silent connections", "connections", 10, 2, 1000, "of one source to DICOM servers in 60 s")

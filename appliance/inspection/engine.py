@@ -38,7 +38,7 @@ from appliance.inspection.recognise import Recognise
 from appliance.inspection.registry import Registry
 from appliance.inspection.statistics import Statistics
 from appliance.inspection.stream import Stream
-from appliance.inspection.usual_frames import HEARD, IPV4, IPV6, UNUSUAL
+from appliance.inspection.usual_frames import ACK, FLAGS, HEARD, IPV4, IPV6
 
 Packet = tuple[float, Buffer, int, int | None]
 """When (seconds since the epoch), the frame as captured, its length on the wire, the VLAN id taken out of it."""
@@ -127,7 +127,7 @@ class Inspection:
                 self._uncommon(now, frame, wire_length, vlan)
                 continue
             stream = find(key)
-            if stream is not None and not flags & UNUSUAL:
+            if stream is not None and flags & FLAGS == ACK:
                 position = stream.position
                 follows = not (seq - stream.initial - position) & _SEQ
                 if follows and position + length <= stream.shunt and length >= 0:
@@ -145,7 +145,7 @@ class Inspection:
             if offset < 0x50 or length < 0 or end > wire_length:
                 self._uncommon(now, frame, wire_length, vlan)
                 continue
-            if follows and stream is not None and flags & _ACK:
+            if follows and stream is not None:
                 self._next(now, stream, ack, memoryview(frame)[end - length : end], length)
                 continue
             self._segment(now, frame, key, seq, ack, flags, end - length, length, () if vlan is None else (vlan,))
@@ -247,7 +247,7 @@ class Inspection:
                 if self._table.doubtful:
                     self._table.doubtful = False
                     self._ambiguous(stream, _NOWHERE)
-            if flags & _ACK:
+            if flags & (_ACK | _RST) == _ACK:
                 stream.ack = ack
             if flags & _URG:
                 self._ambiguous(stream, _URGENT)

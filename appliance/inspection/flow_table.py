@@ -110,6 +110,7 @@ class FlowTable:
             self.doubtful = opening is not None and not opening.fits(self._openings.get(reverse(key)))
         else:
             self.doubtful = unsure and (not flow.joined or stream.stored > 0)
+        self._conclude(flow, stream.last)
         self.remove(flow)
         return True
 
@@ -174,10 +175,15 @@ class FlowTable:
         del flow.client.other, flow.server.other, flow.client.reader, flow.server.reader  # no cycles left behind
 
     def settle(self, now: float) -> None:
-        """Give up every hole whose time is over, in all flows."""
+        """Nothing more will come in any flow: give up every hole."""
         for flow in list(self._flows.values()):
-            flow.client.settle(now)
-            flow.server.settle(now)
+            self._conclude(flow, now)
+
+    @staticmethod
+    def _conclude(flow: Flow, now: float) -> None:
+        """Nothing more will come in a flow: what is missing stays missing."""
+        flow.client.settle(now, over=True)
+        flow.server.settle(now, over=True)
 
     def relieve(self) -> None:
         """Make room when flows keep more bytes than all may together."""
@@ -201,6 +207,7 @@ class FlowTable:
             self._flows.move_to_end(key)
             limit = limits.SENSOR_FLOW_CLOSED if flow.closing else limits.SENSOR_FLOW_IDLE
             if now - flow.last > limit.default:
+                self._conclude(flow, now)
                 self.remove(flow)
                 continue
             flow.client.settle(now)

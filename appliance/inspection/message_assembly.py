@@ -6,7 +6,7 @@ Keeps no more than the limits of both, and the beginning of a data set not for l
 from __future__ import annotations
 
 from appliance.base import limits
-from appliance.inspection.command_set import Command, CommandAssembly
+from appliance.inspection.command_set import C_FIND, Command, CommandAssembly
 from appliance.inspection.conversation import Conversation
 from appliance.inspection.stream import Stream
 from appliance.inspection.versions import SecondReading
@@ -65,6 +65,11 @@ class MessageAssembly:
     def wants_head(self) -> bool:
         """Whether more of the data set's beginning would be looked at."""
         return self._of is not None
+
+    @property
+    def asks(self) -> bool:
+        """Whether that data set is a query's: short, and judged by all that it says."""
+        return self._of is not None and self._of.command_field == C_FIND
 
     def wanted(self) -> int:
         """How many bytes of it would do."""

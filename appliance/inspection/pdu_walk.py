@@ -110,6 +110,10 @@ class PduWalk:
         self.conversation.conflict(self.stream.from_client)
         self._message.second.disputed()
 
+    def forgot(self) -> None:
+        """Bytes came again, or may, that nothing is known of any more."""
+        self.conversation.blind("what was sent a second time could not be compared with the first")
+
     # What the other direction tells.
 
     def grant(self) -> None:
@@ -149,7 +153,7 @@ class PduWalk:
         if state == COMMAND:
             return self._command_bytes(data, i, n, offset)
         if state == HEAD:
-            return self._head_bytes(data, i, n)
+            return self._head_bytes(data, i, n, offset)
         if state == DATA:
             return self._skip(i, n, offset)
         if state == WAIT:
@@ -260,10 +264,12 @@ class PduWalk:
             self._message.command_ended()
         return i + len(piece)
 
-    def _head_bytes(self, data: memoryview, i: int, n: int) -> int:
+    def _head_bytes(self, data: memoryview, i: int, n: int, offset: int) -> int:
         """Gather the beginning of a data set, then pass the rest by."""
         piece = data[i : min(n, i + min(self._left, self._skippable, self._message.wanted()))]
         self._message.add_head(piece)
+        if self._message.asks:
+            self.stream.remember(offset + i, piece)
         self._left -= len(piece)
         self._skippable -= len(piece)
         self._message.data_ended(over=self._message.last and not self._left)

@@ -131,11 +131,13 @@ class Recognise:
         if self._stream.shunt == EVERYTHING:
             self._judge_anew(flow)
 
+    def forgot(self) -> None:
+        """See `stream.Reader`: never of so few bytes."""
+
     def _judge_anew(self, flow: Flow) -> None:
         """What was taken for nothing of ours may have been an association for its receiver."""
         stream = self._stream
-        seen = remembered(stream, 0, _ENOUGH) or b"".join(bytes(piece) for at, piece in stream.pieces if not at)
-        for reading in readings(0, seen, stream.versions[-1:], grows=True):
+        for reading in readings(0, stream.looked_at.run(0, _ENOUGH), stream.versions[-1:], grows=True):
             if judge(reading) is Carries.DICOM:
                 Conversation(flow, self._witness).other_version(reading, stream.from_client)
 

@@ -16,16 +16,16 @@ from typing import Protocol
 
 from appliance.base import limits
 from appliance.inspection.flow import Flow
+from appliance.inspection.looked_at import OVERHEAD, LookedAt
 from appliance.inspection.memory import Memory
 
 EVERYTHING = 1 << 62  # a shunt that no stream reaches
 FARTHEST = 1 << 30  # bytes; no window is larger (RFC 7323 2.3)
 _SEQ = 0xFFFFFFFF
 _HALF = 1 << 31
-_PIECES = 6
-_PIECE = 4096
 _LONG = 10.0  # seconds after which a hole is given up in any case
 _PATIENCE = 0.25  # seconds that a hole stays open after its receiver acknowledged what lies in it
+_QUIET = 1.0  # seconds of silence after which what was acknowledged and never came will not come
 
 
 class Reader(Protocol):
@@ -39,6 +39,9 @@ class Reader(Protocol):
 
     def conflict(self, offset: int) -> None:
         """Bytes at `offset` came twice and were not the same; the second version is the last of `Stream.versions`."""
+
+    def forgot(self) -> None:
+        """Bytes that were looked at came again, or may, and what they were is not known any more."""
 
 
 class Stream:
@@ -54,9 +57,9 @@ class Stream:
         "hole_since",
         "initial",
         "last",
+        "looked_at",
         "memory",
         "other",
-        "pieces",
         "position",
         "reader",
         "shunt",
@@ -78,9 +81,9 @@ class Stream:
         self.reader: Reader
         self.other: Stream
         self.held: list[tuple[int, bytes, int]] = []  # (offset, bytes, end), sorted; end is where it ended on the wire
-        self.held_bytes = 0
+        self.held_bytes = 0  # with what they cost beside
         self.hole_since = 0.0
-        self.pieces: list[tuple[int, bytearray]] = []  # what was last looked at, to compare what comes again
+        self.looked_at = LookedAt()
         self.versions: list[tuple[int, bytes]] = []  # what came second and differed, in the order of its coming
         self.stored = 0
         self.unseen = 0
@@ -115,19 +118,34 @@ class Stream:
         if self.held:
             self._drain(now)
 
-    def settle(self, now: float) -> None:
-        """Time has passed: give up a hole that its receiver has not, or that nobody fills any more."""
+    def settle(self, now: float, over: bool = False) -> None:
+        """Time has passed: give up a hole that its receiver has not, or that nobody fills any more. `over`: nothing
+        more will come.
+        """
         waited = now - self.hole_since
-        if self.held and (waited > _LONG or (waited > _PATIENCE and self._received(self.held[0][0]))):
+        if self.held and (over or waited > _LONG or (waited > _PATIENCE and self._received(self.held[0][0]))):
             self._give_up(self.held[0][0])
             self._drain(now)
+        if self.other.ack >= 0 and self.shunt != EVERYTHING:
+            if not self.held and (over or now - max(self.last, self.other.last) > _QUIET):
+                self._miss()
+            if self._acknowledged() < self.looked_at.forgotten:
+                self._forgot()
+
+    def _miss(self) -> None:
+        """What the receiver acknowledged and never came here is lost: the last of what was said, or all of it."""
+        end = self._acknowledged()
+        if 1 < end - self.position < FARTHEST and end > self.shunt:  # a FIN counts one
+            missing = end - max(self.position, self.shunt)
+            self.position = end
+            self._lose(missing)
 
     def _drain(self, now: float) -> None:
         """Take what was held for as long as it follows on."""
         while self.held and self.held[0][0] <= max(self.position, self.shunt):
             offset, kept, end = self.held.pop(0)
-            self.held_bytes -= len(kept)
-            self.release(len(kept))
+            self.held_bytes -= len(kept) + OVERHEAD
+            self.release(len(kept) + OVERHEAD)
             if end > self.position:
                 cut = max(0, self.position - offset)
                 self._take(now, offset + cut, memoryview(kept)[cut:], end)
@@ -166,8 +184,8 @@ class Stream:
         if not self.held:
             self.hole_since = now
         insort(self.held, (offset, bytes(data), end))
-        self.held_bytes += len(data)
-        self.keep(len(data))
+        self.held_bytes += len(data) + OVERHEAD
+        self.keep(len(data) + OVERHEAD)
         first = self.held[0][0]
         if (
             (now - self.hole_since > _PATIENCE and self._received(first))
@@ -209,9 +227,20 @@ class Stream:
         acknowledged = (self.other.ack - self.initial - self.position) & _SEQ
         return self.other.ack >= 0 and (acknowledged >= _HALF or acknowledged < offset - self.position)
 
+    def _acknowledged(self) -> int:
+        """The offset up to which the other side has all bytes, as it said last. Only where it said anything."""
+        ahead = (self.other.ack - self.initial - self.position) & _SEQ
+        return self.position + (ahead if ahead < _HALF else ahead - (1 << 32))
+
     def _compare(self, offset: int, data: memoryview) -> None:
-        if self._disagrees(self.pieces, offset, data):
+        if self.looked_at.differs(offset, data):
             self._dispute(offset, data)
+        elif offset < self.looked_at.forgotten and self._acknowledged() < offset + len(data):
+            self._forgot()
+
+    def _forgot(self) -> None:
+        self.looked_at.forgotten = 0
+        self.reader.forgot()
 
     def _dispute(self, offset: int, data: memoryview) -> None:
         version = (offset, bytes(data))
@@ -219,7 +248,7 @@ class Stream:
             return
         if len(self.versions) < limits.SENSOR_VERSIONS.default:
             self.versions.append(version)
-            self.keep(len(data))
+            self.keep(len(data) + OVERHEAD)
         self.reader.conflict(offset)
 
     @staticmethod
@@ -233,26 +262,15 @@ class Stream:
 
     def remember(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Keep bytes that were looked at, for a while, to notice when they come again and differ."""
-        pieces, size = self.pieces, len(data)
-        if size <= _PIECE:
-            if pieces:
-                begin, last = pieces[-1]
-                if begin + len(last) == offset and len(last) + size <= _PIECE:
-                    last += data
-                    self.keep(size)
-                    return
-            pieces.append((offset, bytearray(data)))
-        else:
-            pieces += [(offset + at, bytearray(data[at : at + _PIECE])) for at in range(0, size, _PIECE)]
-        while len(pieces) > _PIECES:
-            size -= len(pieces.pop(0)[1])
-        if size:
-            self.keep(size)
+        before = self.looked_at.size
+        if self.looked_at.add(offset, data):
+            self.looked_at.trim(self._acknowledged() if self.other.ack >= 0 else EVERYTHING)
+        self.keep(self.looked_at.size - before)
 
     def forget(self) -> None:
         """What was looked at will not be compared any more."""
-        self.release(sum(len(piece) for _, piece in self.pieces))
-        self.pieces.clear()
+        self.release(self.looked_at.size)
+        self.looked_at.clear()
 
     def keep(self, count: int) -> None:
         """Say that so many more bytes are kept for this stream."""
@@ -267,10 +285,9 @@ class Stream:
     def pass_by(self) -> None:
         """Look at nothing of this stream from now on, unless its reader takes the shunt back."""
         self.shunt = EVERYTHING
-        kept = (*self.pieces, *self.versions)
-        self.release(self.held_bytes + sum(len(piece) for _, piece in kept))
+        self.forget()
+        self.release(self.held_bytes + sum(len(data) + OVERHEAD for _, data in self.versions))
         self.held.clear()
-        self.pieces.clear()
         self.versions.clear()
         self.held_bytes = 0
 

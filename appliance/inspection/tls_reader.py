@@ -133,6 +133,9 @@ class TlsReader:
             flow.conflicted = True
             self._witness.report(Conflict(flow, self._stream.from_client))
 
+    def forgot(self) -> None:
+        """See `stream.Reader`: never of a hello, which is shorter than what is kept."""
+
 
 def _first_certificate(body: bytes) -> bytes:
     """The end-entity certificate of a Certificate message up to TLS 1.2; empty where none was shown."""

@@ -8,6 +8,6 @@ import struct
 IPV4 = struct.Struct("!12xHBxH2xHxB2x12sIIBB")
 # Ethernet, IPv6, TCP: type, version, length, next header, key, seq, ack, offset, flags
 IPV6 = struct.Struct("!12xHB3xHBx36sIIBB")
-UNUSUAL = 0x27  # FIN, SYN, RST or URG: not for the fast path
+FLAGS, ACK = 0x37, 0x10  # of FIN, SYN, RST, ACK and URG the fast path takes ACK alone
 # UDP ports to which something is said that is looked at: DHCP, DHCPv6, VXLAN. What else UDP carries costs a comparison.
 HEARD = frozenset(port.to_bytes(2, "big") for port in (67, 68, 546, 4789))

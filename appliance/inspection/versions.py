@@ -39,14 +39,8 @@ def readings(start: int, original: bytes, versions: Sequence[Piece], grows: bool
 
 def remembered(stream: Stream, start: int, length: int) -> bytes | None:
     """Bytes of the stream that were looked at lately; None where some of them were forgotten."""
-    data = bytearray()
-    for at, piece in sorted(stream.pieces, key=lambda each: each[0]):
-        here = start + len(data)
-        if at <= here < at + len(piece):
-            data += piece[here - at :]
-        if len(data) >= length:
-            return bytes(data[:length])
-    return None
+    found = stream.looked_at.run(start, length)
+    return found if len(found) == length else None
 
 
 class SecondReading:

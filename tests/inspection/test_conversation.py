@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.inspection.scene import CT, OWN, engine, evidence, rules
-from tests.inspection.wire import ABORT, RELEASE_RP, RELEASE_RQ, Wire, associate, command, p_data, pdv, reject, store
+from tests.inspection.wire import (
+    ABORT,
+    ACK,
+    RELEASE_RP,
+    RELEASE_RQ,
+    Wire,
+    associate,
+    command,
+    p_data,
+    pdv,
+    reject,
+    store,
+)
 
 RQ, AC = associate(), associate(2)
 ECHO = p_data(pdv(1, 3, command(0x0030)))
@@ -68,6 +80,7 @@ def test_a_tls_server_that_refuses_a_request_in_clear_is_no_fault() -> None:
 def test_a_flood_of_faults_is_told_ever_less_often() -> None:
     watching = engine()
     talk = Wire(watching, CT, OWN).association().client(ECHO * 1000 + RELEASE_RQ + ECHO * 1000)
+    talk.raw(False, talk.next[False], ACK)
     watching.finish()
     assert talk.engine.statistics.commands == 2000
     first, last = watching.take_alerts()

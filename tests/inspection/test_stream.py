@@ -6,7 +6,9 @@ import random
 
 import pytest
 
+from appliance.base import limits
 from appliance.inspection.flow import Flow
+from appliance.inspection.looked_at import OVERHEAD
 from appliance.inspection.memory import Memory
 from appliance.inspection.stream import EVERYTHING, Stream
 
@@ -32,6 +34,9 @@ class Transcript:
 
     def conflict(self, offset: int) -> None:
         self.told.append(("conflict", offset))
+
+    def forgot(self) -> None:
+        self.told.append("forgot")
 
 
 def stream(initial: int = 100, skips: dict[int, int] | None = None) -> tuple[Stream, Transcript]:
@@ -62,7 +67,7 @@ def test_segments_out_of_order_wait_for_the_first() -> None:
     for seq, data in ((106, b"ghi"), (103, b"def"), (100, b"abc")):
         send(one, seq, data)
     assert bytes(reader.data) == b"abcdefghi"
-    assert one.memory.used == one.stored == 9  # what is remembered, nothing held
+    assert one.memory.used == one.stored == 9 + OVERHEAD  # what is kept to compare, nothing held
 
 
 @pytest.mark.parametrize("initial", [0, 1, 0xFFFFFFFF, 0xFFFFFFF0, 1 << 31])
@@ -128,6 +133,77 @@ def test_in_the_end_every_hole_is_given_up() -> None:
     send(one, 105, b"late", now=1.0)
     one.settle(20.0)
     assert reader.told == [("lost", 5), (5, b"late")]
+
+
+def test_what_is_held_is_accounted_with_what_it_costs_beside_its_bytes() -> None:
+    one, _ = stream()
+    for number in range(500):
+        send(one, 200 + 2 * number, b"x")
+    assert one.memory.used >= 500 * 100
+
+
+@pytest.mark.parametrize("acknowledged", [4, 5])
+def test_the_last_that_was_said_is_missed_where_its_receiver_has_it(acknowledged: int) -> None:
+    """No segment behind it shows the hole. One byte more may be a FIN."""
+    one, reader = stream()
+    send(one, 100, b"abc", now=1.0)
+    one.other.ack = 100 + acknowledged
+    one.settle(1.5)
+    assert reader.told == [(0, b"abc")]  # it may be on its way to us
+    one.settle(2.5)
+    assert reader.told[1:] == ([("lost", 2)] if acknowledged == 5 else [])
+
+
+def test_what_is_missed_in_the_end_of_a_skip_is_what_lies_behind_it() -> None:
+    one, reader = stream(skips={0: 50})
+    send(one, 100, b"abc", now=1.0)
+    one.other.ack = 100 + 60
+    one.settle(9.0)
+    assert (reader.told[-1], one.position) == (("lost", 10), 60)
+
+
+def test_what_was_never_acknowledged_is_not_missed() -> None:
+    one, reader = stream()
+    send(one, 100, b"abc", now=1.0)
+    one.settle(9.0, over=True)
+    assert reader.told == [(0, b"abc")]
+
+
+def looked_at_in_bulk(acknowledged: int) -> tuple[Stream, Transcript]:
+    """A megabyte of PDUs of 1000 bytes, of which the first twelve were looked at."""
+    one, reader = stream(skips={1000 * at: 1000 * (at + 1) for at in range(1200)})
+    one.other.ack = 100
+    for at in range(0, 1_200_000, 1000):
+        send(one, 100 + at, b"header %05d" % (at // 1000), length=1000)
+        one.other.ack = 100 + min(at, acknowledged)
+    return one, reader
+
+
+def test_bytes_that_their_receiver_lacks_are_compared_however_much_came_behind_them() -> None:
+    one, reader = looked_at_in_bulk(0)
+    send(one, 100 + 400_000, b"header 00400")
+    assert not [told for told in reader.told if told in ("forgot", "conflict")]
+    send(one, 100 + 400_000, b"header 99400")
+    assert reader.told[-1] == ("conflict", 400_000)
+    assert one.stored <= limits.SENSOR_LOOKED_AT.default + OVERHEAD + 12
+
+
+def test_what_was_forgotten_too_early_is_said_once() -> None:
+    one, reader = looked_at_in_bulk(0)
+    send(one, 100, b"header 99000")
+    send(one, 100, b"header 99000")
+    assert [told for told in reader.told if told == "forgot"] == ["forgot"]
+    one, reader = looked_at_in_bulk(0)
+    one.settle(0.1)
+    assert reader.told[-1] == "forgot"
+
+
+def test_what_its_receiver_has_goes_and_may_come_again() -> None:
+    one, reader = looked_at_in_bulk(1_200_000)
+    assert one.stored < 12 * (12 + OVERHEAD) + 200
+    send(one, 100, b"header 00000")
+    one.settle(0.1)
+    assert not [told for told in reader.told if told in ("forgot", "conflict")]
 
 
 def test_what_is_held_is_bounded() -> None:

@@ -100,6 +100,72 @@ def test_group_3_a_segment_that_the_receiver_drops(wrong: str) -> None:
     assert "D01" in heard or "D47" in heard, heard
 
 
+@pytest.mark.parametrize("pdus", [1, 10, 400])
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_group_3_bulk_that_the_receiver_drops_covers_a_command(pdus: int, acknowledged: bool) -> None:
+    """Much innocent bulk data comes with bad checksums, perhaps with a false acknowledgement in the server's name. Then
+    the command, where the receiver still is: the sensor is long past it.
+    """
+    talk = wire.Wire(engine(), CT, OWN).association()
+    told(talk)
+    begin = talk.next[True]
+    talk.raw(False, talk.next[False], wire.ACK)
+    bulk = wire.p_data(wire.pdv(1, 0, bytes(2000))) * pdus
+    for at in range(0, len(bulk), 1448):
+        talk.raw(True, begin + at, PUSH, bulk[at : at + 1448])
+    if acknowledged:
+        talk.next[True] += len(bulk)
+        talk.raw(False, talk.next[False], wire.ACK)
+        talk.next[True] = begin
+    talk.client(MOVE)
+    talk.raw(False, talk.next[False], wire.ACK)
+    later(talk, 20)
+    assert told(talk) & {"D07", "D43", "D47"}
+
+
+def test_group_3_a_query_that_the_receiver_drops_covers_a_broad_one() -> None:
+    query = wire.p_data(wire.pdv(1, 3, wire.command(0x20, True, b"1.2.840.10008.5.1.4.1.2.2.1")))
+    narrow = b"\x10\0\x20\0\x04\0\0\0" + b"1234"
+    broad = b"\x10\0\x20\0\x04\0\0\0" + b"*   "
+    talk = association().client(query)
+    told(talk)
+    talk.raw(True, talk.next[True], PUSH, wire.p_data(wire.pdv(1, 2, narrow)))
+    talk.client(wire.p_data(wire.pdv(1, 2, broad)))
+    assert told(talk) & {"D08", "D47"}
+
+
+@pytest.mark.parametrize("what", ["command", "release"])
+def test_the_last_of_a_stream_was_not_captured(what: str) -> None:
+    """Its receiver acknowledges it, and nothing comes behind it that would show the hole."""
+    talk = wire.Wire(engine(), CT, OWN).association()
+    told(talk)
+    talk.lose(True, len(MOVE) if what == "command" else len(wire.RELEASE_RQ))
+    talk.raw(False, talk.next[False], wire.ACK)
+    later(talk, 3)
+    assert told(talk) == {"D43"}
+
+
+def test_the_answer_was_not_captured_and_the_connection_ended() -> None:
+    """One direction is missing: what the client said is read none the less, and that is told."""
+    talk = wire.Wire(engine(), CT, OWN).open().client(GOOD).lose(False, len(ACCEPT))
+    talk.client(MOVE).client(wire.RELEASE_RQ).lose(False, 10).close()
+    later(talk, 20)
+    assert told(talk) >= {"D07", "D43"}
+
+
+def test_group_10_so_much_out_of_order_that_it_is_let_go() -> None:
+    """The receiver keeps what the sensor has no room for, and takes it once the hole is filled."""
+    talk = association()
+    begin, rest = talk.next[True], MOVE + wire.p_data(wire.pdv(1, 0, bytes(16000))) * 40
+    talk.raw(False, talk.next[False], wire.ACK)
+    for at in range(10, len(rest), 1448):
+        talk.raw(True, begin + at, PUSH, rest[at : at + 1448])
+    talk.raw(True, begin, PUSH, rest[:10])
+    talk.lose(True, len(rest)).raw(False, talk.next[False], wire.ACK)
+    later(talk, 3)
+    assert told(talk) & {"D07", "D43", "D47"}
+
+
 @pytest.mark.parametrize("off", [1 << 20, 1 << 30, (1 << 31) + 5, -70000, -5])
 @pytest.mark.parametrize("port", [104, 8104])
 def test_group_3_segments_outside_of_the_window(off: int, port: int) -> None:
