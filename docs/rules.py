@@ -20,12 +20,13 @@ LAST = 48
 
 # What a rule that is built does not see, and what it would take.
 LIMITS = {
-    "D02": "Any registered caller may call any registered server; less would take a list of pairs.",
+    "D02": "Any registered caller may call any registered server, unless its entry lists whom it `calls`.",
     "D03": "An Ethernet address is not bound to an AE title; D38 sees an IP address that moves.",
     "D04": "A request that is never followed up counts only where its names are unregistered.",
     "D06": "What is proposed is quiet, what is asked for counts: by `services` at us, by `asks` at others.",
     "D08": "The first bytes of a query are read, in clear only. Rates are fixed numbers, not learned.",
     "D10": "Implementation class, version name, maximum length and JA4. Not TTL, window or the list of contexts.",
+    "D11": "For information where it may be a `[[destination]]` whose host name does not resolve.",
     "D13": "The title in clear (over TLS `receive` sees it: R04); any TCP segment for the port, not UDP.",
     "D14": "By ARP and neighbour discovery, a day after the sensor began.",
     "D16": "At registered servers and DICOM ports.",

@@ -1,5 +1,8 @@
 """What the registry needs to know and the configuration does not say: our own addresses, those of named hosts, our time
 zone.
+
+The unit has no network of its own, so a resolver may be out of its reach: then a named host is where our own
+associations with it were seen to go.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from pathlib import Path
 from appliance.config.destinations import AnyDestination, DimseDestination, ObjectStoreDestination
 from appliance.config.model import Config
 from appliance.config.urls import host_of
-from appliance.config.values import Address
+from appliance.config.values import Address, HostPort
+from appliance.inspection.inventory_entries import Talk
 from appliance.inspection.registry import Surroundings
 
 _IPV4 = Path("/proc/self/net/fib_trie")  # /proc/net is out of sight under ProcSubset=pid
@@ -40,6 +44,13 @@ def _lines(path: Path) -> list[str]:
         return path.read_text().splitlines()
     except OSError:
         return []
+
+
+def _called(config: Config) -> list[tuple[HostPort, str]]:
+    """The endpoints that we call, and their AE titles."""
+    upstreams = [each for each in config.destination if isinstance(each, DimseDestination)]
+    reported = [each.commitment for each in config.peer if each.commitment]
+    return [(each.address, each.ae_title) for each in upstreams] + [(each.address, each.ae_title) for each in reported]
 
 
 def named_hosts(config: Config) -> set[str]:
@@ -78,6 +89,19 @@ def resolve(hosts: Iterable[str]) -> dict[str, frozenset[Address]]:
     return resolved
 
 
-def look_around(config: Config) -> Surroundings:
-    """All of it, now."""
-    return Surroundings(own_addresses(), resolve(named_hosts(config)), datetime.now().astimezone().tzinfo)
+def seen_to_be_called(config: Config, talks: Iterable[Talk], own: frozenset[Address]) -> dict[str, frozenset[Address]]:
+    """Where our own associations with named hosts were accepted: at their port and, in clear, by their AE title."""
+    found: dict[str, set[Address]] = {}
+    for talk in talks:
+        if talk.accepted and ipaddress.ip_address(talk.client) in own:
+            for endpoint, title in _called(config):
+                if endpoint.port == talk.port and (talk.tls or talk.called == title):
+                    found.setdefault(endpoint.host, set()).add(ipaddress.ip_address(talk.server))
+    return {host: frozenset(addresses) for host, addresses in found.items()}
+
+
+def look_around(config: Config, talks: Iterable[Talk] = ()) -> Surroundings:
+    """All of it, now. `talks`: who was seen to talk to whom."""
+    own = own_addresses()
+    resolved = {**seen_to_be_called(config, talks, own), **resolve(named_hosts(config))}
+    return Surroundings(own, resolved, datetime.now().astimezone().tzinfo)

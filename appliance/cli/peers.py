@@ -51,7 +51,7 @@ def learn(pcap: Path | None, path: Path, own: tuple[str, ...], as_json: bool) ->
         from appliance.inspection.registry import Registry
 
         inventory = read_inventory(config.appliance.state_dir / "alerts" / NAME)
-        registry = registry if own else Registry.build(config, look_around(config))
+        registry = registry if own else Registry.build(config, look_around(config, inventory.talks))
     proposals, remarks = propose(inventory, registry)
     if as_json:
         write_json(

@@ -125,6 +125,8 @@ class Peer(Section):
     sop_classes: tuple[Uid, ...] = ()
     max_associations: Annotated[StrictInt, within(limits.ASSOCIATIONS)] | None = None
     commitment: Commitment | None = None
+    calls: tuple[AETitle, ...] | None = None
+    """For the sensor: which other servers it may call, by their AE titles. None: any that is registered."""
 
 
 class Vault(Section):
@@ -177,6 +179,8 @@ class SensorServer(Section):
     tls: Literal["required", "allowed", "never"] = "allowed"
     asks: tuple[Ask, ...] = ()
     """What it may ask of others. Empty: anything."""
+    calls: tuple[AETitle, ...] | None = None
+    """Which servers it may call, by their AE titles. None: any that is registered."""
 
 
 class Sensor(Section):

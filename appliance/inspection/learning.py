@@ -61,11 +61,11 @@ def propose(inventory: Inventory, registry: Registry) -> tuple[list[Proposal], l
         if registry.calling(talk.calling, client, registry.server(server, talk.port)) is not Calling.KNOWN:
             _add(calling.setdefault(talk.calling, _Seen()), talk.client, talk)
     servers = {address for address, _ in answering}
-    proposals = [_server(each, answering, talks) for each in sorted(servers, key=ipaddress.ip_address)]
+    proposals = [_server(each, answering, talks, registry) for each in sorted(servers, key=ipaddress.ip_address)]
     for title, seen in sorted(calling.items()):
         rest = sorted(seen.addresses - servers)
         if rest:
-            proposals.append(_peer(title, rest, seen.talks))
+            proposals.append(_peer(title, rest, seen.talks, registry))
     if len(proposals) > _MOST_PROPOSALS:
         remarks.append(f"{len(proposals) - _MOST_PROPOSALS} more were left out.")
     return proposals[:_MOST_PROPOSALS], remarks
@@ -76,7 +76,7 @@ def _add(seen: _Seen, address: str, talk: Talk) -> None:
     seen.talks.append(talk)
 
 
-def _peer(title: str, addresses: list[str], talks: list[Talk]) -> Proposal:
+def _peer(title: str, addresses: list[str], talks: list[Talk], registry: Registry) -> Proposal:
     services = sorted({_PEER_SERVICES[each] for talk in talks for each in talk.services if each in _PEER_SERVICES})
     classes = sorted({each for talk in talks if "C-STORE" in talk.services for each in talk.sop_classes})
     stored = [each for each in classes if each.startswith("1.2.840.10008.5.1.4.1.1.")]
@@ -90,6 +90,7 @@ def _peer(title: str, addresses: list[str], talks: list[Talk]) -> Proposal:
     }
     if 0 < len(stored) <= _MOST_CLASSES:
         keys["sop_classes"] = stored
+    keys["calls"] = _called(talks, registry)
     evidence = _evidence(talks)
     more = sorted({each for talk in talks for each in talk.services if each not in _PEER_SERVICES})
     if more:
@@ -98,7 +99,7 @@ def _peer(title: str, addresses: list[str], talks: list[Talk]) -> Proposal:
     return Proposal("peer", keys, tuple(evidence))
 
 
-def _server(address: str, answering: dict[tuple[str, str], _Seen], talks: list[Talk]) -> Proposal:
+def _server(address: str, answering: dict[tuple[str, str], _Seen], talks: list[Talk], registry: Registry) -> Proposal:
     mine = [(title, seen) for (at, title), seen in sorted(answering.items()) if at == address]
     asked = [talk for _, seen in mine for talk in seen.talks]
     own_calls = [talk for talk in talks if talk.client == address and not talk.tls and _is_title(talk.calling)]
@@ -113,7 +114,18 @@ def _server(address: str, answering: dict[tuple[str, str], _Seen], talks: list[T
     }
     if asks:
         keys["asks"] = asks
+    keys["calls"] = _called(own_calls, registry)
     return Proposal("sensor.server", keys, tuple(_evidence(asked)))
+
+
+def _called(talks: list[Talk], registry: Registry) -> list[str]:
+    """The titles of the servers, other than us, that were called."""
+    found = set()
+    for talk in talks:
+        server = registry.server(ipaddress.ip_address(talk.server), talk.port)
+        if server is None or not server.own:
+            found.add(talk.called)
+    return sorted(found)
 
 
 def _evidence(talks: list[Talk]) -> list[str]:
@@ -135,7 +147,7 @@ def _hidden(talks: list[Talk], registry: Registry) -> list[str]:
     found = []
     for talk in talks:
         server, client = ipaddress.ip_address(talk.server), ipaddress.ip_address(talk.client)
-        if talk.tls and (registry.server(server, talk.port) is None or not registry.speaks_tls(client)):
+        if talk.tls and ((there := registry.server(server, talk.port)) is None or registry.over_tls(client, there)):
             where = f"{talk.client} to {talk.server} port {talk.port}"
             found.append(f"{where} speaks {talk.tls_version or 'TLS'}, so its AE titles cannot be seen.")
     return sorted(set(found))[:100]

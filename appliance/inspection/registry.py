@@ -1,59 +1,25 @@
 """Who may associate from where to where, TLS or not: the same entries that the SCP enforces, as the wire shows them.
 
-Pure: names were resolved and our own addresses found by who calls (`Surroundings`).
+Pure: names were resolved and our own addresses found by who calls (`registered.Surroundings`).
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, time, tzinfo
 from enum import Enum
 from typing import Any, NamedTuple
 
 from appliance.base.names import ae_title_from_wire
-from appliance.config.destinations import DimseDestination
 from appliance.config.model import Config, Peer, SensorServer
-from appliance.config.values import Address, HostPort, Network
+from appliance.config.values import Address, Network
 from appliance.inspection.flow import endpoints
+from appliance.inspection.registered import Caller, callers_of, servers_of, upstreams_of, within
+from appliance.inspection.registered import Server as Server
+from appliance.inspection.registered import Surroundings as Surroundings
 
 _MOST_FOUND = 4096
-_ANY = frozenset(("", "0.0.0.0", "::"))  # noqa: S104 - what a listener on every address is called
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the configuration does not say. `own` is None where our addresses cannot be known (a pcap from elsewhere).
-    `zone` is our time zone, where `hours` are those of the box.
-
-    `resolved` holds the addresses of the host names that `[[destination]]` and `[receive]` name.
-    """
-
-    own: frozenset[Address] | None = None
-    resolved: Mapping[str, frozenset[Address]] = field(default_factory=dict)
-    zone: tzinfo | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """An endpoint that may accept associations. `addresses` is None for any; `networks` are ranges beside them."""
-
-    name: str
-    addresses: frozenset[Address] | None
-    port: int
-    titles: frozenset[str]
-    tls: bool
-    own: bool
-    forwarded: bool = False  # we call it with the titles of our peers
-    networks: tuple[Network, ...] = ()
-    takes_tls: bool = True
-
-    def is_at(self, address: Address) -> bool:
-        """Whether it is known to be there."""
-        return (self.addresses is not None and address in self.addresses) or any(
-            address in network for network in self.networks
-        )
 
 
 class Rights(NamedTuple):
@@ -67,6 +33,7 @@ class Calling(Enum):
     """How a calling AE title stands to the address from which it came."""
 
     KNOWN = "known"
+    BARRED = "known, but not as one who may call this server"
     ELSEWHERE = "known, from another address"
     CASE = "unknown, but for upper and lower case"
     UNKNOWN = "unknown"
@@ -76,7 +43,8 @@ class Calling(Enum):
 class Registry:
     """The registered peers, the servers that they may reach, ourselves, and what else belongs on the VLAN.
 
-    `others` are the machines of [[sensor.server]]; their listeners are in `servers` as well.
+    `others` are the machines of [[sensor.server]]; their listeners are in `servers` as well. `upstreams` are the
+    destinations, as those who call.
     """
 
     peers: tuple[Peer, ...]
@@ -85,6 +53,7 @@ class Registry:
     own: frozenset[Address] | None
     decoy: str | None = None
     others: tuple[SensorServer, ...] = ()
+    upstreams: tuple[Caller, ...] = ()
     decoy_port: int | None = None
     local: tuple[Network, ...] = ()
     vlans: frozenset[int] = frozenset()
@@ -100,47 +69,15 @@ class Registry:
     @classmethod
     def build(cls, config: Config, surroundings: Surroundings) -> Registry:
         """From the configuration."""
-        titles = frozenset(config.called_ae_titles)
-        servers = [
-            Server(
-                each.name,
-                _addresses(each.address, surroundings),
-                each.address.port,
-                frozenset((each.ae_title,)),
-                each.tls == "required",
-                own=False,
-                forwarded=each.calling_ae_title == "peer",
-            )
-            for each in config.destination
-            if isinstance(each, DimseDestination)
-        ]
-        for wanted, tls in ((config.receive.listen, True), (config.receive.listen_plain, False)):
-            for endpoint in wanted:
-                here = surroundings.own if endpoint.host in _ANY else _addresses(endpoint, surroundings)
-                servers.append(Server("this appliance", here, endpoint.port, titles, tls, True))
-        servers += [
-            Server(
-                each.name,
-                _addresses(each.commitment.address, surroundings),
-                each.commitment.address.port,
-                frozenset((each.commitment.ae_title,)),
-                each.commitment.tls == "required",
-                own=False,
-            )
-            for each in config.peer
-            if each.commitment is not None and each.accept
-        ]
         sensor = config.sensor
-        others = sensor.server if sensor else ()
-        for other in others:
-            servers += [_listener(other, port) for port in other.ports]
         return cls(
             peers=tuple(peer for peer in config.peer if peer.accept),
-            servers=tuple(servers),
-            own_titles=titles | {config.appliance.ae_title},
+            servers=servers_of(config, surroundings),
+            upstreams=upstreams_of(config, surroundings),
+            own_titles=frozenset((*config.called_ae_titles, config.appliance.ae_title)),
             own=surroundings.own,
             decoy=sensor.decoy_ae if sensor else None,
-            others=others,
+            others=sensor.server if sensor else (),
             decoy_port=sensor.decoy_port if sensor else None,
             local=sensor.local if sensor else (),
             vlans=frozenset(sensor.vlans if sensor else ()),
@@ -189,20 +126,24 @@ class Registry:
         """Whether any registered machine has an AE title."""
         return (
             title in self.own_titles
-            or any(title in peer.ae_titles for peer in self.peers)
-            or any(title in other.ae_titles for other in self.others)
+            or any(title in caller.titles for caller in self.callers)
             or any(title in server.titles for server in self.servers)
         )
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """The servers of which the address is not known, by name: any machine may pass for them."""
+        return tuple(sorted({each.name for each in self.servers if each.anywhere and not each.own}))
 
     # Who is at an address.
 
     def peers_at(self, address: Address) -> list[Peer]:
         """The peers that may come from an address."""
-        return [peer for peer in self.peers if _within(address, peer.addresses)]
+        return [peer for peer in self.peers if within(address, peer.addresses)]
 
     def others_at(self, address: Address) -> list[SensorServer]:
         """The machines of [[sensor.server]] at an address."""
-        return [other for other in self.others if _within(address, other.addresses)]
+        return [other for other in self.others if within(address, other.addresses)]
 
     def is_own(self, address: Address) -> bool:
         """Whether an address is ours, as far as that is known."""
@@ -213,18 +154,24 @@ class Registry:
         return (
             self.is_own(address)
             or any(server.is_at(address) for server in self.servers)
-            or bool(self.peers_at(address) or self.others_at(address))
+            or any(caller.is_at(address) for caller in self.callers)
         )
 
     def is_local(self, address: Address) -> bool:
         """Whether an address is one of the site; anything is, where the site is not described."""
-        return not self.local or _within(address, self.local)
+        return not self.local or within(address, self.local)
 
     def time_of_day(self, seconds: float) -> time | None:
         """The local time at the box, of seconds since the epoch; None where its time zone is not known."""
         return datetime.fromtimestamp(seconds, self.zone).time() if self.zone is not None else None
 
     # Who may call.
+
+    @property
+    def callers(self) -> tuple[Caller, ...]:
+        """Every machine that may call somebody, but for ourselves."""
+        found: tuple[Caller, ...] = self._once("callers", lambda: callers_of(self.peers, self.others, self.upstreams))
+        return found
 
     def calling(self, title: str | None, address: Address, server: Server | None) -> Calling:
         """How the calling AE title `title` stands, for an association from `address` to `server`."""
@@ -235,15 +182,24 @@ class Registry:
             ours |= {each for peer in self.peers for each in peer.ae_titles}
         if title in ours and (self.own is None or address in self.own):
             return Calling.KNOWN
-        machines: list[Peer | SensorServer] = [*self.peers, *self.others]
-        owners = [each for each in machines if title in each.ae_titles]
-        if any(_within(address, owner.addresses) for owner in owners):
+        owners = [each for each in self.callers if title in each.titles]
+        here = [each for each in owners if each.is_at(address)]
+        if any(each.may_call(server) for each in here):
             return Calling.KNOWN
+        if here:
+            return Calling.BARRED
         if owners or title in self.own_titles:
             return Calling.ELSEWHERE
-        known = {each.casefold() for owner in machines for each in owner.ae_titles}
+        known = {each.casefold() for owner in self.callers for each in owner.titles}
         known |= {each.casefold() for each in self.own_titles}
         return Calling.CASE if title.casefold() in known else Calling.UNKNOWN
+
+    def barred(self, title: str | None, address: Address, called: str | None, server: Server) -> str:
+        """The name of the caller whose entry lists whom it calls, and not this AE title of `server`. Empty: it may."""
+        callers = [each for each in self.callers if title in each.titles and each.is_at(address)]
+        if self.is_own(address) or any(each.may_call(server) and each.lists(server, (called,)) for each in callers):
+            return ""
+        return callers[0].name if callers else ""
 
     def rights(self, key: bytes, calling: bytes) -> Rights:
         """What a caller may do, by the key of its flow and its AE title as it stands on the wire."""
@@ -278,32 +234,16 @@ class Registry:
         demanding = [each.name for each in callers if each.tls == "required"]
         return demanding[0] if demanding and len(demanding) == len(callers) else ""
 
-    def speaks_tls(self, address: Address) -> bool:
-        """Whether somebody who may call over TLS is at an address."""
-        callers: list[Peer | SensorServer] = [*self.peers_at(address), *self.others_at(address)]
-        return any(each.tls != "never" for each in callers) or self.is_own(address)
-
-
-def _listener(other: SensorServer, port: int) -> Server:
-    return Server(
-        other.name,
-        frozenset(),
-        port,
-        frozenset(other.ae_titles),
-        other.tls == "required",
-        own=False,
-        networks=other.addresses,
-        takes_tls=other.tls != "never",
-    )
-
-
-def _within(address: Address, networks: Iterable[Network]) -> bool:
-    return any(address in network for network in networks)
-
-
-def _addresses(endpoint: HostPort, surroundings: Surroundings) -> frozenset[Address] | None:
-    """The addresses of a host; None where its name could not be resolved: then any address has to do."""
-    try:
-        return frozenset((ipaddress.ip_address(endpoint.host),))
-    except ValueError:
-        return surroundings.resolved.get(endpoint.host)
+    def over_tls(self, address: Address, server: Server) -> str:
+        """What speaks against TLS from an address to a server; empty for nothing. Names are not seen in it."""
+        if self.is_own(address):
+            return ""
+        known = [each for each in self.callers if each.is_at(address)]
+        here = [each for each in known if each.may_call(server)]
+        if not here:
+            return f"its client, {known[0].name}, has no [[peer]] entry" if known else "its client has no entry"
+        if all(each.tls == "never" for each in here):
+            return f"the entry of its client, {here[0].name}, says that it never speaks TLS"
+        if not any(each.tls != "never" and each.lists(server, server.titles) for each in here):
+            return f"the entry of its client, {here[0].name}, does not list it in calls"
+        return ""

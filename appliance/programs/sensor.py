@@ -71,7 +71,8 @@ class Sensor:
         if there:
             layout.alerts.mkdir(parents=True, exist_ok=True)
         self._inventory = InventoryFile(layout.alerts / NAME)
-        registry, known = Registry.build(config, look_around(config)), _known(layout.alerts / NAME)
+        known = _known(layout.alerts / NAME)
+        registry = Registry.build(config, look_around(config, known.talks))
         self._inspection = Inspection(registry, self._interface, known, read_certificate)
         self._alerts = AlertLog(layout.alerts / "sensor.jsonl", there=there)
         self._running = RunningMark(layout.alerts / "sensor.running")
@@ -157,6 +158,9 @@ class Sensor:
             self._keep()
         if now - self._looked > _LOOK_AROUND:
             self._looked = now
+            for name in self._inspection.registry.unresolved:
+                words = f"the host name of {name} does not resolve: any server at its port may pass for it"
+                self._inspection.lost(0, time.time(), words)
             self._renew(self._config)
         counted = self._inspection.snapshot()
         if counted["packets"] != self._told.get("packets") or now - self._reported > _HEARTBEAT:
@@ -203,8 +207,10 @@ class Sensor:
         """Look around and put a registry in force, in a thread of its own, for a resolver may take its time. `before`:
         the configuration until now, where another was read; whether that judges otherwise is told, see `_notice`."""
 
+        talks = list(self._inspection.inventory.talks)  # now: they change while the thread waits
+
         def renew() -> None:
-            around = look_around(config)
+            around = look_around(config, talks)
             self._inspection.registry = registry = Registry.build(config, around)
             self._reloaded |= before is not None and Registry.build(before, around) != registry
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
-from appliance.capture.surroundings import look_around, named_hosts, own_addresses, resolve
+from appliance.capture.surroundings import look_around, named_hosts, own_addresses, resolve, seen_to_be_called
+from appliance.inspection.inventory_entries import Talk
+from appliance.inspection.registry import Registry
 from tests.inspection.scene import config
 
 TRIE = """Main:
@@ -54,3 +56,24 @@ def test_looking_around_gives_all_of_it() -> None:
     around = look_around(config())
     assert around.own
     assert set(around.resolved) <= {"pacs.rad.example"}
+
+
+def test_a_host_that_does_not_resolve_is_where_we_were_seen_to_call_it() -> None:
+    """The unit has no Internet sockets: without a resolver behind a UNIX socket no name resolves there at all."""
+    here, there, other = "127.0.0.1", "10.20.0.3", "10.20.0.99"
+    talks = [
+        Talk(here, there, 2762, tls=True, accepted=1),
+        Talk(here, "10.20.0.50", 2762, tls=True),  # never accepted
+        Talk(here, "10.20.0.51", 4242, called="PACS", accepted=1),  # another port
+        Talk(here, "10.20.0.52", 2762, called="OTHER", accepted=1),  # another title
+        Talk("10.20.0.11", other, 2762, tls=True, accepted=1),  # not we
+    ]
+    own = frozenset({ipaddress.ip_address(here)})
+    found = seen_to_be_called(config(), talks, own)
+    assert found == {"pacs.rad.example": frozenset({ipaddress.ip_address(there)})}
+    around = look_around(config(), talks)
+    known = Registry.build(config(), around)
+    assert known.unresolved == ()
+    assert known.server(ipaddress.ip_address(there), 2762) is not None
+    assert known.server(ipaddress.ip_address(other), 2762) is None  # once, every server at this port passed
+    assert Registry.build(config(), look_around(config())).unresolved == ("pacs",)

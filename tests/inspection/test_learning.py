@@ -36,6 +36,7 @@ def test_a_device_that_called_us_is_proposed_with_what_it_used() -> None:
         "tls": "never",
         "services": ["store"],
         "sop_classes": ["1.2.840.10008.5.1.4.1.1.2"],
+        "calls": [],
     }
     assert found.evidence[0] == (
         f"US1 at {STRANGER} to EDGE01 at {OWN} port 104: 1 association, 2023-11-14 to 2023-11-14, used C-STORE"
@@ -63,6 +64,7 @@ def test_a_server_of_others_and_its_callers() -> None:
     ]
     archive, reader = proposals
     assert archive.keys["ae_titles"] == ["ARCH", "ARCH_OUT"]
+    assert (archive.keys["calls"], reader.keys["calls"]) == (["READ1"], ["ARCH"])
     assert (archive.keys["ports"], archive.keys["asks"], reader.keys["asks"]) == ([104], ["store"], ["echo"])
 
 

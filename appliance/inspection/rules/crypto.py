@@ -49,21 +49,21 @@ def unlisted_tls(seen: HelloSeen, registry: Registry) -> Finding | None:
     if seen.hello.kind != CLIENT_HELLO:
         return None
     client, _, address, port = endpoints(seen.flow.key)
-    server = registry.server(address, port)
+    server, severity = registry.server(address, port), None
     if server is None:
         if port not in DICOM_PORTS:
             return None
         reason = "its server is not registered, its port is DICOM's"
-    elif server.takes_tls and registry.speaks_tls(client):
-        return None
-    elif not server.own and registry.own is None:
-        return None  # it may be we
     elif not server.takes_tls:
         reason = f"the entry of {server.name} says that it never speaks TLS"
+    elif objection := registry.over_tls(client, server):
+        reason = f"{objection}, its server is {server.name}"
+        if registry.own is None and not server.own:  # it may be we
+            severity = Severity.LOW
     else:
-        reason = f"its client has no entry, its server is {server.name}"
+        return None
     fields = {"version": seen.hello.version, "ciphers_offered": len(seen.hello.ciphers), "ja4": ja4(seen.hello)}
-    return Finding(UNLISTED_TLS, f"{reason}; offers {seen.hello.version}", seen.flow, fields)
+    return Finding(UNLISTED_TLS, f"{reason}; offers {seen.hello.version}", seen.flow, fields, severity=severity)
 
 
 RULES = {DicomInClear: (plaintext,), HelloSeen: (unlisted_tls,)}

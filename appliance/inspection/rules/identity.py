@@ -75,13 +75,22 @@ def wrong_address(seen: AssociationRequested, registry: Registry) -> Finding | N
 
 def unknown_called(seen: AssociationRequested, registry: Registry) -> Finding | None:
     """D02."""
-    _, _, address, port = endpoints(seen.flow.key)
-    title = shown.ae(seen.request.called)
-    server = registry.server(address, port)
-    if (title is not None and title == registry.decoy) or registry.answers(title, address, port):
+    client, _, address, port = endpoints(seen.flow.key)
+    title, calling = shown.ae(seen.request.called), shown.ae(seen.request.calling)
+    if title is not None and title == registry.decoy:
         return None
-    where = f"which {server.name} does not answer to" if server else "at a server that is not registered"
-    evidence = f"called {shown.title(seen.request.called)}, {where}"
+    server = registry.server(address, port)
+    named = f"called {shown.title(seen.request.called)}"
+    if server is None:
+        evidence = f"{named}, at a server that is not registered"
+    elif not registry.answers(title, address, port):
+        evidence = f"{named}, which {server.name} does not answer to"
+    elif registry.calling(calling, client, server) is Calling.BARRED:
+        evidence = f"{shown.title(seen.request.calling)} is registered, but not as one who may call {server.name}"
+    elif name := registry.barred(calling, client, title, server):
+        evidence = f"{named}, which the entry of {name} does not list in calls"
+    else:
+        return None
     return Finding(UNKNOWN_CALLED, evidence, seen.flow, shown.request(seen.request))
 
 

@@ -19,16 +19,19 @@ ROGUE_SERVER = Rule(
 
 def rogue_server(seen: AssociationAnswered, registry: Registry) -> Finding | None:
     """D11."""
-    _, _, address, port = endpoints(seen.flow.key)
-    if registry.server(address, port) is not None:
-        return None
+    client, _, address, port = endpoints(seen.flow.key)
+    server, severity, unsure = registry.server(address, port), None, ""
+    if server is not None:
+        if server.own or not server.anywhere or registry.is_own(client):
+            return None
+        severity, unsure = Severity.LOW, f"; it may be {server.name}, whose host name is not resolved"
     if seen.accept is not None:
         answer, fields = "accepted an association", {"result": "accepted"}
     else:
         result, source, reason = seen.reject or (0, 0, 0)
         answer, fields = "rejected an association", {"result": f"rejected {result}/{source}/{reason}"}
     about = (str(address), port)
-    return Finding(ROGUE_SERVER, f"it {answer}", seen.flow, dict(fields), about)
+    return Finding(ROGUE_SERVER, f"it {answer}{unsure}", seen.flow, dict(fields), about, severity)
 
 
 RULES = {AssociationAnswered: (rogue_server,)}

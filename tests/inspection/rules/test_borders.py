@@ -107,7 +107,8 @@ def test_tls_to_them_is_allowed_to_whom_their_entries_allow_it(client: str, spok
     assert [each["alert"]["signature_id"] for each in records] == spoke
     if spoke:
         assert records[0]["tls"]["ja4"].startswith("t13i")
-        assert evidence(records, "D19").startswith("its client has no entry, its server is Archive")
+        reason = "the entry of its client, Readers, says that it never speaks TLS"
+        assert evidence(records, "D19").startswith(reason if client == READER else "its client has no entry")
 
 
 def test_commitment_reports_of_ours_go_to_a_registered_server() -> None:
