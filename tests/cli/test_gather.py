@@ -85,7 +85,7 @@ def test_what_is_right(config: Path) -> None:
     tls = config.parent / "tls"
     assert {path.name for path in found.files} == {
         "appliance.crt", "appliance.key", "site-ca.crt", "appliance-client.crt", "appliance-client.key", "identity",
-        "index-key",
+        "index-key", "site-ca.crl",
     }  # fmt: skip
     assert not [file for file in found.files.values() if file.error]
     assert found.files[tls / "appliance.crt"].certificates[0].names == ("edge.example",)
@@ -201,7 +201,7 @@ def test_the_state_directory(config: Path) -> None:
 
 def test_revocation_lists(config: Path) -> None:
     tls = config.parent / "tls"
-    config.write_text(config.read_text().replace("client_ca", f'client_crl = "{tls}/ca.crl"\nclient_ca', 1))
+    config.write_text(config.read_text().replace("site-ca.crl", "ca.crl", 1))
     assert facts(config).files[tls / "ca.crl"].error == "No such file or directory"
     (tls / "ca.crl").write_bytes(revocation_list(Authority.create("another CA")))
     found = facts(config)
