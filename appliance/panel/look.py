@@ -37,7 +37,7 @@ class Look:
         self._read: dict[Path, tuple[tuple[int, int, int], float | None, str]] = {}
         self.room: Room | None = None
         self.room_error = ""
-        self.lost = ""
+        self.lost = self.lost_fix = ""
         self.clock_set = True
         self.certificates: tuple[CertificateEnd, ...] = ()
 
@@ -63,6 +63,7 @@ class Look:
             room=self.room,
             room_error=self.room_error,
             lost=self.lost,
+            lost_fix=self.lost_fix,
             clock_set=self.clock_set,
             certificates=self.certificates,
             own=own,
@@ -73,6 +74,9 @@ class Look:
         """Why the medium takes nothing, though it may tell its free space; "" where it is as it should be."""
         missing = self._mount.objection()
         self.mounted = missing is None
+        self.lost_fix = (
+            "Mount it; everything goes on by itself. Is the disk plugged in, and well (dmesg)?" if missing else ""
+        )
         if missing:
             return missing.message
         incoming = StateLayout(self._config.appliance.state_dir).incoming

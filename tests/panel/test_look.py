@@ -12,6 +12,8 @@ import pytest
 from appliance.config.load import load_config
 from appliance.host.certificates import Authority
 from appliance.panel.look import Look, named
+from appliance.vault.declared_mount import DeclaredMount
+from appliance.vault.refusals import Condition, DiskRefused
 from tests.cli.sites import make_site
 
 DAY = 86400
@@ -103,3 +105,14 @@ def test_a_state_directory_that_is_not_mounted_any_more(site: Path) -> None:
     incoming.mkdir(parents=True)
     seen.again()
     assert seen.lost == ""
+
+
+def test_a_disk_that_is_only_missing_is_to_be_mounted_not_mended(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = look(site)
+    missing = DiskRefused("/srv is not mounted, though /etc/fstab names it", Condition.MISSING)
+    monkeypatch.setattr(DeclaredMount, "objection", lambda _: missing)
+    seen.again()
+    assert seen.lost == missing.message and seen.lost_fix.startswith("Mount it")
+    monkeypatch.setattr(DeclaredMount, "objection", lambda _: None)
+    seen.again()
+    assert seen.lost_fix == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from appliance.base import limits
@@ -27,6 +28,7 @@ def check(facts: Facts) -> Iterator[Finding]:
                 what = f"{count(waiting, 'instance')} wait for its schedule, for another {span(queue['opens_in'])}"
             yield Finding("backlog", name, Level.OK, what)
             continue
-        what = f"{count(waiting, 'instance')} wait for it, the oldest since {span(age)}"
-        fix = "See why it takes nothing, or so little; the disk has to hold what waits."
+        what = f"{count(waiting, 'instance')} wait for it, the oldest for {span(age)}"
+        why = "takes nothing" if queue.get("error") else "takes so little"
+        fix = f"`appliance echo {shlex.quote(name)}` says why it {why}; until then the disk has to hold what waits."
         yield Finding("backlog", name, level, what, fix, oldest, tuple(lamps))

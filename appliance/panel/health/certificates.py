@@ -35,5 +35,10 @@ def _finding(each: CertificateEnd, now: float) -> Finding:
             what = f"expired {span(-left)} ago" if left <= 0 else f"expires in {span(left)}"
             lamp = {Level.OK: (), Level.WARN: ("alarm:notice",), Level.ALARM: ("alarm:alarm",)}[level]
             since = each.not_after - days * _DAY
+            if level:
+                own = each.place.endswith("certificate")
+                fix += (
+                    " `appliance certs request` begins that." if own else f" It is the CA's, and goes into {each.path}."
+                )
             return Finding("certificates", each.place, level, what, fix, since, lamp)
     return Finding("certificates", each.place, Level.OK, f"is good for {span(left)}")

@@ -29,4 +29,4 @@ def check(facts: Facts) -> Iterator[Finding]:
         what = f"did not take up {keys}, which takes a restart"
         yield Finding("configuration", ", ".join(names), Level.WARN, what, fix, lamps=("alarm:notice",))
     if not errors and not restarts:
-        yield Finding("configuration", "file", Level.OK, "is in force")
+        yield Finding("configuration", "configuration", Level.OK, "is in force")

@@ -9,7 +9,7 @@ from appliance.panel.health.facts import Facts
 from appliance.panel.health.finding import Finding, Level
 from appliance.panel.health.words import span
 
-_IF_IT_LASTS = "If it lasts: is it up, and does it know this box?"
+_IF_IT_LASTS = "If it lasts: is it up, and does it know this box (`appliance echo {name}` says)?"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -29,14 +29,14 @@ def check(facts: Facts) -> Iterator[Finding]:
             )
             continue
         if queue.get("error"):
-            again = queue.get("next_try_in")
+            again, lasts = queue.get("next_try_in"), _IF_IT_LASTS.format(name=shlex.quote(name))
             later = f"; next try in {again:.0f} s" if isinstance(again, int | float) and again >= 1 else ""
             yield Finding(
                 "destination",
                 name,
                 Level.WARN,
                 f"takes nothing now: {queue['error']}{later}",
-                f"It is tried again by itself, and nothing is lost. {queue.get('advice') or _IF_IT_LASTS}",
+                f"It is tried again by itself, and nothing is lost. {queue.get('advice') or lasts}",
                 lamps=("backlog:waiting",),
             )
         elif queue.get("opens_in"):

@@ -25,7 +25,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     room = facts.room
     if facts.lost and (room is None or room.writable):
         what = f"takes nothing: {facts.lost}; modalities hear 0xA700"
-        yield Finding("disk", "state directory", Level.ALARM, what, _LOST_FIX, lamps=("ready:refusing", "alarm:alarm"))
+        fix = facts.lost_fix or _LOST_FIX
+        yield Finding("disk", "state directory", Level.ALARM, what, fix, lamps=("ready:refusing", "alarm:alarm"))
         return
     if reason := facts.said("forward").get("medium"):
         what = f"cannot be used: {reason}; deliveries wait"

@@ -33,6 +33,8 @@ class Facts:
     room_error: str = ""
     lost: str = ""
     """Why the medium takes nothing, whatever its free space; "" where it is as it should be."""
+    lost_fix: str = ""
+    """What to do about that, where it is not the disk that has to be mended."""
     clock_set: bool = True
     certificates: Sequence[CertificateEnd] = ()
     own: Mapping[str, Any] = field(default_factory=dict)

@@ -24,4 +24,5 @@ def check(facts: Facts) -> Iterator[Finding]:
         what = f"is running out of inodes: {free}"
         yield Finding("inodes", "state directory", Level.WARN, what, _FIX, lamps=("alarm:notice",))
     else:
-        yield Finding("inodes", "state directory", Level.OK, free)
+        share = room.inodes_free / room.inodes
+        yield Finding("inodes", "state directory", Level.OK, f"{share:.0%} of the inodes are free")

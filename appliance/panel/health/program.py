@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from appliance.panel.health.facts import Facts
 from appliance.panel.health.finding import Finding, Level
 
+_LONG_GONE = 60.0  # seconds: whoever starts it again does so before
 # By state: how bad, what is said, which lamp.
 _STATES = {
     "ok": (Level.OK, "runs", ()),
@@ -30,4 +31,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             fix = f"If nobody meant to: systemctl start appliance-{name}."
         elif level:
             fix = f"Look at its last lines: journalctl -u appliance-{name} -n 50."
+        if said["state"] == "ended" and since is not None and facts.now - since > _LONG_GONE:
+            what = "ended, and nobody started it again"
+            fix += f" Mend what they say, then: systemctl start appliance-{name}."
         yield Finding("program", name, level, what, fix, since, lamps)

@@ -9,14 +9,30 @@ from appliance.panel.health.facts import Facts
 from appliance.panel.health.finding import Finding, Level
 from appliance.panel.health.words import count, span
 
-# Counters of the sensor whose rise means that it did not see something: what is said, what to do.
+# Counters of the sensor whose rise means that it did not see something: of what, what is said of how much, what to do.
 _BLIND = {
-    "dropped_packets": ("packet", "lost unseen", "Is the link overloaded, or the machine busy?"),
-    "blind": ("flow or moment", "not seen whole", "See `appliance alerts`, rule D43, for when and why."),
-    "faults": ("frame", "not understood by a fault of ours", "Please report it, with a capture if you may."),
+    "dropped_packets": (
+        "sensor (packets)",
+        "lost {} unseen",
+        ("packet", "packets"),
+        "Is the link overloaded, or the machine busy?",
+    ),
+    "blind": (
+        "sensor (flows)",
+        "did not see {} whole",
+        ("flow or moment", "flows or moments"),
+        "See `appliance alerts`, rule D43, for when and why.",
+    ),
+    "faults": (
+        "sensor (frames)",
+        "did not understand {}, by a fault of ours",
+        ("frame", "frames"),
+        "Please report it, with a capture if you may.",
+    ),
     "suppressed_alerts": (
-        "finding",
-        "more than could be told",
+        "sensor (findings)",
+        "had {} more than could be told",
+        ("finding", "findings"),
         "Somebody makes a lot of noise: see `appliance alerts`.",
     ),
 }
@@ -27,14 +43,13 @@ def check(facts: Facts) -> Iterator[Finding]:
     if "sensor" not in facts.programs:
         return
     said, well = facts.said("sensor"), True
-    for key, (noun, how, fix) in _BLIND.items():
+    for key, (subject, how, nouns, fix) in _BLIND.items():
         rise = said.get("rises", {}).get(key)
         if not rise or facts.now - rise["last"] > limits.LOSS_MEMORY.default:
             continue
         well = False
-        many = noun.replace("flow or moment", "flows or moments") if " " in noun else ""
-        what = f"{count(int(rise['by']), noun, many)} {how}, the last {span(facts.now - rise['last'])} ago"
-        yield Finding("sensor", key, Level.WARN, what, fix, rise["first"], ("alarm:notice",))
+        what = f"{how.format(count(int(rise['by']), *nouns))}, the last {span(facts.now - rise['last'])} ago"
+        yield Finding("sensor", subject, Level.WARN, what, fix, rise["first"], ("alarm:notice",))
     if said and well:
         where = f" {said['interface']}" if said.get("interface") else ""
         yield Finding("sensor", "sensor", Level.OK, f"watches{where} without a gap")

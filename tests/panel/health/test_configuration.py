@@ -8,7 +8,7 @@ from tests.panel.health.given import facts, said, summary
 
 
 def test_in_force() -> None:
-    assert summary(list(check(facts()))) == [("file", Level.OK, ())]
+    assert summary(list(check(facts()))) == [("configuration", Level.OK, ())]
 
 
 def test_who_kept_the_old_one_and_why() -> None:
@@ -28,5 +28,5 @@ def test_who_waits_for_a_restart_and_with_what() -> None:
 
 def test_what_a_program_said_before_it_ended_counts_no_more() -> None:
     assert summary(list(check(facts(programs={"receive": said("ended", config_error="x")})))) == [
-        ("file", Level.OK, ())
+        ("configuration", Level.OK, ())
     ]

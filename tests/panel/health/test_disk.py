@@ -41,6 +41,8 @@ def test_a_medium_that_does_not_answer_and_one_not_looked_at_yet() -> None:
 
 def test_a_medium_that_takes_nothing_whatever_its_free_space() -> None:
     for room in (ROOM, None):
+        (missing,) = check(facts(room=room, lost="/srv is not mounted", lost_fix="Mount it."))
+        assert missing.fix == "Mount it."
         (found,) = check(facts(room=room, lost="Read-only file system"))
         assert (found.level, found.lamps) == (Level.ALARM, FULL)
         assert "Read-only file system" in found.what and "0xA700" in found.what

@@ -35,4 +35,12 @@ def test_a_program_of_which_a_part_hangs() -> None:
     assert "adoption, proofs ended or comes no further" in found["forward"].what
     assert found["forward"].since is None, "not since it was started"
     gone = {each.subject: each for each in check(facts(programs={"forward": said("ended", stuck=["adoption"])}))}
-    assert "ended by itself" in gone["forward"].what
+    assert gone["forward"].what.startswith("ended")
+
+
+@pytest.mark.parametrize("seconds", [5, 300])
+def test_one_that_ended_and_was_not_started_again_in_time_wants_somebody(seconds: int) -> None:
+    ended = said("ended") | {"since": NOW - seconds}
+    (found,) = [each for each in check(facts(programs={"receive": ended})) if each.subject == "receive"]
+    assert ("nobody started it again" in found.what) == (seconds > 60)
+    assert ("systemctl start appliance-receive" in found.fix) == (seconds > 60)

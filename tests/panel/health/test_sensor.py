@@ -15,9 +15,9 @@ def test_a_sensor_that_saw_everything() -> None:
 def test_what_it_missed() -> None:
     rises = {"dropped_packets": ago(120, by=700), "blind": ago(3601), "suppressed_alerts": ago(1, by=1)}
     found = list(check(facts(programs={"sensor": said(rises=rises)})))
-    assert [each.subject for each in found] == ["dropped_packets", "suppressed_alerts"]
+    assert [each.subject for each in found] == ["sensor (packets)", "sensor (findings)"]
     assert all((each.level, each.lamps) == (Level.WARN, ("alarm:notice",)) for each in found)
-    assert found[0].what == "700 packets lost unseen, the last 2 min ago"
+    assert found[0].what == "lost 700 packets unseen, the last 2 min ago"
     assert found[0].since == NOW - 130
 
 
