@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from appliance.inspection.community_id import community_id
 from appliance.inspection.flow import Carries, endpoints
+from appliance.inspection.moment import moment
 from appliance.inspection.rules.rule import Finding
 
 
@@ -70,7 +70,7 @@ class Alert:
 
 
 def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+    return moment(seconds).isoformat(timespec="microseconds")
 
 
 def _flow_id(key: bytes, began: float) -> int:

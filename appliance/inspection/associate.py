@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from appliance.base.names import uid_from_wire
 
@@ -16,7 +16,9 @@ REQUEST, ACCEPT = 1, 2
 APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 _FIXED = struct.Struct("!BxIH2x16s16s32s")
 _ITEM = struct.Struct("!BxH")
-_MAX_ITEMS = 20000
+_UID = 65  # bytes; a UID has 64
+_MOST_KEPT = 8  # contexts that alerts name
+_MAX_ITEMS = 4096  # of all levels together; 128 contexts of 30 transfer syntaxes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,23 @@ class Associate:
     user_identity: int | None = None
     padded_uids: bool = False  # a UID carries a NUL, which items never need
     faults: list[str] = field(default_factory=list)
+    items: int = 0  # that were read
 
     def fault(self, what: str) -> None:
         """Note a departure from the standard."""
         if what not in self.faults:
             self.faults.append(what)
+
+    def summary(self) -> Associate:
+        """What is worth keeping while the association lasts: a few kilobytes, whatever the PDU held."""
+        contexts = [Context(each.context_id, each.abstract_syntax[:_UID]) for each in self.contexts[:_MOST_KEPT]]
+        return replace(
+            self,
+            contexts=contexts,
+            application_context=self.application_context[:_UID],
+            implementation_class=self.implementation_class[:_UID],
+            implementation_version=self.implementation_version[:_UID],
+        )
 
     @property
     def accepted(self) -> frozenset[int]:
@@ -83,8 +97,10 @@ def parse_associate(pdu: bytes) -> Associate:
 
 
 def _items(data: bytes, at: int, end: int, found: Associate) -> Iterator[tuple[int, bytes]]:
-    for _ in range(_MAX_ITEMS):
-        if at == end:
+    while at != end:
+        found.items += 1
+        if found.items > _MAX_ITEMS:
+            found.fault("too many items")
             return
         if end - at < 4:
             found.fault("bytes left over after the last item")
@@ -96,7 +112,6 @@ def _items(data: bytes, at: int, end: int, found: Associate) -> Iterator[tuple[i
             length = end - at
         yield item, bytes(data[at : at + length])
         at += length
-    found.fault("too many items")
 
 
 def _context(body: bytes, found: Associate) -> None:

@@ -11,7 +11,7 @@ from enum import Enum
 from appliance.base import limits
 from appliance.inspection.associate import Associate, parse_associate
 from appliance.inspection.command_set import C_FIND, C_STORE, Command
-from appliance.inspection.data_head import IMPLICIT, read_head
+from appliance.inspection.data_head import IMPLICIT, encoding, read_head
 from appliance.inspection.flow import Carries, Flow
 from appliance.inspection.observations import (
     Aborted,
@@ -62,16 +62,17 @@ class Conversation:
     """One association. Walks call it, it reports to the rules."""
 
     __slots__ = (
-        "_accept",
         "_answer",
+        "_encodings",
         "_ended",
         "_incomplete",
         "_matches",
+        "_maximum",
         "_released",
         "_request",
-        "_syntaxes",
         "_times",
         "_versions",
+        "contexts",
         "flow",
         "report",
         "statistics",
@@ -84,13 +85,14 @@ class Conversation:
         self.statistics = witness.statistics
         self.undisturbed = False  # the request was seen and accepted, and neither side began to end the association
         self._request: Associate | None = None
-        self._accept: Associate | None = None
+        self._maximum: int | None = None  # that the A-ASSOCIATE-AC announced, 0 for none; None before it
+        self.contexts: frozenset[int] | None = None  # those that were accepted; None while they are not known
         self._answer = 0  # the PDU type of the answer
         self._incomplete = flow.joined  # a part was not seen that would show the state
         self._released: set[bool] = set()
         self._ended = False
         self._times: dict[str, int] = {}  # how often each departure from the standard was seen
-        self._syntaxes: dict[int, bytes] = {}  # the transfer syntax of each context
+        self._encodings: dict[int, bytes] = {}  # of data sets, by context
         self._matches = 0  # answers to queries
         self._versions = 0
 
@@ -100,7 +102,7 @@ class Conversation:
         """How far a P-DATA-TF that begins now may be trusted. Reports one that the state forbids."""
         if self.undisturbed:
             return Trust.GRANTED
-        if self._answer == ASSOCIATE_AC and self._accept and self._request and not self._ended:
+        if self._answer == ASSOCIATE_AC and self._request and not self._ended:
             if from_client in self._released:
                 self._violation(from_client, "P-DATA-TF after the sender's own A-RELEASE-RQ")
             return Trust.GRANTED
@@ -131,16 +133,10 @@ class Conversation:
 
         The first is 0 before the A-ASSOCIATE-AC was seen.
         """
-        receiver = self._accept if from_client else self._request
-        if self._accept is None or receiver is None:
+        if self._maximum is None or (self._request is None and not from_client):
             return 0, 0
-        announced = receiver.max_length or 0
+        announced = self._maximum if from_client or self._request is None else self._request.max_length or 0
         return min(announced or limits.SENSOR_SKIP.default, limits.SENSOR_SKIP.default), announced
-
-    @property
-    def contexts(self) -> frozenset[int] | None:
-        """The accepted presentation contexts; None while they are not known."""
-        return self._accept.accepted if self._accept else None
 
     # What walks tell.
 
@@ -212,7 +208,7 @@ class Conversation:
         if self._request is not None:
             self._violation(from_client, "a second A-ASSOCIATE-RQ")
         else:
-            self._request = request
+            self._request = request.summary()
         self.flow.asked = True
         self.statistics.associations += 1
         self.report(DicomInClear(self.flow, request))
@@ -238,10 +234,10 @@ class Conversation:
             self.report(AssociationAnswered(self.flow, None, (pdu[7], pdu[8], pdu[9]), self._request))
             return False
         accept = parse_associate(pdu)
-        self._accept = accept
+        self._maximum, self.contexts = accept.max_length or 0, accept.accepted
         self.undisturbed = self._request is not None and not self._released and not self._ended
-        self._syntaxes = {
-            each.context_id: each.transfer_syntaxes[0] for each in accept.contexts if each.transfer_syntaxes
+        self._encodings = {
+            each.context_id: encoding(each.transfer_syntaxes[0]) for each in accept.contexts if each.transfer_syntaxes
         }
         self.report(AssociationAnswered(self.flow, accept, None, self._request))
         for fault in accept.faults:
@@ -266,8 +262,7 @@ class Conversation:
 
     def data_set(self, command: Command, head: bytes, whole: bool, from_client: bool) -> None:
         """Take the beginning of a data set. What is kept of it are facts that name nobody."""
-        syntax = self._syntaxes.get(command.context_id, IMPLICIT).rstrip(b"\0 ")
-        facts = read_head(head, syntax, whole)
+        facts = read_head(head, self._encodings.get(command.context_id, IMPLICIT), whole)
         self.report(DataSetBegan(self.flow, from_client, command, facts, self._request))
 
     def malformed(self, what: str, from_client: bool) -> None:

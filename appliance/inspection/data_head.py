@@ -25,6 +25,7 @@ _PATH = re.compile(rb"\.\.|[/\\]")
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 IMPLICIT = b"1.2.840.10008.1.2"
 BIG_ENDIAN = b"1.2.840.10008.1.2.2"
+EXPLICIT = b"1.2.840.10008.1.2.1"  # what all others are like
 
 
 @dataclass(slots=True)
@@ -42,6 +43,12 @@ class Head:
     document: str = ""
     path_in_uid: bool = False
     whole: bool = False  # nothing was behind what was read
+
+
+def encoding(syntax: bytes) -> bytes:
+    """The one of the four above that stands for a transfer syntax as it was on the wire."""
+    syntax = syntax.rstrip(b"\0 ")
+    return next((each for each in (IMPLICIT, DEFLATED, BIG_ENDIAN) if each == syntax), EXPLICIT)
 
 
 def read_head(data: bytes, syntax: bytes, whole: bool) -> Head:

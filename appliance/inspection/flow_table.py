@@ -19,6 +19,7 @@ _SEQ = 0xFFFFFFFF
 _WINDOW = 1 << 24
 _NOTHING = (Carries.UNKNOWN, Carries.OTHER)
 _LOOKS = 256  # flows looked at in one sweep
+_HELD = 16  # segments out of order that cost as much as a flow
 _FORGEABLE = -1  # acknowledges nothing
 
 
@@ -198,13 +199,17 @@ class FlowTable:
     def sweep(self, now: float) -> None:
         """Forget what is over. Called about once a second; looks at a bounded number of flows each time."""
         old = now - limits.SENSOR_OPENING_WAIT.default
-        while self._openings and next(iter(self._openings.values())).when < old:
+        for _ in range(min(_LOOKS << 3, len(self._openings))):
+            if next(iter(self._openings.values())).when >= old:
+                break
             key, opening = self._openings.popitem(last=False)
             if opening.answers and not opening.refused:
                 self.silent.append(key)
-        for _ in range(min(_LOOKS + len(self._flows) // 16, len(self._flows))):
+        looks = min(_LOOKS + len(self._flows) // 16, len(self._flows))
+        while looks > 0:
             key, flow = next(iter(self._flows.items()))
             self._flows.move_to_end(key)
+            looks -= 1 + (len(flow.client.held) + len(flow.server.held)) // _HELD
             limit = limits.SENSOR_FLOW_CLOSED if flow.closing else limits.SENSOR_FLOW_IDLE
             if now - flow.last > limit.default:
                 self._conclude(flow, now)

@@ -15,6 +15,7 @@ from appliance.inspection.memory import Memory
 
 _LEAST = 20  # bytes; a first fragment that holds less hides the flags of TCP (RFC 1858)
 _LONGEST = 65535
+_MOST = 2 * _LONGEST  # bytes of one packet, in two versions
 
 
 @dataclass(slots=True)
@@ -83,9 +84,10 @@ class Fragments:
             packet.pieces.append((fragment.offset, data))
             packet.stored += len(data)
             self._memory.used += len(data)
+            self._make_room(key)
         if packet.end >= 0 and _covered(packet):
             self._finish(key, packet, fragment, whole)
-        elif len(packet.pieces) >= limits.SENSOR_FRAGMENTS.default:
+        elif len(packet.pieces) >= limits.SENSOR_FRAGMENTS.default or packet.stored > _MOST:
             self._give_up(key)
         return whole
 
@@ -114,6 +116,11 @@ class Fragments:
                 whole.segments.append((found, version))
             elif found is not None:
                 whole.fragments.append((found, version))
+
+    def _make_room(self, key: tuple[bytes, bytes, int, int]) -> None:
+        """Where flows and fragments keep more than they may, other fragments go, the oldest first."""
+        while self._memory.used > self._memory.limit and (oldest := next(iter(self._packets))) != key:
+            self._give_up(oldest)
 
     def _give_up(self, key: tuple[bytes, bytes, int, int]) -> None:
         self._memory.used -= self._packets.pop(key).stored

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from appliance.base.errors import ConfigError
 from appliance.base.names import ae_title
 from appliance.inspection.inventory import Inventory
 from appliance.inspection.inventory_entries import Talk
+from appliance.inspection.moment import moment
 from appliance.inspection.registry import Calling, Registry
 
 _PEER_SERVICES = {"C-ECHO": "echo", "C-STORE": "store", "N-ACTION": "commit"}
@@ -166,4 +166,4 @@ def _is_title(text: str) -> bool:
 
 
 def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    return moment(seconds).strftime("%Y-%m-%d")

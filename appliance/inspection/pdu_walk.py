@@ -22,6 +22,7 @@ _DATA_HEADER = struct.Struct("!BxIIBB")
 _PDU_HEADER = struct.Struct("!BxI")
 _PDV_HEADER = struct.Struct("!IBB")
 _LONGEST_WAIT = 65536
+_SEARCHED = 4096  # bytes at once, however long a segment is
 _TLS_ALERT = 21
 
 # States: what the next byte belongs to.
@@ -308,7 +309,7 @@ class PduWalk:
     def _searching(self, data: memoryview, i: int, n: int, offset: int) -> int:
         """WATCH: bulk data that nobody granted. HUNT: the framing is lost."""
         watching = self._state == WATCH
-        end = min(n, i + self._left) if watching else n
+        end = min(n, i + _SEARCHED, i + self._left) if watching else min(n, i + _SEARCHED)
         piece = bytes(data[i:end])
         self.conversation.statistics.inspected += len(piece)
         found = self._search.feed(piece, self._granted or limits.SENSOR_SKIP.default)
@@ -328,8 +329,11 @@ class PduWalk:
             self.conversation.found()
             self.other.wake()
         self._sure = sure
-        self._again = rest + bytes(data[end:n]), offset + end - len(rest)
         self._enter(HEADER)
+        begin = end - len(rest)
+        if begin >= i:
+            return begin
+        self._again = rest[: i - begin] + bytes(data[i:n]), offset + begin  # it began in what came before
         return n
 
     # Moves between states.

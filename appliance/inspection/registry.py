@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, time, tzinfo
+from datetime import time, tzinfo
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from appliance.base.names import ae_title_from_wire
 from appliance.config.model import Config, Peer, SensorServer
 from appliance.config.values import Address, Network
 from appliance.inspection.flow import endpoints
+from appliance.inspection.moment import moment
 from appliance.inspection.registered import Caller, callers_of, servers_of, upstreams_of, within
 from appliance.inspection.registered import Server as Server
 from appliance.inspection.registered import Surroundings as Surroundings
@@ -163,7 +164,7 @@ class Registry:
 
     def time_of_day(self, seconds: float) -> time | None:
         """The local time at the box, of seconds since the epoch; None where its time zone is not known."""
-        return datetime.fromtimestamp(seconds, self.zone).time() if self.zone is not None else None
+        return moment(seconds, self.zone).time() if self.zone is not None else None
 
     # Who may call.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 CLIENT_HELLO, SERVER_HELLO = 1, 2
 _HANDSHAKE = 22
+_MOST = 1024  # cipher suites or extensions of a hello; nobody knows half as many
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 _RECORD = struct.Struct("!BHH")
 _SERVER_NAME, _SIGNATURE_ALGORITHMS, _ALPN, _SUPPORTED_VERSIONS = 0x0000, 0x000D, 0x0010, 0x002B
@@ -26,6 +27,12 @@ class Hello:
     alpn: bytes = b""  # the first protocol that the client offers
     signature_algorithms: tuple[int, ...] = ()
     downgraded: bool = False  # the server says that it could have done better
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it costs to keep."""
+        many = len(self.versions) + len(self.ciphers) + len(self.extensions) + len(self.signature_algorithms)
+        return 500 + 36 * many + len(self.alpn)
 
     @property
     def version(self) -> str:
@@ -78,7 +85,7 @@ def parse_hello(kind: int, body: bytes) -> Hello | str:
     try:
         return _client(body) if kind == CLIENT_HELLO else _server(body)
     except (struct.error, IndexError):
-        return "a hello that runs past its end"
+        return "a hello that runs past its end, or offers more than there is"
 
 
 def _client(body: bytes) -> Hello:
@@ -86,6 +93,8 @@ def _client(body: bytes) -> Hello:
     at = 34
     at += 1 + body[at]
     (size,) = struct.unpack_from("!H", body, at)
+    if size > 2 * _MOST:
+        raise IndexError
     ciphers = struct.unpack_from(f"!{size // 2}H", body, at + 2)
     at += 2 + size
     at += 1 + body[at]
@@ -121,6 +130,8 @@ def _extensions(body: bytes, at: int) -> dict[int, bytes]:
     end = at + 2 + struct.unpack_from("!H", body, at)[0]
     at += 2
     while at + 4 <= min(end, len(body)):
+        if len(found) == _MOST:
+            raise IndexError
         kind, size = struct.unpack_from("!HH", body, at)
         found[kind] = body[at + 4 : at + 4 + size]
         at += 4 + size

@@ -82,11 +82,22 @@ class TlsReader:
         if hello.kind == CLIENT_HELLO:
             if flow.hello is None:
                 self._witness.statistics.tls += 1
-            flow.hello = hello
+            self._remember(hello)
             self._witness.report(HelloSeen(flow, hello))
             return False
         self._witness.report(HelloSeen(flow, hello, flow.hello))
+        if not hello.retry:
+            self._remember(None)
         return hello.versions[0] == _TLS_1_3 and not hello.retry
+
+    def _remember(self, hello: Hello | None) -> None:
+        """Keep the client's hello until it is answered."""
+        flow = self._stream.flow
+        if flow.hello is not None:
+            flow.client.release(flow.hello.weight)
+        if hello is not None:
+            flow.client.keep(hello.weight)
+        flow.hello = hello
 
     def _ended(self, event: Over) -> None:
         if event.why and self._stream.from_client:

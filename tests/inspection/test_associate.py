@@ -9,7 +9,7 @@ from pynetdicom import AE
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-from appliance.inspection.associate import Associate, parse_associate
+from appliance.inspection.associate import APPLICATION_CONTEXT, Associate, parse_associate
 from tests.inspection.wire import CT_STORAGE, ILE, VERIFICATION, associate, item, pdu
 
 
@@ -101,3 +101,29 @@ def test_a_changed_request_gives_a_value(draw: st.DataObject) -> None:
         data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
     found = parse_associate(bytes(data))
     assert len(found.contexts) <= 20
+
+
+def test_no_request_has_more_items_than_are_read() -> None:
+    one = item(0x20, bytes((1, 0, 0, 0)) + item(0x30, b"1.2") + item(0x40, b"1.3"))
+    found = parse_associate(pdu(1, associate(contexts=())[6:74] + item(0x10, APPLICATION_CONTEXT) + one * 6000))
+    assert "too many items" in found.faults
+    assert len(found.contexts) <= 4096 // 3 + 1
+    usual = b"".join(
+        item(0x20, bytes((number, 0, 0, 0)) + item(0x30, CT_STORAGE) + item(0x40, ILE) * 29)
+        for number in range(1, 256, 2)
+    )
+    found = parse_associate(pdu(1, associate(contexts=())[6:74] + item(0x10, APPLICATION_CONTEXT) + usual))
+    assert (found.faults, len(found.contexts)) == ([], 128)
+
+
+def test_what_is_kept_of_a_request_is_little() -> None:
+    long = item(0x30, b"1" * 20_000) + item(0x40, b"1" * 20_000)
+    user = item(0x50, item(0x52, b"2" * 20_000) + item(0x55, b"V" * 20_000) + item(0x51, b"\0\0\x10\0"))
+    body = associate(contexts=())[6:74] + item(0x10, b"3" * 9000) + item(0x20, bytes((5, 0, 0, 0)) + long) + user
+    kept = parse_associate(pdu(1, body)).summary()
+    texts = (kept.application_context, kept.implementation_class, kept.implementation_version)
+    assert all(len(each) == 65 for each in texts)
+    assert (kept.max_length, kept.calling.strip()) == (4096, b"CT_SOMATOM1")
+    assert [(each.context_id, len(each.abstract_syntax), each.transfer_syntaxes) for each in kept.contexts] == [
+        (5, 65, ())
+    ]

@@ -14,7 +14,7 @@ from appliance.inspection import engine as module
 from appliance.inspection.engine import Inspection
 from appliance.inspection.looked_at import OVERHEAD
 from tests.inspection.scene import CT, OWN, STRANGER, engine, rules
-from tests.inspection.test_tls_hello import client_hello
+from tests.inspection.test_tls_hello import client_hello, server_hello
 from tests.inspection.wire import ACK, SYN, Wire, associate, command, frame, p_data, pdv, store
 
 HEAD = limits.SENSOR_DATA_HEAD.default
@@ -218,5 +218,7 @@ def test_statistics_name_what_was_inspected_and_what_was_skipped() -> None:
 def test_hellos_need_no_memory_once_read() -> None:
     watching = engine()
     for number in range(200):
-        Wire(watching, STRANGER, OWN, 2762, client_port=40000 + number).open().client(client_hello())
+        talk = Wire(watching, STRANGER, OWN, 2762, client_port=40000 + number).open().client(client_hello())
+        assert 500 < watching.snapshot()["memory"] < 8000  # until it is answered
+        talk.server(server_hello())
     assert watching.snapshot()["memory"] == 0

@@ -20,7 +20,13 @@ class Deaf:
     def feed(self, data: memoryview, offset: int) -> None:
         pass
 
-    lost = conflict = feed  # type: ignore[assignment]
+    conflict = feed  # type: ignore[assignment]
+
+    def lost(self, count: int) -> None:
+        pass
+
+    def forgot(self) -> None:
+        pass
 
 
 def table(limit: int = 1 << 20) -> FlowTable:
@@ -97,6 +103,36 @@ def test_a_flood_of_syns_pushes_out_syns_and_no_flow() -> None:
     assert flows.openings == limits.SENSOR_OPENINGS.default
     assert list(flows._flows.values()) == [flow]
     assert flows.evicted == []
+
+
+def test_a_flood_of_handshakes_that_end_together_takes_several_looks() -> None:
+    flows = table()
+    for number in range(limits.SENSOR_OPENINGS.default):
+        flows.syn(number.to_bytes(12, "big"), 1, 1.0, answers=True)
+    looks, told = 0, 0
+    while flows.openings:
+        flows.sweep(100.0 + looks)
+        assert len(flows.silent) - told <= 4096
+        looks, told = looks + 1, len(flows.silent)
+    assert told == limits.SENSOR_OPENINGS.default
+
+
+def test_a_sweep_takes_few_flows_that_hold_much() -> None:
+    """Each of many flows holds hundreds of segments that follow on one another, behind a hole."""
+    flows = table()
+    for number in range(200):
+        stream = flows.open((number + (1 << 40)).to_bytes(12, "big"), 1, 1, 1, 0.0, MACS, ())
+        assert stream is not None
+        for at in range(200):
+            stream.segment(0.0, 100 + at, memoryview(b"x"), 1)
+    total = sum(len(stream.held) for stream in flows.streams.values())
+    assert total == 200 * 200
+    looks = 0
+    while (left := sum(len(stream.held) for stream in flows.streams.values())) and looks < 100:
+        flows.sweep(60.0 + looks)
+        assert left - sum(len(stream.held) for stream in flows.streams.values()) <= 5000
+        looks += 1
+    assert left == 0
 
 
 def test_a_flood_of_flows_pushes_out_the_silent_ones() -> None:

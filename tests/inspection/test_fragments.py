@@ -10,7 +10,7 @@ import pytest
 from appliance.base import limits
 from appliance.inspection.engine import Inspection
 from tests.inspection.scene import CT, OWN, STRANGER, engine, evidence, rules
-from tests.inspection.wire import ACK, associate, frame
+from tests.inspection.wire import ACK, Wire, associate, frame
 
 Piece = tuple[int, bool, bytes]
 
@@ -126,6 +126,21 @@ def test_fragments_are_bounded_in_packets_pieces_and_bytes() -> None:
     assert said["faults"] == 0
     watching.finish()
     assert watching.snapshot()["memory"] == 0
+
+
+def test_large_fragments_are_bounded_in_bytes_too() -> None:
+    """Frames of 9,000 bytes, and more versions of one place than anybody needs: other fragments go, no flow does."""
+    whole, _ = request()
+    watching = engine()
+    talk = Wire(watching, CT, OWN).open().client(associate()[:60])
+    for number in range(256):
+        for version in range(20):
+            send(watching, whole, [(8 * version, True, bytes([version]) * 8800)], number=number)
+    assert watching.snapshot()["memory"] <= limits.SENSOR_MEMORY.default + 8800
+    assert (watching.snapshot()["evicted"], watching.flows) == (0, 1)
+    assert "D01" not in rules(watching)
+    talk.client(associate()[60:])
+    assert watching.snapshot()["associations"] == 1
 
 
 def test_fragments_of_other_protocols_cost_nothing() -> None:

@@ -8,7 +8,9 @@ import struct
 import pytest
 
 from appliance.base import limits
+from appliance.inspection import resync
 from appliance.inspection.engine import Inspection
+from appliance.inspection.resync import find_header
 from tests.inspection.scene import CT, OWN, engine, evidence, rules
 from tests.inspection.wire import (
     ACK,
@@ -310,3 +312,34 @@ def test_contexts_are_known_from_the_answer() -> None:
     talk = wire(watching).open().client(associate(contexts=((1, CT_STORAGE), (3, VERIFICATION))))
     talk.server(associate(2, contexts=((1, b""),))).client(store(100, context=3))
     assert evidence(watching.take_alerts(), "D22").endswith("was not accepted")
+
+
+def test_false_headers_in_a_merged_frame_cost_no_more_than_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """60,000 bytes of tiny PDUs that nobody granted: each is found behind the last, not by a search of all the rest."""
+    searched = 0
+
+    def counted(data: bytes, limit: int) -> tuple[int, bool] | None:
+        nonlocal searched
+        searched += len(data)
+        return find_header(data, limit)
+
+    monkeypatch.setattr(resync, "find_header", counted)
+    watching = engine()
+    tiny = p_data(pdv(1, 0, b"abcd")) * 3700
+    talk = wire(watching).open().client(associate())
+    talk.client(tiny, mss=len(tiny))
+    assert len(tiny) > 59_000
+    assert searched < 3700 * 5000
+    assert watching.snapshot()["faults"] == 0
+
+
+def test_a_header_that_begins_in_one_segment_and_ends_in_a_long_one_is_found() -> None:
+    for cut in range(1, 42):
+        watching = engine()
+        talk = wire(watching).open()
+        talk.raw(True, talk.next[True], ACK, struct.pack("!BxIIBB", 4, 90_000, 89_996, 1, 0) + b"?" * 50)
+        talk.lose(True, 62)
+        hidden = associate(calling=b"ROGUE")
+        talk.client(b"?" * 10 + hidden[:cut])
+        talk.client(hidden[cut:] + bytes(9000), mss=20_000)
+        assert "D01" in rules(watching), cut

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
+import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.inspection.tls_hello import CLIENT_HELLO, SERVER_HELLO, Hello, looks_like_tls, read_hello
+from appliance.inspection.tls_hello import CLIENT_HELLO, SERVER_HELLO, Hello, looks_like_tls, parse_hello, read_hello
 
 LIMIT = 32768
 
@@ -77,11 +78,25 @@ def test_a_server_hello_tells_what_was_chosen(extensions: bytes, version: str) -
         (b"\x17\x03\x03\0\x01x", "no handshake record"),
         (b"\x16\x03\x01\0\x04\x0b\0\0\0", "no hello"),
         (b"\x16\x03\x01\0\x04\x01\xff\xff\xff", "a hello over the limit"),
-        (b"\x16\x03\x01\0\x06\x01\0\0\x02\x03\x03", "a hello that runs past its end"),
+        (b"\x16\x03\x01\0\x06\x01\0\0\x02\x03\x03", "a hello that runs past its end, or offers more than there is"),
     ],
 )
 def test_each_way_to_be_none_is_named(data: bytes, why: str) -> None:
     assert read_hello(data, LIMIT) == why
+
+
+@pytest.mark.parametrize("much", ["ciphers", "extensions"])
+def test_a_hello_that_offers_more_than_there_is_is_none(much: str) -> None:
+    """What is kept of a hello, and the time that it takes, are bounded."""
+    for many, fits in ((1024, True), (1025, False)):
+        ciphers = many if much == "ciphers" else 1
+        extensions = b"".join(
+            struct.pack("!HH", kind, 0) for kind in range(100, 100 + (many if much == "extensions" else 1))
+        )
+        body = b"\3\3" + bytes(33) + struct.pack("!H", 2 * ciphers) + b"\x13\1" * ciphers + b"\1\0"
+        found = parse_hello(CLIENT_HELLO, body + struct.pack("!H", len(extensions)) + extensions)
+        assert isinstance(found, Hello) is fits
+        assert not isinstance(found, Hello) or found.weight > 36 * 1024
 
 
 @given(st.binary(max_size=400))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from datetime import UTC, datetime
 
 from appliance.base.text import wash
 from appliance.inspection.developments import Change, Changed, Kind, Recurring
 from appliance.inspection.flow import DICOM_PORTS, Flow, endpoints
+from appliance.inspection.moment import moment
 from appliance.inspection.observations import CertificateSeen, HelloSeen
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules.rule import Finding, Rule, Severity
@@ -113,7 +113,7 @@ def certificate(seen: CertificateSeen, registry: Registry) -> Finding | None:
     facts, side = seen.facts, "client" if seen.from_client else "server"
     if facts is None:
         return Finding(CERTIFICATE, f"the certificate of the {side} cannot be read", seen.flow)
-    now = datetime.fromtimestamp(seen.flow.last, UTC)
+    now = moment(seen.flow.last)
     if now > facts.not_after:
         what = f"expired on {facts.not_after:%Y-%m-%d}"
     elif now < facts.not_before:
