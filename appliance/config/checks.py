@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from appliance.base.limits import SOCKET_DIRECTORY
 from appliance.config.destination_checks import destinations
-from appliance.config.document import listed, table, tables, texts
+from appliance.config.document import listed, mistaken, table, tables, texts
+from appliance.config.meant import stands_in
+from appliance.config.model import Receive, Service
 from appliance.config.panel_checks import panel
 from appliance.config.values import HostPort, Network, parse_ae_title, parse_host_port, parse_network
 from appliance.config.words import nearest, place, plain
@@ -39,14 +41,17 @@ def check(document: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _listeners(document: dict[str, Any]) -> Iterator[Finding]:
+    if mistaken(document, "receive"):
+        return
     receive = table(document, "receive")
-    if not receive.get("listen") and not receive.get("listen_plain"):
+    renamed = {key for key in Receive.model_fields if stands_in(receive, key, Receive.model_fields)}
+    if not receive.get("listen") and not receive.get("listen_plain") and not renamed & {"listen", "listen_plain"}:
         yield (
             ("receive", "listen") if "receive" in document else (),
             'there is no listener; in [receive], listen = ["[::]:2762"] is DICOM over TLS',
         )
     if receive.get("listen"):
-        missing = [key for key in ("certificate", "key", "client_ca") if key not in receive]
+        missing = [key for key in ("certificate", "key", "client_ca") if key not in receive and key not in renamed]
         if missing:
             yield ("receive", "listen"), f"a TLS listener needs {listed(missing)} too"
     seen: list[tuple[HostPort, str]] = []
@@ -77,7 +82,7 @@ def _endpoint(text: str) -> HostPort | None:
 
 def _peers_and_listeners(document: dict[str, Any]) -> Iterator[Finding]:
     receive = table(document, "receive")
-    if not receive.get("listen") and not receive.get("listen_plain"):
+    if mistaken(document, "receive") or not (receive.get("listen") or receive.get("listen_plain")):
         return
     for index, peer in tables(document, "peer"):
         tls = peer.get("tls", "required")
@@ -93,16 +98,17 @@ def _peers_and_listeners(document: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _commitment(document: dict[str, Any]) -> Iterator[Finding]:
-    client_ca = table(document, "receive").get("client_ca")
+    client_ca = mistaken(document, "receive") or table(document, "receive").get("client_ca")
     for index, peer in tables(document, "peer"):
         at: Place = ("peer", index, "commitment")
-        asks = any(text == "commit" for _, text in texts(peer, "services"))
         if "commitment" not in peer:
             continue
-        if not asks:
+        services = peer.get("services", [])
+        legible = isinstance(services, list) and all(each in get_args(Service) for each in services)
+        if legible and "commit" not in services:
             yield at, 'the peer may not ask for commitment; add "commit" to its services, or leave this out'
         entry = table(peer, "commitment")
-        if entry and entry.get("tls", "required") == "required" and "ca" not in entry and client_ca is None:
+        if entry and entry.get("tls", "required") == "required" and "ca" not in entry and not client_ca:
             yield (
                 at,
                 "over TLS it needs the CA that signed the certificate of the device: ca here, or client_ca of "
@@ -207,6 +213,8 @@ def _routes(document: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _named(document: dict[str, Any], entry: dict[str, Any], key: str, at: Place, section: str) -> Iterator[Finding]:
+    if mistaken(document, section):
+        return
     names = [name for _, each in tables(document, section) if isinstance(name := each.get("name"), str)]
     for index, text in texts(entry, key):
         if text not in names:

@@ -50,6 +50,8 @@ def parse_hours(value: Any) -> Hours:
 
 def _range(text: str) -> tuple[int, int]:
     found = _RANGE.fullmatch(text)
+    if not found and re.match(r"(?:mon|tue|wed|thu|fri|sat|sun)", text, re.IGNORECASE):
+        raise ValueError('hours are those of every day, without its name, like "06:00-22:00"')
     if not found:
         raise ValueError(_MEANT)
     begin, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])

@@ -1,8 +1,8 @@
 """Which line of a TOML text says what. tomllib gives values without positions; this walk gives the positions.
 
-It reads only text that tomllib has accepted, so it does not judge: it follows keys, brackets and quotes. Where it
-loses its way it stops, and the lines that it does not know are answered with those of the nearest enclosing key.
-It never raises.
+It reads text that tomllib has accepted, at least so far, so it does not judge: it follows keys, brackets and quotes.
+Where it loses its way it stops, and the lines that it does not know are answered with those of the nearest enclosing
+key. It never raises.
 """
 
 from __future__ import annotations
@@ -42,6 +42,16 @@ class Lines:
         return self._known[path]
 
 
+def statement_before(text: str, at: int) -> int:
+    """The offset at which the statement begins that has `at` in it, in a text that is TOML up to there."""
+    walk = _Walk(text, {})
+    try:
+        walk.document()
+    except (_LostError, RecursionError, ValueError):
+        pass
+    return max((begin for begin in walk.statements if begin <= at), default=0)
+
+
 class _LostError(Exception):
     """The walk met something that it does not understand."""
 
@@ -52,12 +62,14 @@ class _Walk:
         self.known = known
         self.at = 0
         self.line = 1
+        self.statements: list[int] = []  # where each begins
         self.tables: dict[Path, int] = {}  # how many [[tables]] each array of tables has so far
 
     def document(self) -> None:
         table: Path = ()
         self._skip(_BLANK)
         while self.at < len(self.text):
+            self.statements.append(self.at)
             if self._takes("[["):
                 line = self.line
                 array = self._resolve(self._key("]]"))

@@ -43,7 +43,7 @@ def parse_config(raw: bytes, name: str = "appliance.toml") -> Config:
         text = syntax.decode(raw)
         document = syntax.parse(text)
     except syntax.SyntaxProblem as problem:
-        raise ConfigErrors([Problem(name, problem.line, "", problem.message)]) from None
+        raise ConfigErrors(Problem(name, each.line, "", each.message) for each in problem.found) from None
     config: Config | None = None
     found: list[tuple[Place, str]] = []
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from appliance.config.document import table
+from appliance.config.document import mistaken, table
 from appliance.config.words import plain
 
 Place = tuple[str | int, ...]
@@ -18,7 +18,8 @@ def panel(document: dict[str, Any]) -> Iterator[Finding]:
     for one, other in (("certificate", "key"), ("key", "certificate")):
         if one in alerts and other not in alerts:
             yield ("alerts", one), f"{one} and {other} go together; {other} is missing"
-    if "syslog" in alerts and "ca" not in alerts and "client_ca" not in table(document, "receive"):
+    client_ca = mistaken(document, "receive") or "client_ca" in table(document, "receive")
+    if "syslog" in alerts and "ca" not in alerts and not client_ca:
         yield (
             ("alerts", "syslog"),
             "it needs the CA that signed the certificate of the collector: ca here, or client_ca of [receive]",

@@ -50,7 +50,7 @@ def parse_policy(raw: bytes, name: str) -> RespondPolicy:
         text = syntax.decode(raw)
         document = syntax.parse(text)
     except syntax.SyntaxProblem as problem:
-        raise ConfigErrors([Problem(name, problem.line, "", problem.message)]) from None
+        raise ConfigErrors(Problem(name, each.line, "", each.message) for each in problem.found) from None
     try:
         return RespondPolicy.model_validate(document, context=WRITTEN)
     except ValidationError as error:

@@ -14,20 +14,41 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from appliance.config.destinations import KINDS, Destination
+from appliance.config.meant import meant
 from appliance.config.model import Config
 from appliance.config.section import Section
-from appliance.config.words import choice, kind, nearest, plain, shown
+from appliance.config.words import choice, is_secret, kind, lookalike, nearest, shown
 
 Place = tuple[str | int, ...]
 
 
 def sentences(error: ValidationError) -> Iterator[tuple[Place, str]]:
     """Each thing that is wrong, as the place in the file and what to say of it."""
-    for each in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    renamed = {_meant(each["loc"]) for each in found if each["type"] == "extra_forbidden"}
+    for each in found:
         place: Place = each["loc"]
         if each["type"] == "too_short" and each["input"]:
             continue  # pydantic counts the items that passed; those that did not are said by themselves
+        if each["type"] == "missing" and place in renamed:
+            continue  # it is there under another name, which is said
         yield _as_written(place, each), _SENTENCES.get(each["type"], _unfit)(place, each)
+
+
+def _meant(place: Place) -> Place:
+    """Where the unknown key at `place` belongs, as far as it can be told; else ()."""
+    key = str(place[-1])
+    section = _section(place[:-1])
+    if section and (better := meant(key, section.model_fields)):
+        return (*place[:-1], better)
+    home = _home(place)
+    return (home, key) if home else ()
+
+
+def _home(place: Place) -> str:
+    """The section that has such a key."""
+    key = str(place[-1])
+    return next((name for name in Config.model_fields if _has(name, key) and name != place[0]), "")
 
 
 def _as_written(place: Place, each: ErrorDetails) -> Place:
@@ -53,13 +74,24 @@ def _unknown(place: Place, each: ErrorDetails) -> str:
     valid = section.model_fields if section else {}
     if kinds := [name for name, model in KINDS.items() if _kind(place) and key in model.model_fields]:
         return f'unknown key with kind = "{_kind(place)}"; it belongs to kind = {choice(kinds)}'
-    if hint := nearest(key, valid):
-        return f"unknown key{hint}"
-    home = next((name for name in Config.model_fields if _has(name, key) and name != place[0]), None)
-    if home:
-        brackets = f"[[{home}]]" if _is_list(Config.model_fields[home]) else f"[{home}]"
-        return f"unknown key here; it belongs to {brackets}"
-    return f"unknown key; known here: {', '.join(valid)}"
+    if key == "port" and "address" in valid:
+        return 'unknown key; the port stands behind the address, like "pacs.rad.example:2762"'
+    is_section = isinstance(each["input"], dict) or (len(place) == 1 and isinstance(each["input"], list))
+    what = "section" if is_section and len(place) == 1 else "key"
+    if better := meant(key, valid):
+        named = _brackets(better) if what == "section" else f'"{better}"'
+        return f"unknown {what}; did you mean {named}?"
+    if is_section and key in Config.model_fields and len(place) > 1:
+        if key == place[0]:
+            return f'{_brackets(key)} is open here already; write the keys without "{key}."'
+        return f"unknown key here; {_brackets(key)} is a section of its own"
+    if home := _home(place):
+        return f"unknown {what} here; it {'is a key of' if what == 'section' else 'belongs to'} {_brackets(home)}"
+    return f"unknown {what}; known here: {', '.join(valid)}"
+
+
+def _brackets(section: str) -> str:
+    return f"[[{section}]]" if _is_list(Config.model_fields[section]) else f"[{section}]"
 
 
 def _not_a_choice(place: Place, each: ErrorDetails) -> str:
@@ -70,27 +102,42 @@ def _not_a_choice(place: Place, each: ErrorDetails) -> str:
     return f"{shown(value)} {word} {choice(valid)}{hint}"
 
 
+_OTHER_KINDS = {
+    **dict.fromkeys(("dicom", "pacs", "scp", "c-store"), "dimse"),
+    **dict.fromkeys(("dicomweb", "stow-rs", "web", "https"), "stow"),
+    **dict.fromkeys(("s3", "minio", "bucket", "file", "directory"), "object-store"),
+}
+
+
 def _no_kind(place: Place, each: ErrorDetails) -> str:
     if each["type"] == "union_tag_not_found":
         return f"missing; {choice(KINDS)}"
     value = each["input"].get("kind") if isinstance(each["input"], dict) else None
-    hint = nearest(value, KINDS) if isinstance(value, str) else ""
+    hint = nearest(_OTHER_KINDS.get(value.lower(), value), KINDS) if isinstance(value, str) else ""
     return f"{shown(value)} is none of {choice(KINDS)}{hint}"
 
 
 def _refused(place: Place, each: ErrorDetails) -> str:
-    value, meant = each["input"], each["ctx"]["error"]
+    value, said = each["input"], each["ctx"]["error"]
     if isinstance(value, list | dict):
-        return f"this is {kind(value)}; {meant}"
-    return f"{_shown(place, value)} will not do; {meant}"
+        return f"this is {kind(value)}; {said}"
+    seen = _shown(place, value)
+    hint = lookalike(value) if isinstance(value, str) and seen.startswith('"') else ""
+    return f"{seen} will not do; {said}{hint}"
 
 
 def _not_a_list(place: Place, each: ErrorDetails) -> str:
     value = each["input"]
     if len(place) == 1:
         return f"write [[{place[0]}]] in two brackets, once for each" if isinstance(value, dict) else _no_section(place)
-    example = shown(value) if isinstance(value, str) else "…"
-    return f"this is {kind(value)}; a list is meant, [{example}]"
+    return f"this is {kind(value)}; a list is meant, [{_items(value)}]"
+
+
+def _items(value: Any) -> str:
+    """As the items of a list would be written."""
+    if isinstance(value, str) and "," in value and not is_secret(value):
+        return ", ".join(shown(each.strip()) for each in value.split(",")[:4] if each.strip())
+    return shown(value) if isinstance(value, str | int | float) else "…"
 
 
 def _not_a_table(place: Place, each: ErrorDetails) -> str:
@@ -99,20 +146,30 @@ def _not_a_table(place: Place, each: ErrorDetails) -> str:
         return (
             f"write [{place[0]}] in one bracket, once" if value and isinstance(value[0], dict) else _no_section(place)
         )
-    return f"this is {kind(value)}; {_no_section(place)}" if len(place) <= 2 else f"this is {kind(value)}; {_BRACES}"
+    if len(place) == 1 or (len(place) == 2 and isinstance(place[1], int)):
+        return f"this is {kind(value)}; {_no_section(place)}"
+    example = _BRACES.get(str(place[-1]), 'key = "value"')
+    return f"this is {kind(value)}; a table in braces is meant, like {{ {example} }}"
 
 
-_BRACES = 'a table in braces is meant, like { modality = ["CT"] }'
+_BRACES = {
+    "when": 'modality = ["CT"]',
+    "commitment": 'address = "10.20.0.11:104", ae_title = "CT_COMMIT"',
+    "user_identity": 'type = "username", usernames = ["ct-suite-2"]',
+    "passcodes": 'ct-suite-2 = "scrypt:…"',
+    "reports": 'addresses = ["10.20.0.5"]',
+    "leds": 'ready = "edge:green:ready"',
+    "oauth": 'token_url = "https://login.example/token", client_id = "edge01", client_secret = "credential:cloud"',
+}
 
 
 def _no_section(place: Place) -> str:
-    name = plain(str(place[0]))
-    field = Config.model_fields.get(str(place[0]))
-    return f"a section is meant, [[{name}]]" if field and _is_list(field) else f"a section is meant, [{name}]"
+    return f"a section is meant, {_brackets(str(place[0]))}"
 
 
 def _not_a_whole_number(place: Place, each: ErrorDetails) -> str:
-    return f"{shown(each['input'])} will not do; a whole number is meant, without quotes"
+    without = "a point" if isinstance(each["input"], float) else "quotes"
+    return f"{shown(each['input'])} will not do; a whole number is meant, without {without}"
 
 
 def _not_a_truth(place: Place, each: ErrorDetails) -> str:

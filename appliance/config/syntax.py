@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from typing import Any
 
+from appliance.config.lines import statement_before
+from appliance.config.slips import explain, opened_last
+
+_MOST = 10  # mistakes that are looked for
+_ONE_KEY = re.compile(r"""\s*(?!["'=])[^\s\[\]][^\[\]{}]*[:=](?:(?!\"{3}|'{3}).)*""")
 _POSITION = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 # tomllib's own words, by how they begin; the first that fits counts. Nothing of the file is repeated: a line that is
@@ -38,13 +44,20 @@ _PLAIN_WORDS = (
 )
 
 
-class SyntaxProblem(Exception):  # it becomes a Problem
+@dataclass(frozen=True, slots=True)
+class Mistake:
     """Not TOML: at which line, counted from 1, and why."""
 
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-        self.message = message
+    line: int
+    message: str
+
+
+class SyntaxProblem(Exception):  # it becomes Problems
+    """This is not TOML: all that could be found, in the order of the lines."""
+
+    def __init__(self, *found: Mistake) -> None:
+        super().__init__()
+        self.found = tuple(sorted(found, key=lambda each: each.line))
 
 
 def decode(raw: bytes) -> str:
@@ -53,28 +66,74 @@ def decode(raw: bytes) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise SyntaxProblem(line, "that is not UTF-8; save the file as UTF-8") from None
+        raise SyntaxProblem(Mistake(line, "that is not UTF-8; save the file as UTF-8")) from None
     return text.removeprefix("\ufeff")
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The values of a TOML text. Raises `SyntaxProblem`."""
+    """The values of a TOML text. Raises `SyntaxProblem`: where a mistake keeps to its line, the lines behind it are
+    read too."""
+    text = text.replace("\r\n", "\n")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise SyntaxProblem(Mistake(line, "there are NUL characters in it; save the file as plain text, UTF-8"))
+    document, mistake = _parse(text)
+    if mistake is None:
+        return document
+    found = [mistake]
+    while len(found) < _MOST and (left := _without(text, found[-1].line)) is not None:
+        text = left
+        mistake = _parse(text)[1]
+        if mistake is None:
+            break
+        found.append(mistake)
+    raise SyntaxProblem(*found)
+
+
+def _parse(text: str) -> tuple[dict[str, Any], Mistake | None]:
+    """The values, or why there are none."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text), None
     except tomllib.TOMLDecodeError as error:
-        raise _explained(text, str(error)) from None
+        return {}, _explained(text, str(error))
     except RecursionError:
-        raise SyntaxProblem(1, "brackets are nested too deeply") from None
+        return {}, Mistake(1, "brackets are nested too deeply")
     except ValueError:  # Python reads no decimal number of more than 4300 digits
-        raise SyntaxProblem(_line_of_digits(text), "a number is too long") from None
+        return {}, Mistake(_line_of_digits(text), "a number is too long")
 
 
-def _explained(text: str, said: str) -> SyntaxProblem:
+def _without(text: str, number: int) -> str | None:
+    """The text without that line, if it is one key with its value; else what follows would be read wrongly."""
+    lines = text.split("\n")
+    line = lines[number - 1]
+    if not _ONE_KEY.fullmatch(line) or any(line.count(pair[0]) != line.count(pair[1]) for pair in ("[]", "{}")):
+        return None
+    lines[number - 1] = ""
+    return "\n".join(lines)
+
+
+def _explained(text: str, said: str) -> Mistake:
     message = next((plain for start, plain in _PLAIN_WORDS if said.startswith(start)), "this is not TOML")
     position = _POSITION.search(said)
-    if position is None or position[1] is None:
-        return SyntaxProblem(text.rstrip().count("\n") + 1, message)
-    return SyntaxProblem(int(position[1]), message)
+    if position is None:
+        return Mistake(1, message)
+    if position[1] is None:
+        return _at_the_end(text, said, message)
+    line = int(position[1])
+    begin = sum(len(each) + 1 for each in text.split("\n")[: line - 1])
+    at, better = explain(text, begin + int(position[2]) - 1, said) or (begin, message)
+    return Mistake(text.count("\n", 0, at) + 1, better)
+
+
+def _at_the_end(text: str, said: str, message: str) -> Mistake:
+    """What opened somewhere and never closed."""
+    if (quote := opened_last(text, said)) is not None:
+        return Mistake(text.count("\n", 0, quote) + 1, "the text that opens here has no closing quote")
+    end = len(text.rstrip())
+    if not said.startswith("Unclosed array"):
+        return Mistake(text.count("\n", 0, end) + 1, message)
+    opened = statement_before(text, max(0, end - 1))
+    return Mistake(text.count("\n", 0, opened) + 1, 'the list that opens here is not closed with "]"')
 
 
 def _line_of_digits(text: str) -> int:

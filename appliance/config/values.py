@@ -97,15 +97,33 @@ def parse_host_port(value: Any) -> HostPort:
     """Host and port from "pacs.rad.example:2762" or "[2001:db8::1]:2762"."""
     if isinstance(value, HostPort):
         return value
-    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    text = value if isinstance(value, str) else ""
+    host, _, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = _ipv6(host[1:-1])
     elif not _HOST.fullmatch(host):
         host = ""
     digits = port.isascii() and port.isdigit() and len(port) <= 5
     if not host or not digits or not 1 <= int(port) <= 65535:
-        raise ValueError('an address with its port is written like "pacs.example:2762" or "[2001:db8::1]:2762"')
+        raise ValueError(f"{_ENDPOINT}{_why_no_endpoint(text)}")
     return HostPort(host, int(port))
+
+
+_ENDPOINT = 'an address with its port is written like "pacs.example:2762" or "[2001:db8::1]:2762"'
+
+
+def _why_no_endpoint(text: str) -> str:
+    """'; …' where it can be told what is wrong, or nothing."""
+    host, _, port = text.rpartition(":")
+    if "://" in text:
+        return "; without what stands before it, as in URLs"
+    if host in ("", "*") and port.isdigit() and ":" in text:
+        return '; "[::]" is every address of this box'
+    if (_HOST.fullmatch(host) or host.startswith("[")) and port.isascii() and port.isdigit():
+        return "; ports go from 1 to 65535"
+    if text.count(":") > 1 and not text.startswith("["):
+        return "; brackets stand around an IPv6 address"
+    return "; the port is missing" if _HOST.fullmatch(text) or text.endswith("]") else ""
 
 
 def _ipv6(text: str) -> str:
@@ -135,7 +153,21 @@ def parse_network(value: Any) -> Network:
             if not strict:
                 raise ValueError(f'that address is inside a range and does not begin it; the range is "{network}"')
             return network
-    raise ValueError('an address is written like "10.20.0.11", a range like "10.20.0.16/29"')
+    raise ValueError(f'an address is written like "10.20.0.11", a range like "10.20.0.16/29"{_why_no_network(value)}')
+
+
+def _why_no_network(value: Any) -> str:
+    """'; …' where it can be told what is wrong, or nothing."""
+    text = value if isinstance(value, str) else ""
+    if re.fullmatch(r"[0-9.]+\s*-\s*[0-9.]+", text):
+        return "; a range that is none of these is several of them"
+    if re.fullmatch(r"[0-9.]+:[0-9]+", text):
+        return "; without a port: devices call from any"
+    if re.fullmatch(r"[0-9.]+(?:/[0-9]+)?", text) and re.search(r"\b0[0-9]", text):
+        return "; without zeros before a number"
+    if re.search(r"[g-zG-Z]", text):
+        return "; not a name"
+    return ""
 
 
 def parse_path(value: Any) -> Path:

@@ -7,7 +7,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-_SECRETS = ("AGE-SECRET-KEY", "APPLIANCE-INDEX-KEY")
+_SECRETS = ("AGE-SECRET-KEY", "APPLIANCE-INDEX-KEY", "PRIVATE KEY-----")
+_LOOKALIKES = {"-": "‐‑‒–—−", " ": "\u00a0\u2007\u202f", '"': "“”„", "'": "‘’", ",": "‚", ":": "：", ".": "․"}
 _LONGEST = 40
 
 
@@ -35,6 +36,15 @@ def plain(text: str) -> str:
 def is_secret(text: str) -> bool:
     """Whether `text` holds a secret key of ours, which a message must not repeat."""
     return any(secret in text.upper() for secret in _SECRETS)
+
+
+def lookalike(text: str) -> str:
+    """'; …' about a character that looks like another one in print and is none, or nothing."""
+    for plain_one, others in _LOOKALIKES.items():
+        if found := next((character for character in text if character in others), ""):
+            return f'; the character U+{ord(found):04X} in it is no "{plain_one}", type that anew'
+    invisible = next((character for character in text if not character.isprintable() and ord(character) > 0x7F), "")
+    return f"; the invisible character U+{ord(invisible):04X} is in it" if invisible else ""
 
 
 def kind(value: Any) -> str:

@@ -64,7 +64,7 @@ BROKEN = {
         "respond, respond_rules, respond_for, respond_file, "
         "evidence_recipients, evidence_quota",
     ),
-    "unknown section": ("[sensor]", "[senser]", "[senser]", 'senser: unknown key; did you mean "sensor"?'),
+    "unknown section": ("[sensor]", "[senser]", "[senser]", 'senser: unknown section; did you mean [sensor]?'),
     "unknown key in braces": (
         "modality = [",
         "modalities = [",
@@ -76,7 +76,7 @@ BROKEN = {
         'address = "pacs.rad.example"',
         'address = "pacs.rad.example"',
         'destination "pacs".address: "pacs.rad.example" will not do; an address with its port is written like '
-        '"pacs.example:2762" or "[2001:db8::1]:2762"',
+        '"pacs.example:2762" or "[2001:db8::1]:2762"; the port is missing',
     ),
     "missing key": (
         'ae_titles = ["MR1"]\n',
@@ -100,7 +100,7 @@ BROKEN = {
         '["MR1"]\naddr',
         "7\naddr",
         "ae_titles = 7",
-        'peer "MR 1".ae_titles: this is a whole number; a list is meant, […]',
+        'peer "MR 1".ae_titles: this is a whole number; a list is meant, [7]',
     ),
     "an item of a list over several lines": (
         '["10.20.0.11", "10.20.0.16/29"]',
@@ -177,7 +177,7 @@ BROKEN = {
         "[sensor]",
         "[respond]\n[sensor]",
         "[respond]",
-        'respond: unknown key here; it belongs to [sensor]',
+        'respond: unknown section here; it is a key of [sensor]',
     ),
     "quoted number": (
         "workers = 0",
@@ -461,7 +461,7 @@ BROKEN = {
         'destination "pacs".server_name: "pacs.rad.example:2762" will not do; a host is written like '
         '"pacs.rad.example", without a port',
     ),
-    # What is not TOML ends at its first mistake.
+    # What is not TOML; more of it in test_slips.py.
     "text without its end": (
         '"EDGE01"\n',
         '"EDGE01\n',
@@ -472,21 +472,23 @@ BROKEN = {
         '"EDGE01"\n',
         "EDGE01\n",
         "ae_title",
-        'a value is "text" in quotes, a number, true, false, or a [list]',
+        'a text stands in "quotes"; only numbers, true and false go without',
     ),
     "key without a value": ("workers = 0", "workers", "workers", 'a key is followed by "=" and its value'),
-    "a key twice": ("workers = 0", "workers = 0\nworkers = 1", "workers = 1", "this key stands here a second time"),
+    "a key twice": ("workers = 0", "workers = 0\nworkers = 1", "workers = 1",
+        "this key stands here a second time; the first is in line 10"),
     "a section twice": (
         "[sensor]",
         "[vault]\n[sensor]",
         "[vault]\n[sensor]",
-        "this section stands here a second time; only [[sections]] in two brackets may repeat",
+        "this section stands here a second time (the first is in line 44); only [[sections]] in two brackets may "
+        "repeat",
     ),
     "list without its end": (
         '["MR1"]\naddr',
         '["MR1"\naddr',
-        "addresses = [\"2001",
-        'a list closes with "]", and commas stand between its items',
+        'ae_titles = ["MR1"\n',
+        'the list that opens here is not closed with "]"',
     ),
     "section without its end": ("[vault]", "[vault", "[vault", 'a section closes with "]" on its line'),
     "backslash": (
@@ -523,7 +525,7 @@ def test_a_mistake_in_a_section_does_not_hide_what_spans_sections() -> None:
     assert [problem.split(";")[-1] for problem in problems(text)] == [
         " an AE title has 1 to 16 printable ASCII characters, no backslash, not all spaces",
         " nobody could say which of them called",
-        ' an address is written like "10.20.0.11", a range like "10.20.0.16/29"',
+        " not a name",
     ]
 
 

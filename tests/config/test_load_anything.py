@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.config.destinations import KINDS
 from appliance.config.errors import ConfigErrors
 from appliance.config.load import parse_config
+from appliance.config.model import Config
+from appliance.config.sentences import _inner, _is_list
 from tests.config.files import VALID
 
+SHIPPED = (Path(__file__).parents[2] / "firmware-config" / "appliance.toml").read_text()
 LINES = VALID.splitlines(keepends=True)
 KEYS = sorted({line.split("=")[0].strip() for line in LINES if "=" in line})
 
@@ -66,13 +74,68 @@ def loads_or_says_why(raw: bytes) -> None:
             assert 1 <= problem.line <= raw.count(b"\n") + 1
             said = str(problem)
             assert said.isprintable()
-            assert "pydantic" not in said and "Input should" not in said and "will not do here" not in said
+            assert (
+                "pydantic" not in said
+                and "this is not TOML" not in said
+                and "Input should" not in said
+                and "will not do here" not in said
+            )
 
 
 @settings(max_examples=250, deadline=None)
 @given(mutants())
 def test_edits_of_a_valid_file(text: str) -> None:
     loads_or_says_why(text.encode("utf-8", "replace"))
+
+
+# What hands and editors put in, and what they leave out.
+SLIPS = st.text("\"'“”‘’[]{}=:#,;.\\\n\t\r -–\u00a0\u200b\0\x0b/0aé", max_size=3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([VALID, SHIPPED]), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4), SLIPS), max_size=3))
+def test_slips_of_the_hand(text: str, slips: list[tuple[float, int, str]]) -> None:
+    for where, gone, put in slips:
+        at = int(where * len(text))
+        text = text[:at] + put + text[at + gone :]
+    loads_or_says_why(text.encode())
+
+
+# Tables as they are, with the keys that they have, and anything at them.
+
+ANYTHING = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.dates() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=4,
+)
+GOOD: dict[str, list[Any]] = {
+    "ae_title": ["EDGE01"], "ae_titles": [["CT1"], ["CT1", "MR1"]], "addresses": [["10.0.0.0/8"], ["10.1.1.1"]],
+    "name": ["pacs", "CT"], "kind": list(KINDS), "address": ["pacs:104"], "to": [["pacs"], ["CT"]], "interface": ["e"],
+    "recipients": [["age1" + "q" * 58]], "listen": [["[::]:2762"]], "listen_plain": [["[::]:104"]], "tls": ["never"],
+    "services": [["commit"]], "url": ["s3://b1234", "https://h/x", "file:///x"], "syslog": ["tls://h:1"],
+    "commitment": [{"address": "h:1", "ae_title": "C"}], "when": [{"peer": ["CT"]}], "ports": [[104]],
+}  # fmt: skip
+
+
+def tables(model: Any) -> st.SearchStrategy[dict[str, Any]]:
+    models = list(KINDS.values()) if model in KINDS.values() else [model]
+    fields = {name: field for each in models for name, field in each.model_fields.items()}
+
+    def at(name: str) -> st.SearchStrategy[Any]:
+        inner = _inner(fields[name].annotation)
+        nested = [st.lists(tables(inner), max_size=2) if _is_list(fields[name]) else tables(inner)] if inner else []
+        return st.one_of(st.sampled_from(GOOD.get(name, ["/x", "5min", 7, "san:a"])), *nested, ANYTHING)
+
+    needed = {name: at(name) for name, field in fields.items() if field.is_required()}
+    return st.fixed_dictionaries({}, optional={name: at(name) for name in fields}) | st.fixed_dictionaries(
+        needed, optional={name: at(name) for name in fields.keys() - needed.keys()}
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(tables(Config))
+def test_trees_of_the_keys_that_there_are(document: dict[str, Any]) -> None:
+    loads_or_says_why(tomli_w.dumps(document).encode("utf-8", "replace"))
 
 
 @settings(max_examples=150, deadline=None)
