@@ -265,6 +265,7 @@ EVIDENCE_PENDING = Limit("pending evidence", "bytes", 4 << 20, 65536, 1 << 28, "
 RESPOND_TIME = Limit("block", "s", 600, 10, 86400, "an address is blocked at the request of the sensor")
 RESPOND_LONGEST = Limit("longest block", "s", 3600, 10, 7 * 86400, "whatever the sensor asks for")
 RESPOND_BLOCKS = Limit("blocks", "addresses", 64, 1, 4096, "blocked at a time")
+ALERT_BACKLOG = Limit("alert backlog", "alerts", 256, 1, 65536, "in memory, for a disk that takes none; the oldest go")
 ALERT_LOG = Limit("alert log", "bytes", 16 << 20, 65536, 1 << 30, "then it is rotated; four old ones are kept")
 
 # What the panel calls well.

@@ -1,5 +1,7 @@
 """A capture that goes on whatever becomes of its interface: one that was removed and came back, or a capture that
 failed, is opened anew, and each gap is told. It ends when its reader does.
+
+One that fails as soon as it was opened is opened ever more seldom, and its reader goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from appliance.base.errors import ApplianceError
 from appliance.capture.interface import open_interface
+from appliance.capture.packet_socket import link_fault
 from appliance.capture.source import Source
 from appliance.inspection.engine import Packet
 
 _LOOK = 1.0  # seconds between two looks whether the interface is still the one that is watched
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_STEADY = 10.0  # seconds after which a capture that fails was a good one
 
 
 class Healed:
@@ -25,8 +28,11 @@ class Healed:
         self._interface = interface
         self._opening = opening
         self._index = 0
+        self._opened = 0.0
+        self._pause = 0.0  # before the next opening
+        self._blind_since: float | None = None
         self._source: Source | None = self._open()
-        self._how = self._source.how
+        self._how, self._lossy = self._source.how, self._source.lossy
         self._gaps: list[str] = []
         self._lost = 0
         self._down = False
@@ -36,9 +42,19 @@ class Healed:
         """See `source.Source`."""
         return self._how
 
+    @property
+    def lossy(self) -> bool:
+        """See `source.Source`."""
+        return self._lossy
+
+    @property
+    def fault(self) -> str:
+        """What keeps frames from coming now, in words of ours behind the interface's name; "" if nothing does."""
+        return link_fault(self._interface) or ("cannot be captured" if self._blind_since is not None else "")
+
     def _open(self) -> Source:
         source = self._opening(self._interface)
-        self._index = _index(self._interface)
+        self._index, self._opened = _index(self._interface), time.monotonic()
         return source
 
     def batches(self, wake: int, timeout: float) -> Iterator[Iterable[Packet]]:
@@ -49,6 +65,7 @@ class Healed:
                 if self._source is not None:
                     looked = time.monotonic()
                     for batch in self._source.batches(wake, timeout):
+                        self._sees()
                         yield batch
                         if time.monotonic() - looked >= _LOOK:
                             looked = time.monotonic()
@@ -59,23 +76,42 @@ class Healed:
                 why = f"the capture failed ({type(error).__name__})"
             yield from self._anew(why, wake, timeout)
 
+    def _sees(self) -> None:
+        """A batch came: what was blind sees again."""
+        if self._blind_since is not None:
+            seconds, self._blind_since = time.monotonic() - self._blind_since, None
+            self._gaps.append(f"{self._interface} is watched again, after {seconds:.1f} s")
+
     def _anew(self, why: str, wake: int, timeout: float) -> Iterator[Iterable[Packet]]:
-        """Open the interface again, as soon as that can be done."""
-        self._gaps.append(why)
+        """Open the interface again: at once, or after a while where that did not help the last time."""
+        now = time.monotonic()
+        if self._blind_since is None:
+            self._blind_since = now
+            self._gaps.append(why)
+        steady = now - self._opened >= _STEADY
         self._let_go()
-        began, pause = time.monotonic(), _FIRST_PAUSE
+        if steady:
+            self._pause = 0.0
         while self._source is None:
+            yield from self._wait(wake, timeout)
+            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
             try:
                 self._source = self._open()
-                self._how = self._source.how
-            except (ApplianceError, OSError):
-                poll = select.poll()
-                if wake >= 0:
-                    poll.register(wake, select.POLLIN)
-                poll.poll(min(pause, timeout) * 1000)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-                yield iter(())
-        self._gaps.append(f"{self._interface} is watched again, after {time.monotonic() - began:.1f} s")
+            except Exception:  # noqa: BLE001, S112 - it is tried again; `fault` tells
+                continue
+            if (how := self._source.how) != self._how:
+                self._how, self._lossy = how, self._source.lossy
+                self._gaps.append(f"{self._interface} is watched in another way: {how}")
+
+    def _wait(self, wake: int, timeout: float) -> Iterator[Iterable[Packet]]:
+        """Let `_pause` pass; the reader goes on."""
+        due = time.monotonic() + self._pause
+        poll = select.poll()
+        if wake >= 0:
+            poll.register(wake, select.POLLIN)
+        while (rest := due - time.monotonic()) > 0:
+            poll.poll(min(rest, timeout) * 1000)
+            yield iter(())
 
     def _let_go(self) -> None:
         if self._source is None:
@@ -93,7 +129,12 @@ class Healed:
 
     def losses(self) -> tuple[int, bool]:
         """See `source.Source`."""
-        lost, down = self._source.losses() if self._source is not None else (0, False)
+        lost, down = (0, False)
+        if self._source is not None:
+            try:
+                lost, down = self._source.losses()
+            except OSError:
+                pass  # its reader is told in a moment
         lost, self._lost = lost + self._lost, 0
         down, self._down = down or self._down, False
         return lost, down

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import socket
 import struct
 
@@ -14,6 +15,8 @@ MR_PROMISC = 1
 TPACKET_V3 = 2
 ETH_P_ALL = 3
 ARPHRD_ETHER, ARPHRD_LOOPBACK = 1, 772
+_GET_FLAGS, _UP, _RUNNING = 0x8913, 1, 1 << 6  # SIOCGIFFLAGS
+_FLAGS = struct.Struct("=16sH22x")  # ifreq
 _STATISTICS = struct.Struct("=III")  # packets, drops, freezes; reading resets them
 
 
@@ -63,3 +66,16 @@ def dropped(capture: socket.socket) -> int:
     """Packets that the kernel dropped for want of room since the last call."""
     _, drops, _ = _STATISTICS.unpack(capture.getsockopt(SOL_PACKET, STATISTICS, _STATISTICS.size).ljust(12, b"\0"))
     return int(drops)
+
+
+def link_fault(interface: str) -> str:
+    """What keeps frames from an interface (netdevice(7)): "is not there", "is down", "has no link"; "" if nothing."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as any_socket:
+        try:
+            said = fcntl.ioctl(any_socket, _GET_FLAGS, _FLAGS.pack(interface.encode(), 0))
+        except OSError as error:
+            return "is not there" if error.errno == errno.ENODEV else ""
+    flags = _FLAGS.unpack(said)[1]
+    if not flags & _UP:
+        return "is down"
+    return "" if flags & _RUNNING else "has no link"

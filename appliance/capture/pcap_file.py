@@ -60,6 +60,11 @@ class PcapFile:
         """See `source.Source`."""
         return "capture file"
 
+    @property
+    def lossy(self) -> bool:
+        """See `source.Source`."""
+        return False
+
     def batches(self, wake: int = -1, timeout: float = 0.0) -> Iterator[list[Packet]]:
         """See `source.Source`; they end with the file, and no descriptor wakes what never waits."""
         packets = iter(self)

@@ -58,6 +58,11 @@ class Ring:
         """See `source.Source`."""
         return f"TPACKET_V3 ring of {self._count} MiB"
 
+    @property
+    def lossy(self) -> bool:
+        """See `source.Source`."""
+        return False
+
     def batches(self, wake: int, timeout: float) -> Iterator[Iterator[Packet]]:
         """See `source.Source`."""
         poll = select.poll()

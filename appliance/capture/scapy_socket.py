@@ -44,6 +44,11 @@ class ScapySocket:
         """See `source.Source`."""
         return "scapy's packet socket, since this kernel gives no ring: expect losses on a busy link"
 
+    @property
+    def lossy(self) -> bool:
+        """See `source.Source`."""
+        return True
+
     def batches(self, wake: int, timeout: float) -> Iterator[list[Packet]]:
         """See `source.Source`."""
         poll = select.poll()

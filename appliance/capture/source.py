@@ -28,6 +28,10 @@ class Source(Protocol):
     def how(self) -> str:
         """In which way it captures, in words."""
 
+    @property
+    def lossy(self) -> bool:
+        """Whether that way loses packets of a busy link."""
+
     def batches(self, wake: int, timeout: float) -> Iterator[Iterable[Packet]]:
         """Batches of packets, for ever. An empty one comes when `timeout` seconds passed, or `wake` (a descriptor)
         became readable, without packets.

@@ -10,7 +10,8 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,22 @@ class AlertLog:
     """The writer's side. `path` is the newest file, `path.1` the one before it, up to `keep` old ones."""
 
     def __init__(
-        self, path: Path, max_bytes: int = limits.ALERT_LOG.default, keep: int = 4, *, there: bool = True
+        self,
+        path: Path,
+        max_bytes: int = limits.ALERT_LOG.default,
+        keep: int = 4,
+        *,
+        there: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Raises DiskError where it cannot be written; not where its directory is not `there` yet, as is known."""
+        """Raises DiskError where it cannot be written; not where its directory is not `there` yet."""
         self._path = path
         self._max_bytes = max_bytes
         self._keep = keep
         self._descriptor = -1
         self._torn = False  # the last line was cut short, by a full disk or a crash
-        if not there:
+        self._there = there
+        self._waiting: deque[bytes] = deque(maxlen=limits.ALERT_BACKLOG.default)
+        if not there():
             return
         try:
             self._open()
@@ -43,28 +51,41 @@ class AlertLog:
         self.close()
 
     def append(self, record: dict[str, Any]) -> None:
-        """Write one record. Raises DiskError; the next call tries again.
+        """Write one record. Raises DiskError where it cannot be yet: it is kept, and `catch_up` tries again."""
+        self._waiting.append(json.dumps(record, separators=(",", ":"), ensure_ascii=True).encode() + b"\n")
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Write what waits, the oldest first. Raises DiskError.
 
         The file is open no longer than that: one that is held open keeps a file system that failed from being mended.
         """
-        line = json.dumps(record, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+        if not self._waiting:
+            return
+        if not self._there():
+            raise DiskError(f"cannot write an alert to {self._path}: its disk is not mounted", fix="Mount it.")
         try:
             self._open()
-            size = os.fstat(self._descriptor).st_size
-            if size and size + len(line) > self._max_bytes:
-                self._rotate()
-            if self._torn:
-                line = b"\n" + line
-            written = os.write(self._descriptor, line)
-            self._torn = 0 < written < len(line) or (self._torn and not written)
-            if written < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            while self._waiting:
+                self._write(self._waiting[0])
+                self._waiting.popleft()
         except OSError as error:
             raise DiskError(
                 f"cannot write an alert to {self._path}: {error.strerror}", fix="Make room on the disk."
             ) from None
         finally:
             self.close()
+
+    def _write(self, line: bytes) -> None:
+        size = os.fstat(self._descriptor).st_size
+        if size and size + len(line) > self._max_bytes:
+            self._rotate()
+        if self._torn:
+            line = b"\n" + line
+        written = os.write(self._descriptor, line)
+        self._torn = 0 < written < len(line) or (self._torn and not written)
+        if written < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _open(self) -> None:
         self.close()

@@ -243,6 +243,18 @@ class Inventory:
             if before and now - device.first > limits.SENSOR_LEARN.default:
                 yield Changed(change, flow, before[0], f"{mark} {name}".strip())
 
+    def recall(self, earlier: Self) -> None:
+        """Take in what was known before we began, where that comes late: an entry of then stands, or a change since
+        would not be one."""
+        self.began = min((each for each in (self.began, earlier.began) if each), default=0.0)
+        for name in _KINDS:
+            since, known = getattr(self, name), getattr(earlier, name)
+            for entry in since:
+                if known.get(entry.key) is None:
+                    known.put(entry, proven=bool(getattr(entry, "accepted", 0)))
+            setattr(self, name, known)
+        self.revision += 1
+
     # Entries.
 
     def _learned(self, now: float) -> bool:

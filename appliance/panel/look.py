@@ -32,7 +32,6 @@ class Look:
         self._spool = spool
         self._medium = Medium()
         self._mount = DeclaredMount(config.appliance.state_dir)
-        self.mounted = self._mount.objection() is None
         self._stood = False
         self._read: dict[Path, tuple[tuple[int, int, int], float | None, str]] = {}
         self.room: Room | None = None
@@ -40,6 +39,11 @@ class Look:
         self.lost = self.lost_fix = ""
         self.clock_set = True
         self.certificates: tuple[CertificateEnd, ...] = ()
+
+    @property
+    def mounted(self) -> bool:
+        """Whether the disk that the machine declares for the state directory is there."""
+        return self._mount.objection() is None
 
     def again(self) -> None:
         """Look at everything anew."""
@@ -73,7 +77,6 @@ class Look:
     def _lost(self, where: Path) -> str:
         """Why the medium takes nothing, though it may tell its free space; "" where it is as it should be."""
         missing = self._mount.objection()
-        self.mounted = missing is None
         self.lost_fix = (
             "Mount it; everything goes on by itself. Is the disk plugged in, and well (dmesg)?" if missing else ""
         )

@@ -80,6 +80,7 @@ class Panel:
         self._spool = config.appliance.state_dir / "syslog"
         self._look = Look(config, self._spool)
         self._lamps = self._find_lamps(config)
+        self._refused = ""  # why there is no place for the spool
         self._exporter = self._export(config)
         self._media: dict[str, tuple[Any, Any]] = {}
         self._looked = 0.0
@@ -154,10 +155,10 @@ class Panel:
     def _judge(self) -> None:
         """From what is known to findings, and from those to all that is shown."""
         if time.monotonic() - self._looked >= _LOOK_EVERY:
-            self._looked, was_mounted = time.monotonic(), self._look.mounted
+            self._looked = time.monotonic()
             self._look.again()
             self._lamps.take_up(leds.find(self._config.panel.leds, again=True))
-            if self._look.mounted and not was_mounted and self._exporter is None:
+            if self._exporter is None:
                 self._exporter = self._export(self._config)
         now, status = time.time(), self._status()
         exporter = self._exporter.state() if self._exporter else None
@@ -198,8 +199,9 @@ class Panel:
         return leds.Lamps(leds.find(names), runtime / "lamps.lock")
 
     def _export(self, config: Config) -> Exporter | None:
-        """The way to the collector, if there is one. Without a place for the spool there is none, and that is said."""
-        if not self._look.mounted:  # nothing is made below a mount point; `_judge` comes again
+        """The way to the collector, if there is one. Without a place for the spool there is none, and that is said;
+        `_judge` comes again."""
+        if not self._look.mounted:  # nothing is made below a mount point
             return None
         try:
             self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -218,8 +220,11 @@ class Panel:
                 clock_set=lambda: self._look.clock_set,
             )
         except ApplianceError as error:
-            log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
+            if error.message != self._refused:
+                self._refused = error.message
+                log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
             return None
+        self._refused = ""
         exporter.start()
         return exporter
 

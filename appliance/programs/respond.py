@@ -30,7 +30,7 @@ from appliance.host.root_file import read_root_file
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.inspection.blocking import Bounds
-from appliance.vault.declared_mount import DeclaredMount
+from appliance.vault.own_directory import OwnDirectory
 
 _BUSY_LOOK, _IDLE_LOOK = 2.0, 30.0  # seconds between two looks at the filter, with blocks and without
 _HEARTBEAT = 10.0
@@ -84,17 +84,16 @@ class Respond:
         self._config = config
         self._reloading = Reloading(config, path, "respond", self._put_in_force, files=_read_by_us)
         runtime = config.appliance.runtime_dir
-        records = config.appliance.state_dir / "responses"
-        there = DeclaredMount(config.appliance.state_dir).objection() is None
-        if there:
-            records.mkdir(parents=True, exist_ok=True)
-        self._records = AlertLog(records / "respond.jsonl", there=there)
+        state = config.appliance.state_dir
+        records = OwnDirectory(state, state / "responses")
+        self._records = AlertLog(records.path / "respond.jsonl", there=records.there)
         self._reporter = Reporter(runtime, "respond")
         self._policy = read_policy(config)
         self._force = self._begin(config, bounds(config, self._policy), None)
         self._requests = Requests(runtime)
         self._control = Control(control_path(runtime), {"blocks": self._blocks, "release": self._release})
-        self._bounds: Bounds | None = None  # new ones, from a thread that may have to wait for a resolver
+        # New ones, from a thread that may have to wait for a resolver, and the configuration that they are of.
+        self._bounds: tuple[Config, Bounds] | None = None
         self._looked_around = time.monotonic()
         self._looked = self._reported = 0.0
 
@@ -168,8 +167,9 @@ class Respond:
     def _round(self) -> None:
         now, responder = time.monotonic(), self._force.responder
         if self._bounds is not None and responder:
-            allowed, self._bounds = self._bounds, None
-            responder.rebound(allowed, time.time())
+            (config, allowed), self._bounds = self._bounds, None
+            if config is self._config:
+                responder.rebound(allowed, time.time())
         if responder and now - self._looked >= (_BUSY_LOOK if responder.state()["blocks"] else _IDLE_LOOK):
             self._looked = now
             responder.look(time.time())
@@ -178,9 +178,14 @@ class Respond:
             threading.Thread(target=self._look_around, daemon=True).start()
         if now - self._reported > _HEARTBEAT:
             self._report()
+            try:
+                self._records.catch_up()
+            except ApplianceError:
+                pass  # it was told when the record came
 
     def _look_around(self) -> None:
-        self._bounds = bounds(self._config, self._policy)
+        config, policy = self._config, self._policy
+        self._bounds = config, bounds(config, policy)
 
     def _put_in_force(self, config: Config, _: bool) -> None:
         policy = read_policy(config)

@@ -31,11 +31,12 @@ from appliance.inspection import link_decoders
 from appliance.inspection.engine import Inspection
 from appliance.inspection.inventory import Inventory
 from appliance.inspection.registry import Registry
-from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.layout import StateLayout
+from appliance.vault.own_directory import OwnDirectory
 
 if TYPE_CHECKING:
     from appliance.capture.evidence_store import EvidenceStore
+    from appliance.seal.keys import Recipient
 
 _WAIT = 1.0  # seconds that a capture may sleep without packets
 _ROUND = 1.0  # between two looks at losses, windows of alerts and the panel
@@ -44,6 +45,7 @@ _LOOK_AROUND = 300.0  # between two looks at addresses and names, which may chan
 _KEEP = 60.0  # between two writings of the inventory, if it changed
 _STEP = 5.0  # seconds that the clock may be set by without a word
 _BLIND_RULE = "D43"
+_NO_LINK = "has no link"
 
 
 def main(config: Config, path: Path) -> int:
@@ -67,22 +69,22 @@ class Sensor:
         self._interface = config.sensor.interface
         self._source = source
         layout = StateLayout(config.appliance.state_dir)
-        self._there = there = DeclaredMount(layout.root).objection() is None
-        if there:
-            layout.alerts.mkdir(parents=True, exist_ok=True)
+        self._place = OwnDirectory(layout.root, layout.alerts)
         self._inventory = InventoryFile(layout.alerts / NAME)
-        known = _known(layout.alerts / NAME)
+        there = self._place.there()
+        known = _known(layout.alerts / NAME) if there else Inventory()
         registry = Registry.build(config, look_around(config, known.talks))
         self._inspection = Inspection(registry, self._interface, known, read_certificate)
-        self._alerts = AlertLog(layout.alerts / "sensor.jsonl", there=there)
-        self._running = RunningMark(layout.alerts / "sensor.running")
+        self._alerts = AlertLog(layout.alerts / "sensor.jsonl", there=self._place.there)
+        self._knows = there  # what an earlier run learned
+        self._running: RunningMark | None = None
         self._reporter = Reporter(config.appliance.runtime_dir, "sensor")
         self._asker = Asker(config.appliance.runtime_dir)
         self._unheard = Throttle(burst=1)
-        self._evidence = _evidence_store(config, layout.alerts)
-        self._alerts_directory = layout.alerts
-        self._inspection.keep_evidence(self._evidence is not None)
-        self._looked = time.monotonic()
+        self._evidence: EvidenceStore | None = None
+        _recipients(config)
+        self._fault = ""
+        self._began = self._looked = time.monotonic()
         self._rounded = 0.0
         self._reported = 0.0
         self._kept = time.monotonic()
@@ -93,12 +95,10 @@ class Sensor:
     def run(self, signals: Signals) -> None:
         """Until `signals` says stop."""
         link_decoders.prepare()
+        self._settle()
         where = f"watching {self._interface} through a {self._source.how}"
         notify.ready(where)
         log(catalogue.STARTED, program="sensor", detail=where)
-        if self._running.gap is not None:
-            words = f"the sensor ended without being told to, some {self._running.gap:.0f} s before it started again"
-            self._inspection.lost(0, time.time(), words)
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)  # flows are untied when they end, so there is little to collect
@@ -119,8 +119,34 @@ class Sensor:
         self._keep_evidence(last=True)
         self._report(stopped=True)
         self._source.close()
-        self._running.ended()
+        if self._running:
+            self._running.ended()
         log(catalogue.STOPPED, program="sensor", detail="as told")
+
+    def _settle(self) -> None:
+        """Take up what an earlier run left on the disk, as soon as the disk is there."""
+        if self._running is not None or not self._place.there():
+            return
+        self._running = RunningMark(self._place.path / "sensor.running")
+        if not self._knows:
+            self._knows = True
+            self._inspection.inventory.recall(_known(self._place.path / NAME))
+            self._renew(self._config)
+        self._want_evidence()
+        if self._running.gap is not None:
+            gap = max(0.0, self._running.gap - (time.monotonic() - self._began))
+            words = f"the sensor ended without being told to, some {gap:.0f} s before it started again"
+            self._inspection.lost(0, time.time(), words)
+
+    def _want_evidence(self) -> None:
+        """Keep evidence, if it is wanted and has a place: what is watched is watched without one, too."""
+        if self._evidence is not None or self._running is None:
+            return
+        try:
+            self._evidence = _evidence_store(self._config, self._place.path)
+        except DiskError as error:
+            log(catalogue.EVIDENCE_UNKEPT, reason=error.message, advice=error.fix)
+        self._inspection.keep_evidence(self._evidence is not None)
 
     def _tell(self) -> None:
         for record in self._inspection.take_alerts():
@@ -148,6 +174,12 @@ class Sensor:
             self._inspection.lost(0, time.time(), f"the interface {self._interface} went down")
         for gap in self._source.take_gaps():
             self._inspection.lost(0, time.time(), gap)
+        self._look_at_the_link()
+        self._settle()
+        try:
+            self._alerts.catch_up()
+        except ApplianceError:
+            pass  # it was told when the alert came
         if self._reloading.attend():
             self._report()
         self._notice()
@@ -156,6 +188,7 @@ class Sensor:
         if now - self._kept > _KEEP:
             self._kept = now
             self._keep()
+            self._want_evidence()
         if now - self._looked > _LOOK_AROUND:
             self._looked = now
             for name in self._inspection.registry.unresolved:
@@ -167,9 +200,20 @@ class Sensor:
             self._report()
         notify.beat()
 
+    def _look_at_the_link(self) -> None:
+        """Whether frames can come at all; that they do not is told when it begins, and again when it is over."""
+        before, self._fault = self._fault, self._source.fault
+        if self._fault == before:
+            return
+        if self._fault == _NO_LINK:
+            self._inspection.lost(0, time.time(), f"the interface {self._interface} lost its link")
+        elif before == _NO_LINK and not self._fault:
+            self._inspection.lost(0, time.time(), f"the interface {self._interface} has its link again")
+        self._report()
+
     def _keep_evidence(self, last: bool = False) -> None:
         """Seal and write what rules want kept, now or soon."""
-        if self._evidence is None:
+        if self._evidence is None or not self._place.there():
             return
         try:
             self._evidence.add(self._inspection.take_evidence(), time.monotonic())
@@ -191,9 +235,8 @@ class Sensor:
             self._inspection.reconfigured(f"the clock was set by {step:.0f} s", time.time())
 
     def _keep(self, at_once: bool = False) -> None:
-        """Write the inventory down, if it changed; not where we began without what was known, for it lies on the disk
-        that was not mounted, and the next start is to find it there."""
-        if not self._there:
+        """Write the inventory down, if it changed; not before what was known is in it, which lies on the disk."""
+        if self._running is None or not self._place.there():
             return
         try:
             if at_once:
@@ -211,29 +254,40 @@ class Sensor:
 
         def renew() -> None:
             around = look_around(config, talks)
-            self._inspection.registry = registry = Registry.build(config, around)
+            registry = Registry.build(config, around)
+            if config is self._config:  # else another one came into force meanwhile
+                self._inspection.registry = registry
             self._reloaded |= before is not None and Registry.build(before, around) != registry
 
         threading.Thread(target=renew, daemon=True).start()
 
     def _report(self, **more: Any) -> None:
         self._reported = time.monotonic()
-        self._running.alive()
+        if self._running and self._place.there():
+            self._running.alive()
         self._told = self._inspection.snapshot()
         if self._evidence:
             more |= {"evidence_files": self._evidence.files, "evidence_unwritten": self._evidence.missed}
         self._reporter.send(
-            {"interface": self._interface, "how": self._source.how, **self._told, **self._reloading.snapshot(), **more}
+            {
+                "interface": self._interface,
+                "how": self._source.how,
+                "lossy": self._source.lossy,
+                "fault": self._fault,
+                **self._told,
+                **self._reloading.snapshot(),
+                **more,
+            }
         )
 
     def _put_in_force(self, config: Config, renewed: bool) -> None:
         before, after = self._config.sensor, config.sensor
         if before and after and _evidence_keys(before) != _evidence_keys(after):
-            store = _evidence_store(config, self._alerts_directory)  # raises before anything changed
+            _recipients(config)  # raises before anything changed
             self._keep_evidence(last=True)
-            self._evidence = store
-            self._inspection.keep_evidence(store is not None)
+            self._evidence = None
         earlier, self._config = self._config, config
+        self._want_evidence()
         self._renew(config, before=earlier)
 
 
@@ -241,16 +295,29 @@ def _evidence_keys(sensor: SensorSection) -> tuple[object, ...]:
     return sensor.evidence_recipients, sensor.evidence_quota
 
 
-def _evidence_store(config: Config, alerts: Path) -> EvidenceStore | None:
-    """Where evidence goes, if it is wanted. Raises ConfigError for recipients that are none."""
-    sensor = config.sensor
-    if sensor is None or not sensor.evidence_recipients:
-        return None
-    from appliance.capture.evidence_store import NAME as DIRECTORY  # cryptography, which others need not load
-    from appliance.capture.evidence_store import EvidenceStore, evidence_recipients
+def _recipients(config: Config) -> list[Recipient]:
+    """Who can open evidence; nobody where none is wanted. Raises ConfigError for recipients that are none."""
+    if config.sensor is None or not config.sensor.evidence_recipients:
+        return []
+    from appliance.capture.evidence_store import evidence_recipients  # cryptography, which others need not load
 
-    quota = sensor.evidence_quota.of(shutil.disk_usage(alerts).total)
-    return EvidenceStore(alerts / DIRECTORY, evidence_recipients(sensor.evidence_recipients), quota, sensor.interface)
+    return evidence_recipients(config.sensor.evidence_recipients)
+
+
+def _evidence_store(config: Config, alerts: Path) -> EvidenceStore | None:
+    """Where evidence goes, if it is wanted. Raises DiskError."""
+    if config.sensor is None or not (recipients := _recipients(config)):
+        return None
+    from appliance.capture.evidence_store import NAME as DIRECTORY
+    from appliance.capture.evidence_store import EvidenceStore
+
+    try:
+        total = shutil.disk_usage(alerts).total
+    except OSError as error:
+        raise DiskError(f"cannot keep evidence in {alerts}: {error.strerror}", fix="Is the disk there?") from None
+    return EvidenceStore(
+        alerts / DIRECTORY, recipients, config.sensor.evidence_quota.of(total), config.sensor.interface
+    )
 
 
 def _known(path: Path) -> Inventory:

@@ -20,6 +20,7 @@ class Failing:
     """Gives one batch, then fails."""
 
     how = "a source that fails"
+    lossy = False
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -50,11 +51,18 @@ def opening(failures: int) -> tuple[Callable[[str], Source], list[Failing]]:
     return opened, made
 
 
+def taken(batches: Iterator[Iterable[Packet]], count: int) -> list[list[Packet]]:
+    """The next batches that are not empty."""
+    found: list[list[Packet]] = []
+    while len(found) < count:
+        found += [batch] if (batch := list(next(batches))) else []
+    return found
+
+
 def test_a_capture_that_fails_is_opened_anew() -> None:
     opened, made = opening(failures=0)
     source = Healed("lo", opened)
-    batches = source.batches(-1, 0.01)
-    seen = [list(next(batches)) for _ in range(3)]
+    seen = taken(source.batches(-1, 0.01), 3)
     assert [batch[0][0] for batch in seen] == [0.0, 1.0, 2.0]
     gaps = source.take_gaps()
     assert gaps[0] == "the capture failed (ValueError)"
@@ -70,9 +78,11 @@ def test_while_it_cannot_be_opened_its_reader_goes_on() -> None:
     source = Healed("lo", opened)
     batches = source.batches(-1, 0.01)
     assert list(next(batches))
-    assert [list(next(batches)) for _ in range(2)] == [[], []]
+    assert list(next(batches)) == []
     assert source.losses()[0] == 3
-    assert next(iter(next(batches)))[0] == 1.0
+    assert source.fault == "cannot be captured"
+    assert taken(batches, 1)[0][0][0] == 1.0
+    assert source.fault == ""
     assert len(made) == 2
     source.close()
 
@@ -91,6 +101,46 @@ def test_a_readable_descriptor_wakes_it_while_it_waits() -> None:
     source.close()
     os.close(wake)
     os.close(waker)
+
+
+class Stillborn(Failing):
+    """Fails before it gives anything."""
+
+    def batches(self, wake: int, timeout: float) -> Iterator[Iterable[Packet]]:
+        raise OSError(5, "as often as it is asked")
+        yield
+
+
+def test_a_capture_that_fails_as_often_as_it_is_opened_leaves_its_reader_alone() -> None:
+    made: list[Stillborn] = []
+
+    def opened(interface: str) -> Source:
+        made.append(Stillborn(len(made)))
+        return made[-1]
+
+    source = Healed("lo", opened)
+    batches, end = source.batches(-1, 0.01), time.monotonic() + 1.0
+    while time.monotonic() < end:
+        assert list(next(batches)) == []
+    assert 2 <= len(made) <= 5  # at once, after 0.2 s, 0.4 s, 0.8 s
+    assert source.take_gaps() == ["the capture failed (OSError)"]
+    assert source.fault == "cannot be captured"
+    source.close()
+
+
+def test_another_way_of_capturing_is_told() -> None:
+    made: list[Failing] = []
+
+    def opened(interface: str) -> Source:
+        made.append(Failing(len(made)))
+        made[-1].how, made[-1].lossy = ("a ring", False) if len(made) == 1 else ("a slow way", True)
+        return made[-1]
+
+    source = Healed("lo", opened)
+    assert not source.lossy
+    taken(source.batches(-1, 0.01), 2)
+    assert "lo is watched in another way: a slow way" in source.take_gaps()
+    assert (source.how, source.lossy) == ("a slow way", True)
 
 
 def test_at_the_start_it_says_what_is_wrong() -> None:
@@ -123,6 +173,7 @@ def test_an_interface_that_is_removed_and_made_again_is_watched_on() -> None:
             next(batches)
             told = source.take_gaps()
         assert told == [f"the interface {lab.near} was removed"]
+        assert source.fault == "is not there"
         lab.down()
         lab.up()
         while not told[1:] and time.monotonic() < end:
@@ -131,7 +182,12 @@ def test_an_interface_that_is_removed_and_made_again_is_watched_on() -> None:
         assert told[1].startswith(f"{lab.near} is watched again, after ")
         _udp(lab.far_ip, b"behind")
         assert until(lambda data: b"behind" in data)
-        assert "TPACKET_V3" in source.how
+        assert ("TPACKET_V3" in source.how, source.fault) == (True, "")
+        for state, fault in (("down", "has no link"), ("up", "")):
+            lab.inside("ip", "link", "set", lab.far, state, check=True)
+            assert source.fault == fault
+        run("ip", "link", "set", lab.near, "down")
+        assert source.fault == "is down"
         source.close()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.base import limits
 from appliance.base.errors import DiskError
 from appliance.host.alerts import AlertLog, numbered, read_alerts
 
@@ -112,6 +113,7 @@ def test_several_processes_lose_nothing_and_never_mix_lines(tmp_path: Path) -> N
 FULL = """
 import resource, signal, sys
 from pathlib import Path
+from appliance.base import limits
 from appliance.base.errors import DiskError
 from appliance.host.alerts import AlertLog
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -132,7 +134,23 @@ def test_a_full_disk_is_said_and_the_next_record_stands_alone(tmp_path: Path) ->
     path = tmp_path / "alerts.jsonl"
     done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
-    assert [record["number"] for record in read_alerts(path)] == [1, 3]
+    assert [record["number"] for record in read_alerts(path)] == [1, 2, 3]
+
+
+def test_before_its_disk_is_there_nothing_is_written_and_then_all_of_it(tmp_path: Path) -> None:
+    path, there = tmp_path / "alerts" / "sensor.jsonl", False
+    log = AlertLog(path, there=lambda: there)
+    log.catch_up()
+    for number in range(limits.ALERT_BACKLOG.default + 2):
+        with pytest.raises(DiskError, match="not mounted"):
+            log.append({"number": number})
+    path.parent.mkdir()
+    assert not path.exists()
+    there = True
+    log.catch_up()
+    assert [record["number"] for record in read_alerts(path)] == list(range(2, limits.ALERT_BACKLOG.default + 2))
+    log.append({"number": "next"})
+    assert path.read_bytes().count(b"\n") == limits.ALERT_BACKLOG.default + 1
 
 
 def test_the_file_is_open_only_while_it_is_written(tmp_path: Path) -> None:

@@ -209,3 +209,31 @@ def test_hosts_are_bounded() -> None:
     for number in range(limits.SENSOR_INVENTORY.default + 5):
         table.put(Host(f"{number:012x}"), proven=False)
     assert len(table) == limits.SENSOR_INVENTORY.default
+
+
+def test_what_was_known_before_is_taken_in_late() -> None:
+    before, late = engine(), engine()
+    meets(before, BEGAN)
+    meets(before, BEGAN + 60, client=MR, port=50001)
+    late.inventory.hosts.put(Host("02:00:00:00:00:01", BEGAN + LEARN + 100), proven=False)
+    wire = meets(late, BEGAN + LEARN + 100, version_name=b"OTHER_2")
+    late.inventory.recall(Inventory.of(json.loads(json.dumps(before.inventory.as_dict()))))
+    inventory = late.inventory
+    assert inventory.began == before.inventory.began
+    assert {talk.client for talk in inventory.talks} == {CT, MR}
+    assert [host.mac for host in inventory.hosts] == ["02:00:00:00:00:01"]
+    assert max(device.first for device in inventory.devices) < BEGAN + 61
+    wire.client(store(100)).server(RSP)  # a flow that lasts
+    rules(late)
+    meets(late, BEGAN + LEARN + 200, port=50002, version_name=b"OTHER_2")
+    assert "D10" in rules(late)
+
+
+def test_late_knowledge_of_nothing_changes_nothing() -> None:
+    watching = engine()
+    watching.inventory.recall(Inventory())
+    assert watching.inventory.began == 0.0
+    meets(watching, BEGAN)
+    had = watching.inventory.as_dict()
+    watching.inventory.recall(Inventory())
+    assert watching.inventory.as_dict() == had

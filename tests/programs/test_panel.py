@@ -309,6 +309,24 @@ def test_metrics_are_served_where_the_configuration_says(box: Box) -> None:
     until(lambda: 'appliance_program_up{program="receive"} 1.0' in scrape(port))
 
 
+def test_a_place_for_the_spool_that_comes_late_is_used(box: Box) -> None:
+    box.configure(f'[alerts]\nsyslog = "tls://127.0.0.1:{free_port()}"\nca = "/nowhere/ca.crt"\n')
+    (box.root / "state").mkdir()
+    (box.root / "state/syslog").write_bytes(b"")  # no directory
+    box.start()
+    until(box.answers, 15)
+    reporter = Reporter(box.runtime, "receive")
+    for number in range(3):
+        reporter.send({"medium": f"word {number}"})  # the panel looks anew where that changes
+        box.status()
+    assert box.status()["syslog"] is None
+    assert box.log.count("DISK-REFUSED") == 1
+    (box.root / "state/syslog").unlink()
+    reporter.send({"medium": ""})
+    until(lambda: box.status()["syslog"] is not None)
+    reporter.close()
+
+
 def test_metrics_are_served_on_the_socket_of_the_service_manager(box: Box) -> None:
     activate = shutil.which("systemd-socket-activate")
     if activate is None:

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 
 from appliance.cli.main import run as appliance
+from appliance.config.load import load_config
 from appliance.host.alerts import read_alerts
 from appliance.host.snapshot import Collector
 from appliance.inspection.block_request import BlockRequest, encode
+from appliance.programs.respond import Respond
 from tests.capture.lab import Wire, needs, needs_root, run, wire
 from tests.inspection.wire import ACK, PSH, SYN, associate, frame
 
@@ -411,6 +413,24 @@ def test_switching_it_off_releases_everybody(box: Box, capsys: pytest.CaptureFix
     assert box.said("10.97.0.2 is no longer blocked: the mode was changed") == 1
     assert box.command("blocks", "list") == 70
     assert "this box blocks nobody" in capsys.readouterr().err
+
+
+def test_names_that_resolve_late_put_no_older_bounds_in_force(box: Box) -> None:
+    old = load_config(box.configure("dry-run"))
+    new = load_config(box.configure("dry-run", peer="10.99.0.2"))
+    respond = Respond(old, box.root / "appliance.toml")
+    try:
+        respond._look_around()
+        respond._put_in_force(new, False)
+        respond._round()
+        assert respond._force.responder is not None
+        why = {str(each.network) for each in respond._force.responder.bounds.never if "CT" in each.why}
+        assert why == {"10.99.0.2/32"}
+    finally:
+        respond._requests.close()
+        respond._control.start()
+        respond._control.stop()
+        respond._reporter.close()
 
 
 def test_the_panel_hears_of_blocks(box: Box) -> None:

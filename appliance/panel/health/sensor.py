@@ -37,12 +37,24 @@ _BLIND = {
     ),
 }
 
+_LOSSY_FIX = "Is there memory for the ring, and has the kernel CONFIG_PACKET? Then: systemctl restart appliance-sensor."
+
 
 def check(facts: Facts) -> Iterator[Finding]:
     """One finding for each way in which it lately did not see; one that all is well else."""
     if "sensor" not in facts.programs:
         return
     said, well = facts.said("sensor"), True
+    where = f" {said['interface']}" if said.get("interface") else ""
+    if fault := said.get("fault"):
+        well = False
+        what = f"sees nothing: the interface{where} {fault}"
+        fix = f"Look at the cable, the port and the mirror (SPAN) session: ip link show{where}."
+        yield Finding("sensor", "interface", Level.ALARM, what, fix, None, ("alarm:alarm",))
+    if said.get("lossy"):
+        well = False
+        what = f"watches{where} through {said.get('how', 'a slow way')}"
+        yield Finding("sensor", "capture", Level.WARN, what, _LOSSY_FIX, None, ("alarm:notice",))
     for key, (subject, how, nouns, fix) in _BLIND.items():
         rise = said.get("rises", {}).get(key)
         if not rise or facts.now - rise["last"] > limits.LOSS_MEMORY.default:
@@ -51,5 +63,4 @@ def check(facts: Facts) -> Iterator[Finding]:
         what = f"{how.format(count(int(rise['by']), *nouns))}, the last {span(facts.now - rise['last'])} ago"
         yield Finding("sensor", subject, Level.WARN, what, fix, rise["first"], ("alarm:notice",))
     if said and well:
-        where = f" {said['interface']}" if said.get("interface") else ""
         yield Finding("sensor", "sensor", Level.OK, f"watches{where} without a gap")

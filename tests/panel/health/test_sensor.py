@@ -21,6 +21,21 @@ def test_what_it_missed() -> None:
     assert found[0].since == NOW - 130
 
 
+def test_an_interface_that_shows_nothing() -> None:
+    (found,) = check(facts(programs={"sensor": said(interface="eth1", fault="has no link")}))
+    assert (found.level, found.lamps) == (Level.ALARM, ("alarm:alarm",))
+    assert (found.what, found.fix.endswith("ip link show eth1.")) == (
+        "sees nothing: the interface eth1 has no link",
+        True,
+    )
+
+
+def test_a_capture_that_loses_packets_of_a_busy_link() -> None:
+    how = "scapy's packet socket, since this kernel gives no ring: expect losses on a busy link"
+    (found,) = check(facts(programs={"sensor": said(interface="eth1", how=how, lossy=True)}))
+    assert (found.level, found.what) == (Level.WARN, f"watches eth1 through {how}")
+
+
 def test_a_box_without_one_and_one_that_does_not_talk() -> None:
     well = facts()
     assert summary(list(check(facts(programs={"sensor": said("silent")})))) == []
