@@ -21,7 +21,7 @@ KEPT_RULES = 512  # kinds of alerts that are counted; there are far fewer rules
 WATCHED = {
     "sensor": ("dropped_packets", "blind", "faults", "suppressed_alerts"),
     "receive": ("not_stored", "dropped"),
-    "forward": ("dropped",),
+    "forward": ("dropped", "link_errors"),
 }
 _FORGIVEN = 3600.0  # seconds after which a rise is a new one
 

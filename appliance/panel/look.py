@@ -1,5 +1,5 @@
-"""Looks at what no program tells: the medium, the clock, the certificates. Reads, changes nothing, and never waits for
-a network."""
+"""Looks at what no program tells: the medium, the machine, the clock, the certificates. Reads, changes nothing, and
+never waits for a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from appliance.base.errors import ApplianceError, CryptoError
 from appliance.config.model import Config
 from appliance.host.certificate_facts import read_certificates
 from appliance.host.clock import synchronised
-from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.panel.health.facts import CertificateEnd, Facts, Machine
+from appliance.panel.machine import look_at_machine
 from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.layout import StateLayout
 from appliance.vault.medium import Medium
@@ -37,6 +38,7 @@ class Look:
         self.room: Room | None = None
         self.room_error = ""
         self.lost = self.lost_fix = ""
+        self.machine = Machine()
         self.clock_set = True
         self.certificates: tuple[CertificateEnd, ...] = ()
 
@@ -53,6 +55,7 @@ class Look:
         except ApplianceError as error:
             self.room, self.room_error = None, error.message
         self.lost = self._lost(where)
+        self.machine = look_at_machine(self._config.appliance.state_dir)
         self.clock_set = synchronised()
         self.certificates = tuple(self._end(place, path) for place, path in named(self._config))
 
@@ -68,6 +71,7 @@ class Look:
             room_error=self.room_error,
             lost=self.lost,
             lost_fix=self.lost_fix,
+            machine=self.machine,
             clock_set=self.clock_set,
             certificates=self.certificates,
             own=own,

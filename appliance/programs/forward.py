@@ -34,6 +34,7 @@ from appliance.delivery.vault_desk import VaultDesk
 from appliance.host import notify, processor
 from appliance.host.clock import SteadyClock
 from appliance.host.credentials import read_secret, read_secrets
+from appliance.host.links import Links
 from appliance.host.log import log
 from appliance.host.reloading import Reloading
 from appliance.host.signals import Signals
@@ -134,6 +135,7 @@ class Forward:
         self._lost_since = 0.0
         self._told: dict[str, Any] = {}
         self._stuck: list[str] = []
+        self._links = Links()
         self._learned = Learned(self._ledger, [each.name for each in config.destination], config.appliance.runtime_dir)
         steady = SteadyClock()
         self._destinations = Destinations(
@@ -360,6 +362,7 @@ class Forward:
             },
             "left": left(counts, self._destinations.queues),
             "stuck": self._stuck,
+            **self._links.snapshot(),
             **self.reloading.snapshot(),
         }
 

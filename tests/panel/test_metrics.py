@@ -62,6 +62,8 @@ def test_every_metric_is_told_where_it_is_known(metric: Metric) -> None:
             commitments={"asked": 1, "decided": 0},
             identity={"state": "open", "lamp": ""},
             destinations={"pacs": queue},
+            links={"eth0": True},
+            link_errors=3,
         ),
     }
     samples = list(metric.read(view(programs=programs)))

@@ -32,6 +32,13 @@ def test_the_rules_fire_when_they_should_and_only_then() -> None:
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
+def test_every_rule_is_seen_to_fire() -> None:
+    text = (MONITORING / "appliance.rules.test.yml").read_text()
+    fired = set(re.findall(r'labels: \'\{alertname="(\w+)"', text))
+    fired |= set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n +- exp_labels", text))
+    assert fired == set(re.findall(r"- alert: (\w+)", RULES.read_text()))
+
+
 def test_promtool_takes_the_example_of_a_scrape() -> None:
     checked = run(promtool(), "check", "config", "--syntax-only", str(MONITORING / "prometheus.yml"))
     assert checked.returncode == 0, checked.stderr

@@ -23,6 +23,24 @@ class CertificateEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """What the board says of itself; None, or empty, where it does not. Temperatures in °C, the rest as fractions."""
+
+    temperature: float | None = None
+    hot_at: float | None = None
+    critical_at: float | None = None
+    undervoltage: bool | None = None
+    life_used: float | None = None
+    """Of the medium of the state directory; above 1: more than it was made for."""
+    nearly_spent: bool = False
+    """Whether that has hardly any spare blocks left."""
+    file_system_errors: Mapping[str, int] = field(default_factory=dict)
+    """By device."""
+    memory_pressure: float | None = None
+    """Of five minutes, in which somebody waited for memory."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All of it at one time. `now` is seconds since the epoch."""
 
@@ -35,6 +53,7 @@ class Facts:
     """Why the medium takes nothing, whatever its free space; "" where it is as it should be."""
     lost_fix: str = ""
     """What to do about that, where it is not the disk that has to be mended."""
+    machine: Machine = field(default_factory=Machine)
     clock_set: bool = True
     certificates: Sequence[CertificateEnd] = ()
     own: Mapping[str, Any] = field(default_factory=dict)

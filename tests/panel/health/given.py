@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.panel.health.facts import CertificateEnd, Facts, Machine
 from appliance.panel.health.finding import Finding, Level
 from appliance.vault.space import Room
 
@@ -14,6 +14,7 @@ DAY = 86400.0
 GIB = 1 << 30
 
 ROOM = Room(100 * GIB, 60 * GIB, 10 * GIB, 1_000_000, 900_000, 100_000, True)
+MACHINE = Machine(51.0, None, 90.0, False, 0.2, False, {"mmcblk0p2": 0}, 0.0)
 QUEUE = {
     "waiting": 0, "gathering": 0, "leased": 0, "held": 0, "delivered": 7, "oldest": None, "error": "", "advice": "",
     "blocked": False,
@@ -41,6 +42,8 @@ def forward(**queue: Any) -> dict[str, Any]:
         commitments={"asked": 0, "decided": 0},
         identity={"state": "open", "lamp": ""},
         destinations={"pacs": {**QUEUE, **queue}},
+        links={"eth0": True},
+        link_errors=0,
     )
 
 
@@ -56,6 +59,7 @@ def facts(**change: Any) -> Facts:
         now=NOW,
         programs=programs,
         room=ROOM,
+        machine=MACHINE,
         certificates=(CertificateEnd("receive.certificate", "/tls/a.crt", NOW + 300 * DAY),),
         exporter=EXPORTER,
     )

@@ -10,10 +10,10 @@ import pytest
 
 from appliance.panel.board import Board
 from appliance.panel.health import QUESTIONS, examine
-from appliance.panel.health.facts import CertificateEnd, Facts
+from appliance.panel.health.facts import CertificateEnd, Facts, Machine
 from appliance.panel.health.finding import Level
 from appliance.panel.lamps import BY_KEY
-from tests.panel.health.given import DAY, EXPORTER, NOW, QUEUE, ROOM, ago, facts, said
+from tests.panel.health.given import DAY, EXPORTER, NOW, QUEUE, ROOM, ago, facts, forward, said
 
 SPOILT = [
     facts(programs={name: said(state)})
@@ -27,6 +27,10 @@ SPOILT += [
     facts(programs={"receive": said(config={"restart": ["receive.listen"]})}),
     facts(certificates=[CertificateEnd("a", "/a", NOW + days * DAY) for days in (-3, 0, 3, 10, 20, 50)]),
     facts(certificates=[CertificateEnd("a", "/a", None, "No such file")]),
+    facts(machine=Machine(86.0, None, 90.0, True, 1.1, True, {"vda": 3}, 0.4)),
+    facts(machine=Machine(81.0, None, None, False, 0.9, False)),
+    facts(programs={"forward": {**forward(), "links": {"eth0": False}, "rises": {"link_errors": ago(5, 400)}}}),
+    facts(programs={"forward": {**forward(), "links": {"eth0": False, "eth1": True}}}),
     facts(exporter={**EXPORTER, "error": "it does not answer", "connected": False, "waiting": 9, "lost": 4}),
     facts(programs={"receive": said(rises={"not_stored": ago(5), "dropped": ago(5)})}),
     facts(programs={"sensor": said(rises={"dropped_packets": ago(5), "blind": ago(5), "faults": ago(9)})}),
