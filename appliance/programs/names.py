@@ -7,7 +7,7 @@ from pathlib import Path
 
 from appliance.config.model import Config
 
-# In the order in which the supervisor starts them: who listens before who talks.
+# In the order in which the supervisor starts them: who listens before who talks. The panel ends first, too.
 PROGRAMS = ("panel", "forward", "receive", "respond", "sensor")
 
 

@@ -162,6 +162,8 @@ def test_a_codec_that_is_not_there_is_remembered(state: State, transcoders: Tran
     assert transcoders.why_not(J2K).endswith("there is no codec here for JPEG 2000 Lossless: have it configured there")
     assert transcoders.why_not(JPEG).endswith("it cannot be transcoded without a loss: have it configured there")
     assert transcoders.why_not(RLE) == ""
+    transcoders.rest()  # whoever installs one, and sends on what is held, need not start forward anew
+    assert transcoders.why_not(J2K) == "" and not children()
 
 
 @pytest.mark.parametrize("failure", Failure)
