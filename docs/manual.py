@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 
 import click
 
@@ -30,6 +31,14 @@ _COMMON = {
     1: "done, and something needs a person",
     2: "wrong usage: the command line was not understood",
 }
+MACHINES = (
+    "With --json standard output has one JSON document, or one a line where there may be many or where a command goes "
+    "on; remarks for people go to standard error. Names in it stay; new ones may come.",
+    'Where there is no result, {"error": {"message", "fix", "fault", "temporary", "exit_status"}} stands in its place, '
+    "on one line. fault says who has to act: local, peer, disk, config, crypto, upstream, or usage for a wrong command "
+    "line. temporary: the same may succeed later. problems lists the mistakes of a configuration: file, line, key, "
+    "message.",
+)
 
 
 def statuses() -> dict[int, str]:
@@ -41,7 +50,7 @@ def statuses() -> dict[int, str]:
         words = " ".join((kind.__doc__ or "").split())
         found[kind.exit_status] = f"{_SYSEXITS[kind.exit_status]}: {words}"
     found[75] = "EX_TEMPFAIL: the time that was given was over before it was done"
-    found[77] = "EX_NOPERM: a right is missing, such as CAP_NET_RAW for the sensor"
+    found[77] = "EX_NOPERM: a right is missing: a file is another's, or the sensor has no CAP_NET_RAW"
     return dict(sorted({**found, INTERRUPTED: "interrupted", PIPE_CLOSED: "nobody reads the output any more"}.items()))
 
 
@@ -81,15 +90,17 @@ def manual() -> str:
         lines += [".PP\n" + _roff(paragraph) for paragraph in _paragraphs(command.help or "")]
         for parameter in command.get_params(context):
             record = parameter.get_help_record(context)
-            if record:
+            if record and record[1] and parameter.name != "help":
                 lines += [".TP", f".B {_roff(record[0])}", _roff(record[1])]
     lines += [".SH EXIT STATUS"]
     for status, words in statuses().items():
         lines += [".TP", f".B {status}", _roff(words)]
     lines += [
+        ".SH OUTPUT FOR MACHINES",
+        *(f".PP\n{_roff(each)}" for each in MACHINES),
         ".SH ENVIRONMENT",
         ".TP\n.B APPLIANCE_CONFIG\nThe configuration file, where \\-\\-config is not given.",
-        ".TP\n.B NO_COLOR\nNo colours, on a terminal either.",
+        ".TP\n.B NO_COLOR\nNo colours, on a terminal either; nor with TERM=dumb.",
         ".SH FILES",
         ".TP\n.I /etc/appliance/appliance.toml\nThe configuration.",
     ]
@@ -111,9 +122,10 @@ def _roff(text: str) -> str:
 def exit_status() -> str:
     """docs/exit-status.md."""
     rows = "\n".join(f"| {status} | {words} |" for status, words in statuses().items())
+    machines = "\n\n".join(fill(each, 120, break_on_hyphens=False) for each in MACHINES)
     return (
         "# Exit statuses\n\nOf every command, after sysexits.h where it has one. Made from `base/errors.py` by "
-        f"`docs/manual.py`.\n\n| status | meaning |\n|---|---|\n{rows}\n"
+        f"`docs/manual.py`.\n\n| status | meaning |\n|---|---|\n{rows}\n\n## Output for machines\n\n{machines}\n"
     )
 
 

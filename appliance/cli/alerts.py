@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 
 from appliance.base.errors import DiskError
 from appliance.cli.options import config_option
-from appliance.cli.output import say
+from appliance.cli.output import say, write_json_line
 from appliance.config.places import places_of
 from appliance.config.values import parse_duration
 from appliance.host.alerts import read_alerts
@@ -108,7 +107,7 @@ def _when(record: dict[str, Any]) -> datetime | None:
 
 def _tell(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(record, separators=(",", ":")))
+        write_json_line(record)
         return
     alert = record["alert"]
     said = alert.get("metadata")

@@ -17,8 +17,8 @@ import click
 
 from appliance.base.errors import LocalError
 from appliance.cli.first_config import Places, first_config
-from appliance.cli.options import DEFAULT_CONFIG
-from appliance.cli.output import say
+from appliance.cli.options import DEFAULT_CONFIG, json_option
+from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import given_passphrase, passphrase_options
 from appliance.config.load import parse_config
 from appliance.config.values import parse_ae_title, parse_host_name, parse_host_port
@@ -89,6 +89,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--recovery-file", type=_FILE,
               help="Write the recovery kit to this file instead of the terminal. For trials: a kit on the box protects"
                    " nobody.")  # fmt: skip
+@json_option
 def command(
     directory: Path,
     config: Path | None,
@@ -102,6 +103,7 @@ def command(
     recovery_file: Path | None,
     passphrase_file: Path | None,
     passphrase_fd: int | None,
+    as_json: bool,
 ) -> None:
     """Make keys and a first configuration.
 
@@ -112,6 +114,8 @@ def command(
 
     Example: appliance init --ae-title EDGE01 --with-ca --name edge01.rad.example
     """
+    if as_json and recovery_file is None:
+        raise click.UsageError("With --json the recovery kit goes to a file: --recovery-file.")
     if recovery_file is None and not (sys.stdout and sys.stdout.isatty()):
         raise LocalError(
             "the recovery kit would end in a pipe or a file",
@@ -149,6 +153,8 @@ def command(
             site.kit(recovery_file.absolute(), kit.text())
         else:
             show(kit)
+    if as_json:
+        write_json({"config": str(places.config), "made": list(map(str, site.made)), "recipient": str(box.recipient)})
     for path in site.made:
         say(f"made {path}")
     if recovery_file:

@@ -23,13 +23,15 @@ import click
 from click.shell_completion import CompletionItem
 
 from appliance import __version__
-from appliance.base.errors import ApplianceError, DiskError
-from appliance.cli.output import colours, fail, print_error, say
+from appliance.base.errors import ApplianceError, DiskError, Fault
+from appliance.cli.output import colours, expect_json, fail, fail_json, print_error, say
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 INTERNAL = 70  # EX_SOFTWARE
+NO_PERMISSION = 77  # EX_NOPERM
 TRACEBACK = "APPLIANCE_TRACEBACK"
+_BECOME = "Run this as root (sudo), or as its owner."
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def command() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit status. The one place where errors become words and numbers."""
     status = 0
+    expect_json(arguments)
     try:
         status = _invoke(arguments)
         if sys.stdout:  # None where it was closed before we began
@@ -172,6 +175,7 @@ def _invoke(arguments: Sequence[str]) -> int:
         return error.exit_status
     except click.ClickException as error:
         error.show()
+        fail_json(error.format_message(), error.exit_code, fault="usage")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -187,7 +191,13 @@ def _invoke(arguments: Sequence[str]) -> int:
 def _refused(error: OSError) -> int:
     """The system said no, where nobody below had a better word for it."""
     about = f": {error.filename}" if error.filename else ""
-    fail(f"{error.strerror or type(error).__name__}{about}")
+    message = f"{error.strerror or type(error).__name__}{about}"
+    if isinstance(error, PermissionError):
+        fail(f"{message}. {_BECOME}")
+        fail_json(message, NO_PERMISSION, fault=Fault.LOCAL.value, fix=_BECOME)
+        return NO_PERMISSION
+    fail(message)
+    fail_json(message, DiskError.exit_status, fault=DiskError.fault.value, temporary=True)
     return DiskError.exit_status
 
 
@@ -197,6 +207,8 @@ def _unforeseen(error: Exception) -> int:
         traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {frames[-1].name}, {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""  # noqa: PTH119
-    fail(f"unforeseen {type(error).__name__}{place}")
+    message = f"unforeseen {type(error).__name__}{place}"
+    fail(message)
+    fail_json(message, INTERNAL, fault=Fault.LOCAL.value)
     say(f"Please report this line. With {TRACEBACK}=1 more is shown; look through it before you pass it on.")
     return INTERNAL

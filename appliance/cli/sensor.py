@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from appliance.base.errors import LocalError
-from appliance.cli.options import config_option, json_option
-from appliance.cli.output import console, say
+from appliance.cli.options import config_option, json_lines_option
+from appliance.cli.output import console, say, write_json_line
 from appliance.cli.pcap import inspect_file, own_option, registry_of
 from appliance.config.load import load_config
 
@@ -20,7 +19,7 @@ _LEVELS = {1: ("high", "red"), 2: ("medium", "yellow"), 3: ("low", "cyan")}
 @click.command(name="sensor")
 @click.option("--pcap", type=click.Path(path_type=Path, dir_okay=False), help="A pcap or pcapng file, gzipped or not.")
 @config_option
-@json_option
+@json_lines_option
 @own_option
 def command(pcap: Path | None, path: Path, as_json: bool, own: tuple[str, ...]) -> None:
     """Read a capture as the live sensor would have, and show what it would have raised.
@@ -39,13 +38,13 @@ def command(pcap: Path | None, path: Path, as_json: bool, own: tuple[str, ...]) 
     inspection, alerts, passed_over = inspect_file(pcap, registry, _line if as_json else None)
     summary = {**inspection.snapshot(), "passed_over": passed_over}
     if as_json:
-        click.echo(json.dumps({"event_type": "stats", "stats": summary}, separators=(",", ":")))
+        write_json_line({"event_type": "stats", "stats": summary})
     else:
         _show(alerts, summary)
 
 
 def _line(record: dict[str, Any]) -> None:
-    click.echo(json.dumps(record, separators=(",", ":")))
+    write_json_line(record)
 
 
 def _show(alerts: list[dict[str, Any]], summary: dict[str, Any]) -> None:

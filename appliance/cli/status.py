@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from appliance.cli.options import config_option, json_option
-from appliance.cli.output import terminal, write_json
+from appliance.cli.output import terminal, write_json, write_json_line
 from appliance.config.places import places_of
 from appliance.panel.desk import ask
 from appliance.panel.health.words import span
@@ -63,7 +62,7 @@ def _watch(runtime: Path, as_json: bool) -> None:
     while True:
         status = ask(runtime)
         if as_json:
-            click.echo(json.dumps(status))
+            write_json_line(status)
         else:
             if console.is_terminal:
                 console.clear()

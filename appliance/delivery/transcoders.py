@@ -88,7 +88,7 @@ class Transcoders:
                 self._give_back(process)
 
     def rest(self) -> None:
-        """End the processes that have nothing to do. The next ones look for codecs anew: one may have been installed."""
+        """End the processes that have nothing to do. The next ones look for codecs anew."""
         with self._lock:
             idle, self._idle = self._idle, []
             self._without_codec.clear()

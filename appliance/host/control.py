@@ -105,8 +105,20 @@ def ask(path: Path, request: Request, patience: float = _PATIENCE, who: str = "f
             connection.shutdown(socket.SHUT_WR)
             with connection.makefile("rb") as stream:
                 answer = json.loads(stream.read())
-    except (OSError, ValueError):
-        raise LocalError(f"{who} does not answer", fix="Start it, or run as root or as its user.") from None
+    except (OSError, ValueError) as error:
+        raise _no_answer(error, who, patience) from None
     if not isinstance(answer, dict) or "error" in answer:
         raise LocalError(str(answer.get("error", "?")) if isinstance(answer, dict) else f"{who} answered nonsense")
     return answer
+
+
+def _no_answer(error: Exception, who: str, patience: float) -> LocalError:
+    """Why there is none, and what to do about that."""
+    match error:
+        case FileNotFoundError() | ConnectionRefusedError():
+            start = f"Start it: systemctl start appliance-{who}, or `appliance run`."
+            return LocalError(f"{who} does not answer: it is not running", fix=start)
+        case TimeoutError():
+            look = f"Try again; its log may say more: journalctl -u appliance-{who} -n 50."
+            return LocalError(f"{who} does not answer within {patience:.0f} s", fix=look)
+    return LocalError(f"{who} does not answer us", fix="Run this as root (sudo), or as its user.")

@@ -188,13 +188,14 @@ class Supervisor:
                 program.process.send_signal(number)
 
     def _stop(self) -> int:
-        """Stop all: the panel first, which would light its lamp for each of the others, then those that talk before those
-        that listen. What does not end in time is killed: nothing is lost by that."""
+        """Stop all: the panel first, which would raise each end of another, then who talks before who listens. What
+        does not end in time is killed: nothing is lost by that."""
         # First, for nobody reads it from here on: a program that has something to say would wait for us for ever.
         self._notify.close()
         self._notify_path.unlink(missing_ok=True)
         deadline = time.monotonic() + _GRACE
-        for program in sorted(reversed(self._programs), key=lambda each: each.name != "panel"):
+        panel = [each for each in self._programs if each.name == "panel"]
+        for program in (*panel, *(each for each in reversed(self._programs) if each not in panel)):
             if program.process is None:
                 continue
             program.process.terminate()

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
+from appliance.base.errors import Fault
 from appliance.cli.main import command as appliance
+from appliance.cli.main import run
 from tests.cli.terminal import on_a_terminal
 
 # They say nothing for a machine: they wait on a terminal or serve, show a secret once, write a file that has its own
 # form, or print one.
 WITHOUT_JSON = {
-    "init", "run", "open", "passcode", "completion", "config schema", "keys kit", "keys export", "keys new",
+    "run", "open", "passcode", "completion", "config schema", "keys kit", "keys export", "keys new",
     "evidence open", "lamps test",
+}  # fmt: skip
+
+
+# What they have to be given, to get as far as the configuration.
+GIVEN = {
+    "echo": ["pacs"], "queue drain": ["pacs"], "queue hold": ["pacs"], "queue release": ["pacs"],
+    "queue show": ["pacs"], "certs install": ["/dev/null"], "certs issue": ["CT", "--name", "ct.example"],
+    "certs revoke": ["CT"], "blocks release": ["10.0.0.1"], "sensor": ["--pcap", "/dev/null"],
+    "vault hold": ["0" * 32], "vault release": ["0" * 32], "vault show": ["0" * 32],
+    "vault open": ["0" * 32, "-o", "/nonexistent/file"], "vault export": ["/nonexistent/directory"],
 }  # fmt: skip
 
 
@@ -42,6 +57,10 @@ def names(command: click.Command) -> dict[str, click.Command]:
     for path, each in walk(command, ""):
         found[path] = each
     return found
+
+
+def _options(command: click.Command) -> set[str]:
+    return {each for parameter in command.params for each in parameter.opts}
 
 
 EVERY = names(appliance)
@@ -71,6 +90,43 @@ def test_its_help_has_an_example_that_the_command_line_takes(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(LEAVES) - WITHOUT_JSON))
 def test_what_shows_something_shows_it_to_machines_too(name: str) -> None:
     assert any("--json" in parameter.opts for parameter in LEAVES[name].params), f"appliance {name} has no --json"
+
+
+class _AnyPath(click.Path):
+    """Whatever is named is there."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        return Path(value) if self.type is Path else value
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_its_example_is_understood(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command's own parser, but for files of which it speaks: they need not be there."""
+    monkeypatch.setattr(click.Path, "convert", _AnyPath.convert)
+    text = " ".join(re.sub(r"\n(?!\s*\n)\s*", " ", LEAVES[name].help or "").split("\n")[-1].split())
+    line = text[text.index("Example: appliance ") :].removeprefix("Example: appliance ")
+    line = re.split(r" (?:[>|]|&&) ", line)[0]
+    words = [each.replace("3f0c9a…", "0" * 32) for each in shlex.split(line)[len(name.split()) :]]
+    context = LEAVES[name].make_context(name, words)
+    assert not context.args
+
+
+@pytest.mark.parametrize("name", sorted(name for name in LEAVES if {"--json", "--config"} <= _options(LEAVES[name])))
+def test_where_there_is_no_result_a_machine_is_told_why(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = run([*name.split(), *GIVEN.get(name, []), "--json", "--config", "/nonexistent/appliance.toml"])
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    if name == "init":  # it reads none
+        assert answer["error"]["fault"] == "usage"
+        return
+    if name == "check":  # whose answer it is
+        assert status == 78 and answer["mistakes"]
+        return
+    assert set(answer) == {"error"} and answer["error"]["exit_status"] == status
+    assert answer["error"]["message"] and answer["error"]["fault"] in {each.value for each in Fault} | {"usage"}
+    assert "appliance: error: " in said.err and "Traceback" not in said.err
+    if status == 78:
+        assert answer["error"]["problems"][0]["file"] == "/nonexistent/appliance.toml"
 
 
 @pytest.mark.parametrize("name", EVERY)

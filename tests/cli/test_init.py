@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -201,3 +202,12 @@ def test_the_examples_in_it_are_right(tmp_path: Path) -> None:
     assert (config.peer[0].name, config.destination[0].name, config.route[0].to) == ("CT suite 2", "pacs", ("pacs",))
     assert config.sensor and config.receive.listen_plain and config.called_ae_titles == ("EDGE01", "PACS")
     assert run(["check", "--config", str(path)]) == 0
+
+
+def test_a_machine_is_told_what_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = make_site(tmp_path / "etc", "--json")
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["config"] == str(config) and set(map(Path, answer["made"])) == {
+        each for each in (tmp_path / "etc").rglob("*") if each.is_file()
+    }
+    assert answer["recipient"] in config.read_text() and "SECRET" not in str(answer)

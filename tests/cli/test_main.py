@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,8 +56,9 @@ def test_a_broken_connection_is_an_error(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_what_the_system_refuses_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["faulty", "refused"]) == 74
-    assert capsys.readouterr().err == "appliance: error: Permission denied: /x\n"
+    assert run(["faulty", "refused"]) == 77
+    said = "appliance: error: Permission denied: /x. Run this as root (sudo), or as its owner.\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_full_or_closed_output_is_no_crash() -> None:
@@ -141,3 +144,14 @@ def test_help_imports_no_command() -> None:
 def test_python_dash_m_is_the_same() -> None:
     done = subprocess.run([sys.executable, "-m", "appliance", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"appliance, version {__version__}\n"
+
+
+def test_a_configuration_of_somebody_else_is_a_missing_right_and_not_a_wrong_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "appliance.toml"
+    config.write_text("")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert run(["queue", "list", "--config", str(config)]) == 78
+    said = f"appliance: error: we may not read {config}. Run this as root (sudo), or have its owner let you.\n"
+    assert capsys.readouterr().err == said

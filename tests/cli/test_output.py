@@ -33,3 +33,30 @@ def test_the_console_writes_plain_text_where_there_is_no_terminal(capsys: pytest
     output.console().print("[red]a[/] " + "b" * 200)
     output.console(stderr=True).print("c")
     assert capsys.readouterr() == ("a " + "b" * 200 + "\n", "c\n")
+
+
+def test_a_machine_that_asked_gets_the_reason_in_the_place_of_its_document(capsys: pytest.CaptureFixture[str]) -> None:
+    error = ConfigErrors([Problem("a.toml", 7, "x", "bad")])
+    output.expect_json(["check"])
+    output.print_error(error)
+    assert capsys.readouterr().out == ""
+    output.expect_json(["vault", "open", "--", "--json"])  # that is a name
+    output.print_error(error)
+    assert capsys.readouterr().out == ""
+    output.expect_json(["check", "--json"])
+    output.print_error(error)
+    assert json.loads(capsys.readouterr().out)["error"] == {
+        "message": "the configuration has 1 mistake", "fix": "", "fault": "config", "temporary": False,
+        "exit_status": 78, "problems": [{"file": "a.toml", "line": 7, "key": "x", "message": "bad"}],
+    }  # fmt: skip
+    output.write_json({})
+    output.print_error(error)
+    assert json.loads(capsys.readouterr().out) == {}  # one document, not two
+
+
+def test_a_terminal_without_colours_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert output.colours() is None
+    monkeypatch.setenv("TERM", "dumb")
+    assert output.colours() is False

@@ -81,3 +81,24 @@ def test_a_crash_ends_one_connection_and_nothing_else(path: Path, capfd: pytest.
 def test_nobody_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="does not answer"):
         ask(tmp_path / "none.sock", {"op": "echo"})
+
+
+def test_why_there_is_no_answer_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "s.sock"
+    with pytest.raises(LocalError, match="it is not running. Start it: systemctl start appliance-forward"):
+        ask(path, {"op": "x"})
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        with pytest.raises(LocalError, match="it is not running"):  # one that ended leaves its socket behind
+            ask(path, {"op": "x"})
+        listener.listen()
+        with pytest.raises(LocalError, match="does not answer within 0 s. Try again"):
+            ask(path, {"op": "x"}, patience=0.05)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        with pytest.raises(LocalError, match="forward does not answer us. Run this as root"):
+            ask(path, {"op": "x"})

@@ -83,6 +83,27 @@ while True:
 """
 
 
+@pytest.mark.usefixtures("signals")
+def test_the_panel_ends_before_those_whose_end_it_would_report(tmp_path: Path) -> None:
+    config = parse_config(VALID.encode())
+    config = config.model_copy(update={"appliance": config.appliance.model_copy(update={"runtime_dir": tmp_path})})
+    supervisor = Supervisor(config, tmp_path / "appliance.toml")
+    supervisor._programs = []
+    ended = tmp_path / "ended"
+    block = "import signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {15}); print(flush=True)"
+    leave = 'signal.sigwait({15}); open(sys.argv[2], "a").write(sys.argv[1] + " ")'
+    for name in ("panel", "forward", "receive"):
+        command = [sys.executable, "-c", f"{block}; {leave}", name, str(ended)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout and process.stdout.readline()
+        process.stdout.close()
+        supervisor._programs.append(_Program(name, process))
+    assert supervisor._stop() == 0
+    assert ended.read_text() == "panel receive forward "
+    for end in (supervisor._signals.socket, supervisor._signals._send):
+        end.close()
+
+
 def test_a_program_that_feeds_its_watchdog_no_more_is_started_again(tmp_path: Path) -> None:
     path = tmp_path / "appliance.toml"
     path.write_text(VALID.replace("/run/appliance", f"{tmp_path}/run"))

@@ -149,5 +149,5 @@ def _tell(rotation: Rotation, config: Config, path: Path, pipe: bool, output: Pa
         f"2. Put the recipients above into [vault] of {path}, and run `systemctl reload appliance-receive`:\n"
         "   from then on new objects are sealed to the new identity. `appliance check` says whether the two agree.\n"
         f"3. Keep the old identity ({short(rotation.replaces)}): what was stored before is sealed to it, until\n"
-        "   `appliance vault rewrap` (planned) has rewrapped it."
+        "   `appliance vault rewrap` has rewrapped it."
     )

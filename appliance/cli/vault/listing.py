@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +12,8 @@ import click
 
 from appliance.base.errors import LocalError
 from appliance.cli import offers
-from appliance.cli.options import config_option, json_option
-from appliance.cli.output import console, say, write_json
+from appliance.cli.options import config_option, json_lines_option, json_option
+from appliance.cli.output import console, say, write_json, write_json_line
 from appliance.cli.status import age
 from appliance.cli.vault.asking import ObjectId, ask_forward, listed, peer_option, since_option
 from appliance.config.places import places_of
@@ -31,7 +30,7 @@ _STATES = ("waiting", "leased", "held", "delivered", "present", "leaving", "lost
 @click.option("--on-hold", is_flag=True, help="On hold.")
 @click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Objects at most.")
 @config_option
-@json_option
+@json_lines_option
 def command(
     destination: str | None,
     state: str | None,
@@ -53,7 +52,7 @@ def command(
         shown += len(batch)
         if as_json:
             for each in batch:
-                click.echo(json.dumps(each))
+                write_json_line(each)
         else:
             _print(batch)
         if shown == limit:

@@ -45,7 +45,7 @@ def command(at_start: bool, index_key: Path | None, path: Path, as_json: bool) -
     config = load_config(path)
     layout = StateLayout(config.appliance.state_dir)
     if not layout.ledger.parent.is_dir():
-        raise LocalError("there is no vault here", fix="Check state_dir, and who may read it.")
+        raise LocalError(f"there is no vault at {layout.ledger.parent}", fix="Check state_dir, and who may read it.")
     if at_start:
         _ask_for_it(layout)
         if as_json:
@@ -108,9 +108,12 @@ def _ask_for_it(layout: StateLayout) -> None:
 
 
 def _refuse_while_running(config: Config) -> None:
+    running = False
     with suppress(LocalError):
         ask_forward(config.appliance.runtime_dir, "ids", prefix="00")
-        raise click.UsageError("forward is running, and has the ledger. Stop it first, or use --at-start.")
+        running = True
+    if running:
+        raise LocalError("forward is running, and has the ledger", fix="Stop it first, or use --at-start.")
 
 
 def _become_owner(directory: Path) -> None:

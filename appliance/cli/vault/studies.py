@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from datetime import date
@@ -11,8 +10,8 @@ from typing import Any
 
 import click
 
-from appliance.cli.options import config_option, json_option
-from appliance.cli.output import console, say
+from appliance.cli.options import config_option, json_lines_option
+from appliance.cli.output import console, say, write_json_line
 from appliance.cli.status import age
 from appliance.cli.vault.asking import ask_forward, peer_option, since_option
 from appliance.cli.vault.reading import identities_for, identity_option, progress_bar
@@ -29,7 +28,7 @@ _OF_SERIES = ("modality", "series_description", "series_number", "series_uid", "
 @since_option
 @identity_option
 @config_option
-@json_option
+@json_lines_option
 def command(
     patient: str | None, peer: str | None, since: float | None, identity: Path | None, path: Path, as_json: bool
 ) -> None:
@@ -69,7 +68,7 @@ def command(
     chosen.sort(key=lambda each: each["latest"], reverse=True)
     if as_json:
         for each in chosen:
-            click.echo(json.dumps(each))
+            write_json_line(each)
     else:
         _print(chosen)
     for reason, count in failed.items():

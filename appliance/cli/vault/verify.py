@@ -66,6 +66,10 @@ def command(
     key = index_key_for(config, index_key)
     identities = possible_identities(config, identity)
     layout = StateLayout(config.appliance.state_dir)
+    if not layout.objects.is_dir():
+        raise LocalError(
+            f"there is no vault at {layout.objects}", fix="forward makes it when it starts for the first time."
+        )
     if not fast:
         step_aside()
     wrong: dict[str, str] = {}
