@@ -24,8 +24,9 @@ _CATALOG_HEAD = """\
 _DOCUMENT_HEAD = """\
 # What the log says
 
-One line an event. Each has a code to search for; in the journal also a MESSAGE_ID, its fields as `APPLIANCE_…`, and an
-explanation (`journalctl -x`). No event holds patient data. This file is made from the code by `docs/events.py`.
+One line an event. Each begins with a code to search for, and has in the journal a MESSAGE_ID, its fields as
+`APPLIANCE_…`, and an explanation (`journalctl -x`). No event holds patient data. This file is made from the code by
+`docs/events.py`.
 
 ```
 journalctl -u 'appliance-*' -p warning                  # what needs somebody
@@ -43,7 +44,7 @@ def entry(event: Event) -> str:
         f"Subject: {event.code}: {subject}\n"
         "Defined-By: pacs-appliance\n"
         "Support: file:///usr/share/doc/pacs-appliance/README.md\n"
-        "Documentation: file:///usr/share/doc/pacs-appliance/events.md\n"
+        "Documentation: file:///usr/share/doc/pacs-appliance/docs/events.md\n"
         f"\n{explanation(event)}\n"
         f"{_advice(event)}"
     )

@@ -56,7 +56,10 @@ def command(follow: bool, since: str | None, rules: tuple[str, ...], as_json: bo
         for record in chosen(coming, None, wanted):
             _tell(record, as_json)
     elif not shown and not as_json:
-        say("There are no alerts." if begin is None and not wanted else "There are no such alerts.")
+        if begin is None and not wanted:
+            say("The sensor raised no alerts. Whom receive refused is in its log: `journalctl -u appliance-receive`.")
+        else:
+            say("There are no such alerts.")
 
 
 def chosen(

@@ -59,7 +59,7 @@ def _under_journald() -> bool:
 
 def _to_journal(event: Event, line: str, fields: dict[str, str]) -> None:
     journal.send(
-        line,
+        f"{event.code}: {line}",  # journalctl shows no field; whoever reads it looks the code up
         MESSAGE_ID=event.message_id,
         PRIORITY=int(event.level),
         SYSLOG_IDENTIFIER=f"appliance-{_program}",

@@ -6,6 +6,7 @@ Knows one path. Reads no body, keeps no connection open, shows nothing that a ca
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -24,9 +25,11 @@ class Scrape:
     """A listener and its thread."""
 
     def __init__(self, listener: socket.socket, exposition: Exposition) -> None:
+        listener.setblocking(False)
         self._listener = listener
         self._exposition = exposition
         self._stopping = False
+        self._stop, self._stopped = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
 
     def start(self) -> None:
@@ -34,20 +37,27 @@ class Scrape:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; the caller that is being served still is."""
+        """End; the caller that is being served still is.
+
+        The listener is closed, not shut down: where it is systemd's, the next panel goes on with it.
+        """
         self._stopping = True
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self._stop.close()
         self._thread.join(limits.SCRAPE.default + 1)
+        self._stopped.close()
         self._listener.close()
 
     def _run(self) -> None:
         while not self._stopping:
+            select.select((self._listener, self._stopped), (), ())
+            if self._stopping:
+                return
             try:
                 caller, _ = self._listener.accept()
+            except BlockingIOError:
+                continue  # the caller is gone again
             except OSError:
-                if not self._stopping:
-                    time.sleep(0.1)  # no descriptor is free: others will be
+                time.sleep(0.1)  # no descriptor is free: others will be
                 continue
             with caller, contextlib.suppress(OSError):
                 self._serve(caller, time.monotonic() + limits.SCRAPE.default)

@@ -32,7 +32,8 @@ ASSOCIATION_REFUSED = Rule(
     "association refused",
     "authorization",
     2,
-    "Find out who it is; if it is yours, the log says what to add.",
+    "Find out who it is; if it is yours, the log says what to add: "
+    "journalctl -u appliance-receive APPLIANCE_EVENT=ASSOCIATION-REFUSED",
     ("T1078",),
     "110126",
 )
@@ -41,7 +42,8 @@ NODE_AUTHENTICATION_FAILED = Rule(
     "TLS node authentication failed",
     "authentication",
     2,
-    "Find out who it is; if it is yours, see its certificate.",
+    "Find out who it is; if it is yours, the log says what is wrong: "
+    "journalctl -u appliance-receive APPLIANCE_EVENT=HANDSHAKE-FAILED",
     ("T1078",),
     "110126",
 )

@@ -54,6 +54,6 @@ def test_journald_gets_the_message_id_and_allow_listed_fields(monkeypatch: pytes
     event = catalogue.CONNECTION_REFUSED
     log._to_journal(event, *log.render(event, {"address": "192.0.2.1", "reason": "r", "advice": "a", "other": "x"}))
     ((message, fields),) = sent
-    assert message == "closed a connection from 192.0.2.1: r. a"
+    assert message == "CONNECTION-REFUSED: closed a connection from 192.0.2.1: r. a"
     assert fields["MESSAGE_ID"] == event.message_id and fields["PRIORITY"] == 4
     assert fields["APPLIANCE_ADDRESS"] == "192.0.2.1" and "APPLIANCE_OTHER" not in fields

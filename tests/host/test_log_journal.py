@@ -40,7 +40,9 @@ def test_an_event_reaches_journald_with_its_fields_and_no_others(tmp_path: Path)
     if b"ermission" in done.stderr or b"not permitted" in done.stderr:
         pytest.skip("this machine lets nobody mount")
     fields = dict(line.split(b"=", 1) for line in done.stdout.splitlines() if b"=" in line)
-    assert fields.pop(b"MESSAGE") == b"closed a connection from 192.0.2.1: two\\x0alines. Look.", done.stderr
+    assert fields.pop(b"MESSAGE") == b"CONNECTION-REFUSED: closed a connection from 192.0.2.1: two\\x0alines. Look.", (
+        done.stderr
+    )
     fields = {name: value for name, value in fields.items() if not name.startswith(b"CODE_")}
     assert fields == {
         b"MESSAGE_ID": catalogue.CONNECTION_REFUSED.message_id.encode(),

@@ -111,3 +111,15 @@ def test_a_port_that_is_taken_is_said(server: Server) -> None:
     ):
         listen(HostPort("127.0.0.1", server.port))
     assert limits.SCRAPE.default
+
+
+def test_a_listener_of_systemds_goes_on_when_the_panel_ends() -> None:
+    # systemd keeps its descriptor of the same socket, and hands it to the next panel.
+    listener = listen(HostPort("127.0.0.1", _free()))
+    with listener.dup() as systemds:
+        first = Scrape(listener, lambda _: (b"", ""))
+        first.start()
+        first.stop()
+        with socket.create_connection(systemds.getsockname(), 5):
+            systemds.setblocking(True)
+            systemds.accept()[0].close()

@@ -17,7 +17,7 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         for file in UNITS.glob(pattern):
             shutil.copy(file, tmp_path / place)
-    for program in ("usr/bin/appliance", "bin/sh"):
+    for program in ("usr/bin/appliance", "usr/bin/systemd-tmpfiles", "bin/sh"):
         (tmp_path / program).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / program).write_text("#!/bin/sh\n")
         (tmp_path / program).chmod(0o755)

@@ -1,8 +1,8 @@
 """A systemd of the test's own: PID 1 of fresh namespaces, with the product's units, and directories of its own.
 
-The units are the product's to the letter, but for what they start: `sleep`, so that a test sees what systemd builds
-around a program. Needs root. Nothing of it reaches the machine: /etc, /run, /srv and /var/lib are copies or empty,
-there is no network and no unit but ours, and its cgroup goes with it.
+The units are the product's to the letter, but for what the programs start: `sleep`, so that a test sees what systemd
+builds around a program. Needs root. Nothing of it reaches the machine: /etc, /run, /srv and /var/lib are copies or
+empty, there is no network and no unit but ours, and its cgroup goes with it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ mount --bind "$1/etc" /etc
 for each in /run /srv /var/lib; do mount -t tmpfs own "$each"; done
 mount --make-rshared /
 systemd-sysusers "$1/sysusers.conf" >/dev/null
-systemd-tmpfiles --create "$1/tmpfiles.conf"
+mkdir -p /etc/tmpfiles.d
+cp "$1/tmpfiles.conf" /etc/tmpfiles.d/appliance.conf
+systemd-tmpfiles --create appliance.conf
 mkdir -p /etc/appliance
 touch /etc/appliance/appliance.toml
 exec env -i container=lxc "PATH=$PATH" "SYSTEMD_UNIT_PATH=$1/units" "SYSTEMD_GENERATOR_PATH=$1/none" \
@@ -91,7 +93,7 @@ class Manager:
 
     def tmpfiles(self) -> None:
         """Make the directories that are missing, as each boot does."""
-        self.run("systemd-tmpfiles", "--create", self._directory / "tmpfiles.conf")
+        self.run("systemd-tmpfiles", "--create", "appliance.conf")
 
     def run(self, *command: str | Path, status: int | None = 0) -> str:
         """Run a program as its root would; `status` is what it must end with, None for whatever it is."""
@@ -121,7 +123,8 @@ class Manager:
     def _units(self) -> None:
         for path in (*UNITS.glob("*.service"), *UNITS.glob("*.socket"), *UNITS.glob("*.target")):
             lines = path.read_text().splitlines()
-            lines = ["ExecStart=/bin/sleep infinity" if each.startswith("ExecStart=") else each for each in lines]
+            if path.name != "appliance-files.service":
+                lines = ["ExecStart=/bin/sleep infinity" if each.startswith("ExecStart=") else each for each in lines]
             lines = ["Type=exec" if each == "Type=notify" else each for each in lines]
             (self._directory / "units" / path.name).write_text("\n".join(lines) + "\n")
         for name in _STUBS:

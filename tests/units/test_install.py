@@ -36,6 +36,14 @@ def test_every_file_of_this_directory_goes_where_systemd_looks(tmp_path: Path) -
         assert name in found
 
 
+def test_the_documents_lie_as_in_the_clone(tmp_path: Path) -> None:
+    install("--root", tmp_path)
+    documents = tmp_path / "usr/share/doc/pacs-appliance"
+    for pattern in ("*.md", "docs/*.md", "systemd/README.md", "firmware-config/**/*"):
+        for path in REPOSITORY.glob(pattern):
+            assert path.is_dir() or (documents / path.relative_to(REPOSITORY)).read_bytes() == path.read_bytes()
+
+
 def test_it_takes_away_what_it_put_and_nothing_else(tmp_path: Path) -> None:
     install("--root", tmp_path)
     mine = tmp_path / "usr/lib/systemd/system/other.service"

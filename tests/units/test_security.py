@@ -10,8 +10,8 @@ import pytest
 from tests.units.machine import REPOSITORY, UNITS, run, tool
 
 # In tenths. What is left of receive and forward is that they have a network; of the sensor, that it has packet
-# sockets; of respond, that it may administer the network.
-THRESHOLDS = {"receive": 12, "forward": 15, "sensor": 15, "respond": 12, "panel": 10, "alarm": 10}
+# sockets; of respond, that it may administer the network; of files, which is no program, that it may change owners.
+THRESHOLDS = {"receive": 12, "forward": 15, "sensor": 15, "respond": 12, "panel": 10, "alarm": 10, "files": 16}
 
 
 def exposure(*arguments: str) -> tuple[int, str]:

@@ -16,7 +16,8 @@ from tests.units.machine import PLACES, REPOSITORY, UNITS, run, tool
 NAMES = sorted(path.name for pattern in ("*.target", "*.socket", "*.service") for path in UNITS.glob(pattern))
 SERVICES = [name for name in NAMES if name.endswith(".service")]
 ALARM = "appliance-alarm.service"
-PROGRAMS = [name for name in SERVICES if name != ALARM]
+FILES = "appliance-files.service"
+PROGRAMS = [name for name in SERVICES if name not in (ALARM, FILES)]
 
 
 def service(name: str) -> dict[str, str]:
@@ -46,6 +47,21 @@ def test_every_file_has_a_place() -> None:
     assert {path for path in UNITS.rglob("*") if path.is_file()} - placed == {UNITS / "README.md", UNITS / "install"}
 
 
+BEGUN = [
+    "appliance-forward.service",
+    "appliance-panel.service",
+    "appliance-receive.service",
+    "appliance-receive.socket",
+]
+
+
+def test_enabling_the_target_enables_what_every_box_needs(root: Path) -> None:
+    enabled = run(tool("systemctl"), f"--root={root}", "enable", "appliance.target")
+    assert enabled.returncode == 0, enabled.stderr
+    wanted = root / "etc/systemd/system/appliance.target.wants"
+    assert sorted(link.name for link in wanted.iterdir()) == BEGUN
+
+
 def test_every_service_is_enabled_or_said_not_to_be(root: Path) -> None:
     preset = (UNITS / "system-preset/80-appliance.preset").read_text().splitlines()
     listed = [line.split()[1] for line in preset if line and not line.startswith("#")]
@@ -53,12 +69,7 @@ def test_every_service_is_enabled_or_said_not_to_be(root: Path) -> None:
     applied = run(tool("systemctl"), f"--root={root}", "preset", *NAMES)
     assert applied.returncode == 0, applied.stderr
     wanted = root / "etc/systemd/system/appliance.target.wants"
-    assert sorted(link.name for link in wanted.iterdir()) == [
-        "appliance-forward.service",
-        "appliance-panel.service",
-        "appliance-receive.service",
-        "appliance-receive.socket",
-    ]
+    assert sorted(link.name for link in wanted.iterdir()) == BEGUN
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -94,8 +105,16 @@ def test_only_forward_is_handed_an_identity() -> None:
     assert handed == {"appliance-forward.service"}
 
 
-def test_sensor_and_respond_have_one_capability_each_and_nobody_else_has_any() -> None:
-    capable = {name: service(name)["CapabilityBoundingSet"] for name in SERVICES}
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_finds_its_files_handed_over(name: str) -> None:
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",), comment_prefixes=("#",))
+    parser.read(UNITS / name)
+    assert FILES in parser["Unit"]["Wants"].split() and FILES in parser["Unit"]["After"].split()
+    assert service(FILES)["ExecStart"].endswith("systemd-tmpfiles --create appliance.conf")
+
+
+def test_sensor_and_respond_have_one_capability_each_and_no_other_program_has_any() -> None:
+    capable = {name: service(name)["CapabilityBoundingSet"] for name in (*PROGRAMS, ALARM)}
     assert capable.pop("appliance-sensor.service") == "CAP_NET_RAW"
     assert capable.pop("appliance-respond.service") == "CAP_NET_ADMIN"
     assert set(capable.values()) == {""}
@@ -157,6 +176,13 @@ def test_metrics_are_taken_on_loopback_for_the_panel() -> None:
     assert "ListenStream=127.0.0.1:9465\n" in text
     assert "FileDescriptorName=metrics\n" in text
     assert "Service=appliance-panel.service\n" in text
+    # Enabled beside a panel that runs, it is opened when that one is restarted.
+    assert "WantedBy=appliance-panel.service\n" in text
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".socket")])
+def test_no_socket_waits_for_a_program_that_has_no_configuration(name: str) -> None:
+    assert "ConditionPathExists=/etc/appliance/appliance.toml\n" in (UNITS / name).read_text()
 
 
 def test_the_panel_has_no_network_of_its_own() -> None:

@@ -17,6 +17,8 @@ _STATES = {
     "silent": (Level.ALARM, "says nothing any more; it hangs, or is gone", ("alarm:alarm",)),
     "ended": (Level.ALARM, "ended by itself; it is started again", ("alarm:alarm",)),
 }
+# Programs that not every box has: their units are enabled by hand.
+_BY_HAND = ("sensor", "respond")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -29,6 +31,8 @@ def check(facts: Facts) -> Iterator[Finding]:
             what = f"runs in part: {', '.join(stuck)} ended or comes no further; the watchdog starts it again"
         if said["state"] == "stopped":
             fix = f"If nobody meant to: systemctl start appliance-{name}."
+        elif said["state"] == "never" and name in _BY_HAND:
+            fix = f"The configuration asks for it. Is it enabled? systemctl enable --now appliance-{name}."
         elif level:
             fix = f"Look at its last lines: journalctl -u appliance-{name} -n 50."
         if said["state"] == "ended" and since is not None and facts.now - since > _LONG_GONE:

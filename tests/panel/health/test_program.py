@@ -44,3 +44,11 @@ def test_one_that_ended_and_was_not_started_again_in_time_wants_somebody(seconds
     (found,) = [each for each in check(facts(programs={"receive": ended})) if each.subject == "receive"]
     assert ("nobody started it again" in found.what) == (seconds > 60)
     assert ("systemctl start appliance-receive" in found.fix) == (seconds > 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("sensor", "systemctl enable --now appliance-sensor"), ("forward", "-n 50")]
+)
+def test_a_program_whose_unit_is_enabled_by_hand_may_not_be(name: str, words: str) -> None:
+    found = {each.subject: each for each in check(facts(programs={name: said("never")}))}
+    assert words in found[name].fix

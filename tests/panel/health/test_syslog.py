@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from appliance.panel.health.finding import Level
-from appliance.panel.health.syslog import check
+from appliance.panel.health.syslog import ALLOW, NO_NETWORK, check
 from tests.panel.health.given import EXPORTER, NOW, facts, summary
 
 
@@ -18,3 +21,10 @@ def test_each_state() -> None:
     ]
     assert found[0].since == NOW - 60 and "12 records wait" in found[0].what
     assert "1 record could not" in found[1].what
+
+
+def test_a_panel_without_a_network_is_told_how_to_get_one() -> None:
+    (found,) = check(facts(exporter={**EXPORTER, "connected": False, "error": NO_NETWORK}))
+    assert ALLOW in found.fix
+    example = re.search(r"/usr/share/doc/pacs-appliance/(\S+)", ALLOW)
+    assert example and (Path(__file__).parents[3] / example[1]).is_file()
