@@ -22,20 +22,23 @@ LAST = 48
 LIMITS = {
     "D02": "Any registered caller may call any registered server, unless its entry lists whom it `calls`.",
     "D03": "An Ethernet address is not bound to an AE title; D38 sees an IP address that moves.",
-    "D04": "A request that is never followed up counts only where its names are unregistered.",
+    "D04": "Different names are counted; one pair that is tried again and again is a wrong setting (D01, D02).",
+    "D05": "NUL-padded UIDs of a registered device are told for information: old devices pad them too.",
     "D06": "What is proposed is quiet, what is asked for counts: by `services` at us, by `asks` at others.",
-    "D08": "The first bytes of a query are read, in clear only. Rates are fixed numbers, not learned.",
+    "D08": "Queries of patients and studies, in clear: their first bytes. Rates are fixed numbers, not learned.",
     "D10": "Implementation class, version name, maximum length and JA4. Not TTL, window or the list of contexts.",
     "D11": "For information where it may be a `[[destination]]` whose host name does not resolve.",
     "D13": "The title in clear (over TLS `receive` sees it: R04); any TCP segment for the port, not UDP.",
     "D14": "By ARP and neighbour discovery, a day after the sensor began.",
     "D16": "At registered servers and DICOM ports.",
-    "D17": "TLS 1.2 and before, where certificates are in clear. Issuer and names are not compared: the unit may not "
-    "read the CA. For TLS 1.3 it would take what `receive` and `forward` see of their own peers.",
+    "D17": "TLS 1.2 and before, where certificates are in clear. A renewal that is due is for information. Issuer and "
+    "names are not compared: the unit may not read the CA. For TLS 1.3 it would take what `receive` and `forward` see of "
+    "their own peers.",
     "D18": "Alerts in clear only; TLS 1.3 encrypts those of the client.",
-    "D24": "Silence in mid-association is for the deadlines of `receive`, and of other servers for nobody.",
+    "D24": "Connections that are closed again are none. "
+    "Silence in mid-association is for the deadlines of `receive`, and of other servers for nobody.",
     "D25": "Associations in clear.",
-    "D28": "In the first bytes of a data set. Compressed data sets are not inflated.",
+    "D28": "In the first bytes of a data set; deflated ones are not read. Archives are medium (OLE) or low (ZIP).",
     "D29": "Where a flow begins with a DICOM file. A file inside HTTP or SMB would take parsers of those.",
     "D30": "By the class of the document. Whether a device should send documents at all is for `sop_classes` (D33).",
     "D32": "The first time after a device was known for a day.",
@@ -43,9 +46,10 @@ LIMITS = {
     "D35": "Needs `hours` of the peer. Hours are not learned.",
     "D36": "Every new pair of machines, a day after the sensor began.",
     "D37": "A number within ten minutes, not a ratio.",
-    "D38": "What a switch sends to the mirror. VRRP and HSRP addresses may move.",
-    "D39": "Without `dhcp_servers` the first that was seen is taken for the right one.",
-    "D40": "",
+    "D38": "What a switch sends to the mirror. VRRP and HSRP addresses may move, and those in `moving`, unless two "
+    "announce them at a time. A lease that ran out is for information.",
+    "D39": "Without `dhcp_servers` those of the first day are taken for the right ones.",
+    "D40": "Verification of registered servers by registered callers is no sweep.",
     "D41": "DTP, another root bridge, tags that are not in `vlans`. LLDP is not read.",
     "D42": "A flap between ports shows at the switch only.",
     "D45": "Reload and clock. Start and stop are lines in the log, and will be audit messages.",

@@ -196,7 +196,9 @@ class Sensor(Section):
     vlans: tuple[VlanId, ...] = ()
     """The VLAN ids that frames may carry. Empty: not looked at."""
     dhcp_servers: tuple[AddressRange, ...] = ()
-    """Who may hand out addresses or be a router. Empty: the first that was seen."""
+    """Who may hand out addresses or be a router. Empty: those that were seen in the first day."""
+    moving: tuple[AddressRange, ...] = ()
+    """The addresses that a cluster moves between its machines, like that of a PACS with a standby."""
     server: tuple[SensorServer, ...] = ()
     respond: Literal["off", "dry-run", "block"] = "off"
     respond_rules: tuple[BlockedFor, ...] = ("D04", "D05", "D13", "D27")

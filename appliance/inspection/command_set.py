@@ -113,6 +113,7 @@ def _take(found: Command, element: int, value: bytes) -> None:
 
 
 C_STORE, C_GET, C_FIND, C_MOVE, C_ECHO = 0x0001, 0x0010, 0x0020, 0x0021, 0x0030
+MOVE_UNKNOWN = 0xA801  # the status of a C-MOVE-RSP: its destination is unknown (PS3.4 C.4.2.1.5)
 
 
 class CommandAssembly:

@@ -93,7 +93,7 @@ class Conversation:
         self._ended = False
         self._times: dict[str, int] = {}  # how often each departure from the standard was seen
         self._encodings: dict[int, bytes] = {}  # of data sets, by context
-        self._matches = 0  # answers to queries
+        self._matches = 0  # answers to the query that is under way
         self._versions = 0
 
     # What walks ask.
@@ -248,9 +248,9 @@ class Conversation:
         """Take a whole command set."""
         self.statistics.commands += 1
         self.report(CommandSeen(self.flow, from_client, command, self._request))
-        if command.command_field == C_FIND | 0x8000 and command.status in _PENDING:
-            self._matches += 1
-            if not self._matches % limits.SENSOR_MATCHES.default:
+        if command.command_field == C_FIND | 0x8000:
+            self._matches = self._matches + 1 if command.status in _PENDING else 0
+            if self._matches and not self._matches % limits.SENSOR_MATCHES.default:
                 self.report(ManyMatches(self.flow, self._matches))
         for fault in command.faults:
             self.malformed(f"command set: {fault}", from_client)

@@ -20,6 +20,7 @@ _UIDS = frozenset((0x00080018, 0x0020000D, 0x0020000E))
 _NOT_KEYS = frozenset((0x00080005, 0x00080052, 0x00080053, 0x00080054, 0x00080056, 0x00080201))
 _MODALITIES = frozenset((_MODALITY, 0x00080061))
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_MACH_O = frozenset(map(bytes.fromhex, ("feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabe")))
 _CS = re.compile(rb"[A-Z0-9_]{1,16}")
 _PATH = re.compile(rb"\.\.|[/\\]")
 DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -128,7 +129,7 @@ def _document(value: bytes) -> str:
 def _executable(tag: int, vr: bytes, value: bytes) -> str:
     """What a value begins like, where one might hide a program."""
     suspect = vr in _BULK_VRS or tag >> 16 & 1 or tag in (_DOCUMENT, _PIXELS)
-    return looks_executable(value) if suspect and len(value) >= 64 else ""
+    return looks_executable(value) if suspect else ""
 
 
 def looks_executable(value: bytes) -> str:
@@ -137,9 +138,9 @@ def looks_executable(value: bytes) -> str:
         at = int.from_bytes(value[60:64], "little")
         if 64 <= at <= 0x1000 and (at + 4 > len(value) or value[at : at + 4] == b"PE\0\0"):
             return "a Windows program"
-    if value[:4] == b"\x7fELF" and value[4:5] in (b"\1", b"\2"):
+    if value[:4] == b"\x7fELF" and value[4:5] in (b"\1", b"\2") and len(value) >= 52:
         return "a Linux program (ELF)"
-    if value[:4] in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe"):
+    if value[:4] in _MACH_O and len(value) >= 28:
         return "a macOS or Java program"
     if value[:3] == b"#!/":
         return "a script"

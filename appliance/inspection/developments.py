@@ -22,6 +22,8 @@ class Kind(Enum):
     FAILED_STORES = "instances were not stored"
     ECHO_SWEEP = "servers were asked for nothing but verification"
     SILENT = "connections to DICOM servers on which nothing was said"
+    BACKLOG = "connections to it were opened on which nothing was said"
+    MOVES_UNKNOWN = "C-MOVE requests named a destination that the server does not know"
     CONCURRENT = "associations of one pair are open"
 
 
@@ -46,6 +48,7 @@ class Change(Enum):
     TLS_STACK = "the TLS stack of an address (JA4)"
     SYNTAX = "the transfer syntaxes that an AE title sends"
     PAIR = "who talks to whom"
+    RENEWAL = "the certificate of a server, when it was about to expire, by the same issuer"
     CERTIFICATE = "the certificate of a server"
     TLS_VERSION = "the TLS version of a server"
     SURGE = "how many instances an AE title stores in an hour"

@@ -232,6 +232,8 @@ class Inspection:
                 stream = None
             if stream is None:
                 if not length:
+                    if flags & (_FIN | _RST):
+                        self._table.left(key, seq)
                     if flags & _RST:
                         self._table.refused(key)
                     else:
@@ -379,7 +381,7 @@ class Inspection:
         for key in silent:
             server, port, client, _ = endpoints(key)
             if self.registry.server(server, port) is not None:
-                self._judgement.see_all(self._judgement.recurrences.silent(client, now), now)
+                self._judgement.see_all(self._judgement.recurrences.silent(client, server, port, now), now)
 
     def reconfigured(self, what: str, now: float) -> None:
         """The program changed what is judged by, or noticed that somebody did."""

@@ -34,6 +34,7 @@ class _Opening(NamedTuple):
     ack: int
     refused: bool = False
     doubt: bool = False
+    left: bool = False  # one of the two closed the connection, without having said anything
 
     def fits(self, other: _Opening | None) -> bool:
         """Whether one is the answer to the other."""
@@ -57,7 +58,7 @@ class FlowTable:
         self.doubtful = False  # whether the flow that was reopened last may have gone on
         self.evicted: list[Flow] = []  # for the engine to take
         self.slow: list[Flow] = []  # likewise: connections on which no whole request came in time
-        self.silent: list[bytes] = []  # likewise: keys of SYN-ACKs behind which nothing came
+        self.silent: list[bytes] = []  # likewise: keys of SYN-ACKs behind which nothing came, not even the end
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -92,6 +93,15 @@ class FlowTable:
         """The sender of a SYN or SYN-ACK said that it knows nothing of the connection, or somebody in its name."""
         if (opening := self._openings.get(key)) is not None:
             self._openings[key] = opening._replace(refused=True)
+
+    def left(self, key: bytes, seq: int) -> None:
+        """A FIN or RST without data came, of a connection on which nothing was said yet."""
+        mine, back = self._openings.get(key), reverse(key)
+        if mine is None or mine.seq != seq:
+            return
+        for each in (key, back):
+            if (opening := self._openings.get(each)) is not None and opening.answers:
+                self._openings[each] = opening._replace(left=True)
 
     def reopened(self, key: bytes, stream: Stream, seq: int, length: int) -> bool:
         """Whether a segment belongs to a new connection with the ports of `stream`'s. If so, the old flow is gone."""
@@ -203,7 +213,7 @@ class FlowTable:
             if next(iter(self._openings.values())).when >= old:
                 break
             key, opening = self._openings.popitem(last=False)
-            if opening.answers and not opening.refused:
+            if opening.answers and not (opening.refused or opening.left):
                 self.silent.append(key)
         looks = min(_LOOKS + len(self._flows) // 16, len(self._flows))
         while looks > 0:

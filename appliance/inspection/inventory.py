@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from appliance.base import limits
@@ -21,7 +22,7 @@ from appliance.inspection.developments import Change, Changed
 from appliance.inspection.flow import DICOM_PORTS, Flow, endpoints
 from appliance.inspection.inventory_entries import Device, Host, Talk, TlsServer, note
 from appliance.inspection.ja4 import ja4
-from appliance.inspection.link_observations import HostAppeared
+from appliance.inspection.link_observations import ConfigurationOffered, HostAppeared, OfferedAnew
 from appliance.inspection.observations import (
     AssociationAnswered,
     AssociationRequested,
@@ -35,8 +36,10 @@ from appliance.inspection.tls_hello import CLIENT_HELLO, Hello
 
 FORMAT = 1
 _TLS_1_3 = 0x0304
+_PASSING = frozenset((21, 41, 42, 44))  # padding, pre_shared_key, early_data, cookie
 _UNCOMPRESSED = frozenset((b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.2"))
 _SURGE = 4  # times the busiest hour
+_RENEWED = 45 * 86400.0  # seconds before its end in which a certificate is renewed
 _HOURS = 24  # in which something was stored, before a surge is told
 
 
@@ -98,6 +101,7 @@ class Inventory:
             CommandSeen: self._command,
             HelloSeen: self._hello,
             CertificateSeen: self._certificate,
+            ConfigurationOffered: self._offered,
         }
         self.sees = frozenset(self._takers)
 
@@ -195,7 +199,7 @@ class Inventory:
         self.talks.put(talk, proven=True)
         if seen.offered is not None and not seen.hello.retry:
             device = self._device(str(client), "", now)
-            yield from self._compare(device, ja4(seen.offered), "", Change.TLS_STACK, seen.flow, now)
+            yield from self._compare(device, _stack(seen.offered), "", Change.TLS_STACK, seen.flow, now)
             yield from self._version(str(server), port, seen.hello, seen.offered, seen.flow, now)
 
     def _version(
@@ -214,11 +218,27 @@ class Inventory:
         if seen.facts is None or seen.from_client or not relevant:
             return
         known = self._server(str(server), port, now)
-        before = known.certificates[-1:]
+        before, issuer = known.certificates[-1:], hashlib.blake2b(seen.facts.issuer.encode(), digest_size=8).hexdigest()
         if note(known.certificates, seen.facts.sha256):
             self.revision += 1
+            due = issuer == known.issuer and now > known.ends - _RENEWED
+            known.issuer, known.ends = issuer, max(0.0, seen.facts.not_after.timestamp())
             if before and now - known.first > limits.SENSOR_LEARN.default:
-                yield Changed(Change.CERTIFICATE, seen.flow, before[0][:16], seen.facts.sha256[:16])
+                change = Change.RENEWAL if due else Change.CERTIFICATE
+                yield Changed(change, seen.flow, before[0][:16], seen.facts.sha256[:16])
+
+    def _offered(self, seen: ConfigurationOffered, registry: Registry, now: float) -> Iterator[object]:
+        said = f"{seen.how} {seen.server}"
+        host = self.hosts.get(seen.mac) or Host(seen.mac, now, now)
+        host.last = now
+        if said not in host.offers:
+            same = {each for other in self.hosts for each in other.offers if each.startswith(seen.how)}
+            others = tuple(sorted(each.removeprefix(seen.how).strip() for each in same if each != said))
+            note(host.offers, said, 8)
+            self.revision += 1
+            if said not in same:
+                yield OfferedAnew(seen.server, seen.mac, seen.how, others, self._learned(now))
+        self.hosts.put(host, proven=True)
 
     def announced(self, mac: str, address: Address, now: float) -> Iterator[object]:
         """A host announced an address."""
@@ -232,7 +252,7 @@ class Inventory:
         host.last = now
         if note(host.addresses, str(address), 8):
             self.revision += 1
-        self.hosts.put(host, proven=False)
+        self.hosts.put(host, proven=bool(host.offers))
 
     def _compare(
         self, device: Device, mark: str, name: str, change: Change, flow: Flow, now: float
@@ -314,7 +334,9 @@ class Inventory:
                     entry = kind.of(each)
                 except (ValueError, TypeError, KeyError):
                     continue
-                getattr(inventory, name).put(entry, proven=bool(getattr(entry, "accepted", 0)))
+                getattr(inventory, name).put(
+                    entry, proven=bool(getattr(entry, "accepted", 0) or getattr(entry, "offers", ()))
+                )
         return inventory
 
 
@@ -330,6 +352,12 @@ def stored_form(began: float, tables: dict[str, list[Any]]) -> dict[str, Any]:
     """An inventory as JSON has it."""
     listed = {name: [each.as_dict() for each in entries] for name, entries in tables.items()}
     return {"format": FORMAT, "began": began, **listed}
+
+
+def _stack(hello: Hello) -> str:
+    """JA4 without what depends on the connection: whether it is resumed (RFC 8446 4.2.11), asked again, or padded."""
+    lasting = tuple(each for each in hello.extensions if each not in _PASSING)
+    return ja4(replace(hello, extensions=lasting))
 
 
 def _fingerprint(request: Associate) -> str:

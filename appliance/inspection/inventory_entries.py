@@ -114,7 +114,9 @@ class Device(Entry):
 
 @dataclass(slots=True)
 class TlsServer(Entry):
-    """What a TLS server was seen to do. `best` is a version as on the wire, `certificates` SHA-256 prints."""
+    """What a TLS server was seen to do. `best` is a version as on the wire, `certificates` and `issuer` are prints.
+    `ends` is when the latest certificate expires.
+    """
 
     server: str
     port: int
@@ -122,6 +124,8 @@ class TlsServer(Entry):
     last: float = 0.0
     best: int = 0
     certificates: list[str] = field(default_factory=list)
+    issuer: str = ""
+    ends: float = 0.0
 
     def __post_init__(self) -> None:
         ipaddress.ip_address(self.server)
@@ -140,6 +144,7 @@ class Host(Entry):
     first: float = 0.0
     last: float = 0.0
     addresses: list[str] = field(default_factory=list)
+    offers: list[str] = field(default_factory=list)  # what it hands out, and as whom, like "DHCP 10.20.0.1"
 
     @property
     def key(self) -> str:

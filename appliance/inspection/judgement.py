@@ -61,14 +61,11 @@ class Judgement:
             finding = judge(observation, self.registry)
             if finding is not None:
                 rule = finding.rule
-                if rule.id in self.registry.respond_rules:
+                told = finding.severity or rule.severity
+                if rule.id in self.registry.respond_rules and told < Severity.LOW:
                     self.aiming.consider(finding, observation, self.registry, now)
                 flow: Flow | None = finding.flow or getattr(observation, "flow", None)
-                if (
-                    self.evidence is not None
-                    and flow is not None
-                    and (finding.severity or rule.severity) < Severity.LOW
-                ):
+                if self.evidence is not None and flow is not None and told < Severity.LOW:
                     self.evidence.accuse(flow, rule.id, rule.title)
                 alert = self._aggregation.offer(finding, now, always)
                 if alert is not None:

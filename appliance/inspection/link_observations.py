@@ -12,12 +12,18 @@ from appliance.config.values import Address
 
 @dataclass(frozen=True, slots=True)
 class AddressMoved:
-    """An IP address is announced by another Ethernet address than before, and no DHCP server had given it there."""
+    """An IP address is announced by another Ethernet address than before, and no DHCP server had given it there.
+
+    `quiet` is for how many seconds the former one had not announced it. `contested`: who had lost it to the other a
+    moment ago announces it again, so both have it.
+    """
 
     address: Address
     before: str
     after: str
     how: str  # "ARP" or "neighbour discovery"
+    quiet: float = 0.0
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,22 @@ class ForgedAnnouncement:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationOffered:
-    """Somebody hands out addresses or says that it is a router. `known` is who did so first, where nobody is named."""
+    """Somebody hands out addresses or says that it is a router."""
 
     server: Address
     mac: str
     how: str
-    known: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedAnew:
+    """Somebody does so who never did. `others` are those who did before; `learned`: there was time to see them all."""
+
+    server: Address
+    mac: str
+    how: str
+    others: tuple[str, ...]
+    learned: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from appliance.inspection.statistics import Statistics
 _VIRTUAL = ("00:00:5e:00:01:", "00:00:5e:00:02:", "00:00:0c:07:ac:", "00:00:0c:9f:f")  # VRRP (RFC 9568), HSRP
 _ASKED = 10.0  # seconds in which an answer to a question is expected
 _GIVEN = 600.0  # seconds in which an address may move to whom a DHCP server gave it
+_CONTEST = 60.0  # seconds in which who lost an address may say that it has it still
 _WINDOW = 60.0
 
 _NONE = ipaddress.IPv4Address(0)
@@ -41,10 +42,10 @@ class LinkWatch:
 
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
-        self._neighbours: OrderedDict[Address, str] = OrderedDict()
+        self._neighbours: OrderedDict[Address, tuple[str, float]] = OrderedDict()  # and when it said so
+        self._lost: OrderedDict[Address, tuple[str, float]] = OrderedDict()  # who had an address until it moved
         self._questions: OrderedDict[Address, float] = OrderedDict()  # who was asked for lately
         self._given: OrderedDict[tuple[Address, str], float] = OrderedDict()
-        self._servers: dict[str, Address] = {}  # by how they hand out; who was seen first
         self._root = ""
         self.macs: set[bytes] = set()  # that sent something lately; the engine's fast path reads it
         self._since = 0.0
@@ -109,8 +110,7 @@ class LinkWatch:
         elif isinstance(said, Offer):
             if said.given is not None:
                 _remember(self._given, said.given, now)
-            known = self._servers.setdefault(said.how, said.server)
-            yield ConfigurationOffered(said.server, said.mac, said.how, known)
+            yield ConfigurationOffered(said.server, said.mac, said.how)
         elif isinstance(said, Trunking):
             yield SwitchTalk(said.mac, "asks for a trunk (DTP)")
         elif isinstance(said, Tree):
@@ -128,14 +128,17 @@ class LinkWatch:
             _remember(self._questions, said.target, now)
         if said.address == _NONE:  # a probe (RFC 5227 2.1.1): it has no address yet
             return
-        before = self._neighbours.get(said.address)
-        _remember(self._neighbours, said.address, said.sender)
+        before, since = self._neighbours.get(said.address, ("", now))
+        _remember(self._neighbours, said.address, (said.sender, now))
         self.announced.append((said.sender, said.address, now))
-        if before is not None and before != said.sender:
+        if before and before != said.sender:
             given = self._given.get((said.address, said.sender))
             moves_by_right = given is not None and 0 <= now - given < _GIVEN
             if not moves_by_right and not said.sender.startswith(_VIRTUAL):
-                yield AddressMoved(said.address, before, said.sender, said.how)
+                loser, when = self._lost.get(said.address, ("", now))
+                contested = loser == said.sender and 0 <= now - when < _CONTEST
+                _remember(self._lost, said.address, (before, now))
+                yield AddressMoved(said.address, before, said.sender, said.how, max(0.0, now - since), contested)
         elif said.how == "ARP" and said.is_reply and not gratuitous:
             asked = self._questions.get(said.address)
             if now - began > _ASKED and (asked is None or not 0 <= now - asked < _ASKED):

@@ -66,7 +66,7 @@ class DataSetBegan:
 
 @dataclass(frozen=True, slots=True)
 class ManyMatches:
-    """The queries of one association were answered with so many matches."""
+    """A query was answered with so many matches."""
 
     flow: Flow
     count: int

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from appliance.base import limits
 from appliance.base.limits import Limit
 from appliance.config.values import Address
-from appliance.inspection.command_set import C_FIND, C_STORE
+from appliance.inspection.command_set import C_FIND, C_MOVE, C_STORE, MOVE_UNKNOWN
 from appliance.inspection.counts import Counts
 from appliance.inspection.developments import Kind, Recurring
 from appliance.inspection.flow import Flow, endpoints
@@ -49,17 +49,28 @@ def _pair(flow: Flow) -> bytes:
 
 
 def _names_rejected(seen: AssociationAnswered, registry: Registry) -> Item | None:
-    """PS3.8 table 9-21: rejected for good by the user, for the calling (3) or the called (7) AE title."""
-    return (_client(seen.flow), None) if seen.reject in ((1, 1, 3), (1, 1, 7)) else None
+    """PS3.8 table 9-21: rejected for good by the user, for the calling (3) or the called (7) AE title.
+
+    The same pair of names counts once: who has a wrong setting tries it again and again.
+    """
+    if seen.reject not in ((1, 1, 3), (1, 1, 7)):
+        return None
+    names = (seen.request.calling, seen.request.called) if seen.request else None
+    return _client(seen.flow), names
 
 
 def _names_tried(seen: AssociationRequested, registry: Registry) -> Item | None:
+    if _known(seen, registry):
+        return None
+    return _client(seen.flow), (seen.request.calling, seen.request.called)
+
+
+def _known(seen: AssociationRequested, registry: Registry) -> bool:
+    """Whether a registered caller calls a registered server, each by its name."""
     client, _, server, port = endpoints(seen.flow.key)
     calling, called = shown.ae(seen.request.calling), shown.ae(seen.request.called)
     known = registry.calling(calling, client, registry.server(server, port)) is Calling.KNOWN
-    if known and registry.answers(called, server, port):
-        return None
-    return _client(seen.flow), (seen.request.calling, seen.request.called)
+    return known and registry.answers(called, server, port)
 
 
 def _queries(seen: CommandSeen, registry: Registry) -> Item | None:
@@ -91,8 +102,17 @@ def _failed_stores(seen: CommandSeen, registry: Registry) -> Item | None:
 
 
 def _echo_sweep(seen: AssociationRequested, registry: Registry) -> Item | None:
+    """What monitors registered servers, every minute, is no sweep."""
     syntaxes = {each.abstract_syntax.rstrip(b"\0 ") for each in seen.request.contexts}
-    return (_client(seen.flow), _pair(seen.flow)) if syntaxes == {_VERIFICATION} else None
+    if syntaxes != {_VERIFICATION} or _known(seen, registry):
+        return None
+    return _client(seen.flow), _pair(seen.flow)
+
+
+def _moves_unknown(seen: CommandSeen, registry: Registry) -> Item | None:
+    command = seen.command
+    failed = command.command_field == C_MOVE | 0x8000 and command.status == MOVE_UNKNOWN
+    return (_pair(seen.flow), None) if failed else None
 
 
 _PATTERNS = (
@@ -104,6 +124,7 @@ _PATTERNS = (
     _Pattern(Kind.ABORTS, Aborted, _aborts, limits.SENSOR_ABORTS),
     _Pattern(Kind.FAULT_KINDS, Malformed, _fault_kinds, limits.SENSOR_FAULT_KINDS, 300.0),
     _Pattern(Kind.FAILED_STORES, CommandSeen, _failed_stores, limits.SENSOR_FAILED_STORES, 600.0),
+    _Pattern(Kind.MOVES_UNKNOWN, CommandSeen, _moves_unknown, limits.SENSOR_MOVES),
     _Pattern(Kind.ECHO_SWEEP, AssociationRequested, _echo_sweep, limits.SENSOR_ECHO_SWEEP),
 )
 
@@ -119,6 +140,7 @@ class Recurrences:
         self.sees = frozenset(self._by_type)
         self._doubtful: OrderedDict[Hashable, float] = OrderedDict()  # when a flow counted that may be forged
         self._silent = Counts(60.0, limits.SENSOR_STALLED.default)
+        self._backlog = Counts(60.0, limits.SENSOR_BACKLOG.default)
         self._open: Counter[bytes] = Counter()  # bounded by the flow table: each counts a flow in it
 
     def take(self, seen: object, registry: Registry, now: float) -> Iterator[Recurring]:
@@ -157,7 +179,9 @@ class Recurrences:
         if self._open[pair] <= 0:
             del self._open[pair]
 
-    def silent(self, client: Address, now: float) -> Iterator[Recurring]:
-        """A connection to a DICOM server was opened, and nothing was said on it."""
+    def silent(self, client: Address, server: Address, port: int, now: float) -> Iterator[Recurring]:
+        """A connection to a DICOM server was opened, nothing was said on it, and it was not closed again."""
         if count := self._silent.add(client, now):
             yield Recurring(Kind.SILENT, count, client, None)
+        if count := self._backlog.add((server, port), now):  # whoever its sources are: they may be forged
+            yield Recurring(Kind.BACKLOG, count, server, None)

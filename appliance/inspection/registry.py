@@ -59,6 +59,7 @@ class Registry:
     local: tuple[Network, ...] = ()
     vlans: frozenset[int] = frozenset()
     dhcp_servers: tuple[Network, ...] = ()
+    moving: tuple[Network, ...] = ()
     mirrors: bool = False  # traffic of others is expected to be seen
     zone: tzinfo | None = None  # of `hours`; None: they are not looked at
     respond_rules: frozenset[str] = frozenset()  # for which blocks are asked for
@@ -83,6 +84,7 @@ class Registry:
             local=sensor.local if sensor else (),
             vlans=frozenset(sensor.vlans if sensor else ()),
             dhcp_servers=sensor.dhcp_servers if sensor else (),
+            moving=sensor.moving if sensor else (),
             mirrors=sensor is not None and sensor.mode == "mirror",
             zone=surroundings.zone,
             respond_rules=frozenset(sensor.respond_rules if sensor and sensor.respond != "off" else ()),

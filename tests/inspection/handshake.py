@@ -16,14 +16,14 @@ NOW = datetime.datetime(2023, 11, 14, tzinfo=datetime.UTC)  # of the scenes
 DAY = datetime.timedelta(days=1)
 
 
-def certificate(begins: int = -10, ends: int = 100, weak: bool = False) -> bytes:
-    """A self-signed certificate and its key, PEM. Days count from the scenes' day."""
+def certificate(begins: int = -10, ends: int = 100, weak: bool = False, issuer: str = "pacs.rad.example") -> bytes:
+    """A certificate that its own key signed, and that key, PEM. Days count from the scenes' day."""
     key = rsa.generate_private_key(65537, 1024) if weak else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pacs.rad.example")])
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(NOW + begins * DAY)

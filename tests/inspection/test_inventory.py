@@ -16,6 +16,7 @@ from appliance.inspection.inventory_entries import Host, Talk
 from tests.inspection.handshake import certificate, talk
 from tests.inspection.scene import CT, MR, OLD_PACS, OWN, STRANGER, engine, registry, rules
 from tests.inspection.test_link_watch import A, B, gratuitous, show
+from tests.inspection.test_tls_hello import client_hello, server_hello
 from tests.inspection.wire import CT_STORAGE, ILE, Wire, associate, command, item, p_data, pdu, pdv, reject, store
 
 BEGAN = 1_700_000_000.0
@@ -90,6 +91,29 @@ def test_d10_another_tls_stack() -> None:
             wire = Wire(watching, MR, OWN, 2762, 50000 + number, BEGAN + number * 2 * LEARN).open()
             for from_client, data in talk(pem, protocols=offered):
                 wire.say(from_client, data)
+        assert rules(watching) == spoke
+
+
+def with_extension(hello: bytes, kind: int) -> bytes:
+    """A ClientHello with one more extension."""
+    at = 43
+    at += 1 + hello[at]
+    at += 2 + int.from_bytes(hello[at : at + 2], "big")
+    at += 1 + hello[at]
+    more = struct.pack("!HH", kind, 4) + bytes(4)
+    longer = (int.from_bytes(hello[at : at + 2], "big") + 8).to_bytes(2, "big")
+    sizes = (len(hello) - 5 + 8).to_bytes(2, "big") + hello[5:6] + (len(hello) - 9 + 8).to_bytes(3, "big")
+    return hello[:3] + sizes + hello[9:at] + longer + hello[at + 2 :] + more
+
+
+def test_d10_a_session_that_is_resumed_is_the_same_stack() -> None:
+    """TLS 1.3 resumes with one more extension in the hello (RFC 8446 4.2.11), which JA4 counts."""
+    watching = engine()
+    first = client_hello()
+    resumed, other = with_extension(first, 41), with_extension(first, 5)
+    for number, (hello, spoke) in enumerate(((first, []), (resumed, []), (other, ["D10"]))):
+        wire = Wire(watching, MR, OWN, 2762, 50000 + number, BEGAN + number * 2 * LEARN).open()
+        wire.client(hello).server(server_hello())
         assert rules(watching) == spoke
 
 

@@ -17,6 +17,7 @@ from scapy.packet import Packet
 from appliance.base import limits
 from appliance.config.values import parse_network
 from appliance.inspection.engine import Inspection
+from appliance.inspection.inventory import Inventory
 from tests.inspection.scene import CT, OLD_PACS, OWN, STRANGER, engine, evidence, registry, rules
 from tests.inspection.wire import SYN, frame
 
@@ -75,6 +76,36 @@ def test_d38_a_virtual_router_and_a_lease_may_move() -> None:
     assert rules(
         show(engine(), [gratuitous(B, STRANGER), dhcp("10.20.0.1", "ack", A, STRANGER), gratuitous(C, STRANGER)])
     ) == ["D38"]
+
+
+@pytest.mark.parametrize(("moving", "severity"), [("10.20.0.4", 3), ("10.20.0.5", 1)])
+def test_d38_what_a_cluster_moves(moving: str, severity: int) -> None:
+    """A PACS fails over, and back a few minutes later."""
+    watching = Inspection(dataclasses.replace(registry(), moving=(parse_network(moving),)))
+    show(watching, [gratuitous(B, OLD_PACS)])
+    show(watching, [gratuitous(C, OLD_PACS)] * 5, LATER + 300)
+    show(watching, [gratuitous(B, OLD_PACS)] * 5, LATER + 900)
+    watching.finish()
+    records = watching.take_alerts()
+    assert {each["alert"]["signature_id"] for each in records} == {"D38"}
+    assert {each["alert"]["severity"] for each in records} == {severity}
+
+
+def test_d38_what_a_cluster_moves_is_not_announced_by_two() -> None:
+    watching = Inspection(dataclasses.replace(registry(), moving=(parse_network(OLD_PACS),)))
+    show(watching, [gratuitous(B, OLD_PACS), gratuitous(C, OLD_PACS)])
+    assert [each["alert"]["severity"] for each in watching.take_alerts()] == [3]
+    show(watching, [gratuitous(B, OLD_PACS)], LATER + 5)
+    watching.finish()
+    assert [each["alert"]["severity"] for each in watching.take_alerts()] == [1]
+
+
+@pytest.mark.parametrize(("silent", "severity"), [(3600, 3), (30, 2)])
+def test_d38_a_lease_that_ran_out_is_for_information(silent: int, severity: int) -> None:
+    """The server's answer to the new owner may have gone another way than the mirror."""
+    watching = show(engine(), [gratuitous(B, STRANGER)])
+    show(watching, [gratuitous(C, STRANGER)], LATER + silent)
+    assert [each["alert"]["severity"] for each in watching.take_alerts()] == [severity]
 
 
 def test_d38_a_frame_that_speaks_for_another() -> None:
@@ -137,12 +168,34 @@ ROGUES = [
 ]
 
 
+DAY = limits.SENSOR_LEARN.default + 60
+
+
 @pytest.mark.parametrize(("frames", "how"), ROGUES)
-def test_d39_a_second_one_who_hands_out(frames: list[Packet], how: str) -> None:
+def test_d39_another_one_who_hands_out(frames: list[Packet], how: str) -> None:
+    """Two of them are usual, for one may fail; so in the first day a second one is told for information."""
     assert rules(show(engine(), [frames[0]] * 3)) == []
-    records = show(engine(), frames).take_alerts()
-    assert f": {how}; " in evidence(records, "D39")
-    assert records[0]["alert"]["severity"] == 2
+    records = show(engine(), frames * 3).take_alerts()
+    assert [each["alert"]["severity"] for each in records] == [3]
+    watching = show(engine(), [frames[0]])
+    records = show(watching, [frames[0], frames[1], frames[0]], LATER + DAY).take_alerts()
+    assert f": {how}; until now " in evidence(records, "D39")
+    assert [each["alert"]["severity"] for each in records] == [2]
+
+
+@pytest.mark.parametrize(("frames", "how"), ROGUES)
+def test_d39_the_first_one_of_a_network_that_never_had_one(frames: list[Packet], how: str) -> None:
+    watching = show(engine(), [gratuitous(A, CT)])
+    records = show(watching, [frames[0]], LATER + DAY).take_alerts()
+    assert evidence(records, "D39").endswith(f": {how}; nobody did so until now")
+
+
+def test_d39_both_of_a_pair_are_known_after_a_restart() -> None:
+    pair = [dhcp("10.20.0.1", "offer"), dhcp("10.20.0.3", "offer")]
+    stored = show(engine(), pair).inventory.as_dict()
+    watching = Inspection(registry(), inventory=Inventory.of(stored))
+    assert rules(show(watching, pair, LATER + DAY)) == []
+    assert rules(show(watching, [dhcp("10.20.0.66", "offer")], LATER + DAY)) == ["D39"]
 
 
 @pytest.mark.parametrize(("server", "spoke"), [("10.20.0.1", []), ("10.20.0.66", ["D39"])])

@@ -135,6 +135,6 @@ def play(lab: Lab, scene: Scene, captures: Path) -> Outcome:
 _PROGRAMS = frozenset(
     (
         *("echoscu", "storescu", "findscu", "movescu", "getscu", "pdf2dcm"),
-        *("nmap", "openssl", "hping3", "arpspoof", "macof", "dnsmasq", "curl", "bash"),
+        *("nmap", "openssl", "hping3", "arpspoof", "macof", "dnsmasq", "curl", "bash", "nft"),
     )
 )

@@ -93,6 +93,7 @@ decoy_port = 11112
 local = ["10.20.0.0/24", "fd20::/64"]
 vlans = [20]
 dhcp_servers = ["10.20.0.4"]
+moving = ["10.20.0.9"]
 
 [[sensor.server]]
 name = "Archive"

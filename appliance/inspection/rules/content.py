@@ -43,10 +43,12 @@ _DOCUMENTS = {"1.2.840.10008.5.1.4.1.1.104.1": "PDF", "1.2.840.10008.5.1.4.1.1.1
 
 
 def executable(seen: DataSetBegan, registry: Registry) -> Finding | None:
-    """D28."""
-    if not seen.head.executable:
+    """D28. Vendors keep archives in private elements, so what is no program itself is told with less alarm."""
+    what = seen.head.executable
+    if not what:
         return None
-    return Finding(EXECUTABLE, f"a value begins like {seen.head.executable}", seen.flow, _fields(seen))
+    severity = Severity.MEDIUM if "OLE" in what else Severity.LOW if "ZIP" in what else None
+    return Finding(EXECUTABLE, f"a value begins like {what}", seen.flow, _fields(seen), severity=severity)
 
 
 def smuggled(seen: Smuggled, registry: Registry) -> Finding:

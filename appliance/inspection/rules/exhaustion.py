@@ -44,6 +44,9 @@ def exhaustion(seen: Recurring, registry: Registry) -> Finding | None:
     """D25."""
     if seen.kind is Kind.BUSY:
         return Finding(EXHAUSTION, f"{seen.count} {seen.kind.value} within a minute", seen.flow)
+    if seen.kind is Kind.BACKLOG:
+        about = (seen.source, "backlog")
+        return Finding(EXHAUSTION, f"{seen.count} {seen.kind.value} within a minute", about=about, target=seen.source)
     if seen.kind is Kind.CONCURRENT:
         return Finding(EXHAUSTION, f"{seen.count} {seen.kind.value}", seen.flow)
     return None

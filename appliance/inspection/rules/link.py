@@ -8,8 +8,10 @@ from appliance.inspection.link_observations import (
     ForeignVlan,
     ForgedAnnouncement,
     MacFlood,
+    OfferedAnew,
     SwitchTalk,
 )
+from appliance.inspection.registered import within
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules.rule import Finding, Rule, Severity
 
@@ -17,7 +19,8 @@ SPOOFING = Rule(
     "D38",
     Severity.HIGH,
     "an address is announced by somebody else",
-    "Find the Ethernet address at the switch. Two devices may have one address, or one listens between two others.",
+    "Find the Ethernet address at the switch. Two devices may have one address, or one listens between two others. "
+    "Addresses that a cluster moves belong into moving.",
     "man in the middle",
     ("T1557.002",),
 )
@@ -45,12 +48,19 @@ FLOOD = Rule(
     "network configuration",
     ("T1040",),
 )
+_FORGOTTEN = 600.0  # seconds: a host that lives announces its address more often
 
 
 def moved(seen: AddressMoved, registry: Registry) -> Finding:
-    """D38. Of what the registry names it is worse."""
+    """D38. Of what the registry names it is worse. What a cluster moves, and a lease that ran out, are for information,
+    unless both announce the address.
+    """
     evidence = f"{seen.address} was at {seen.before}, now {seen.after} announces it ({seen.how})"
-    severity = None if registry.is_registered(seen.address) else Severity.MEDIUM
+    severity: Severity | None = Severity.MEDIUM
+    if registry.is_registered(seen.address):
+        severity = Severity.LOW if within(seen.address, registry.moving) and not seen.contested else None
+    elif seen.quiet > _FORGOTTEN and not seen.contested:
+        severity = Severity.LOW
     about = (seen.address,)
     return Finding(SPOOFING, evidence, about=about, severity=severity, source=seen.address, mac=seen.after, proto="ARP")
 
@@ -65,15 +75,21 @@ def forged(seen: ForgedAnnouncement, registry: Registry) -> Finding:
 
 
 def offered(seen: ConfigurationOffered, registry: Registry) -> Finding | None:
-    """D39."""
-    if registry.dhcp_servers:
-        if any(seen.server in each for each in registry.dhcp_servers):
-            return None
-        why, severity = "it is not named in dhcp_servers", None
-    elif seen.known in (None, seen.server):
+    """D39, where it is known who may."""
+    if not registry.dhcp_servers or within(seen.server, registry.dhcp_servers):
         return None
-    else:
-        why, severity = f"{seen.known} did so first", Severity.MEDIUM
+    return _offer(seen, "it is not named in dhcp_servers", None)
+
+
+def offered_anew(seen: OfferedAnew, registry: Registry) -> Finding | None:
+    """D39, where it is not: whoever is new a day after the sensor began; before that, a second one for information."""
+    if registry.dhcp_servers or not (seen.learned or seen.others):
+        return None
+    why = f"until now {' and '.join(seen.others)} did so" if seen.others else "nobody did so until now"
+    return _offer(seen, why, Severity.MEDIUM if seen.learned else Severity.LOW)
+
+
+def _offer(seen: ConfigurationOffered | OfferedAnew, why: str, severity: Severity | None) -> Finding:
     evidence = f"{seen.server} ({seen.mac}): {seen.how}; {why}"
     about = (seen.server, seen.how)
     return Finding(OFFER, evidence, about=about, severity=severity, source=seen.server, mac=seen.mac, proto="UDP")
@@ -99,6 +115,7 @@ RULES = {
     AddressMoved: (moved,),
     ForgedAnnouncement: (forged,),
     ConfigurationOffered: (offered,),
+    OfferedAnew: (offered_anew,),
     ForeignVlan: (foreign_vlan,),
     SwitchTalk: (switch_talk,),
     MacFlood: (flood,),

@@ -17,15 +17,17 @@ QUERY = Rule(
     ("T1213", "T1119"),
     "110132",
 )
-_WORKLIST = b"1.2.840.10008.5.1.4.31"
+_ARCHIVES = b"1.2.840.10008.5.1.4.1.2."  # query and retrieve by patient or study (PS3.4 C.6)
 
 
 def broad(seen: DataSetBegan, registry: Registry) -> Finding | None:
-    """D08: a C-FIND identifier in which no key narrows anything down. Worklists are asked for like that."""
+    """D08: a C-FIND identifier in which no key narrows anything down. Worklists, hanging protocols and so on are asked
+    for like that; an archive is not.
+    """
     head, command = seen.head, seen.command
     if command.command_field != C_FIND or not head.whole or head.keys > head.modalities:
         return None
-    if command.sop_class.rstrip(b"\0 ") == _WORKLIST:
+    if not command.sop_class.startswith(_ARCHIVES):
         return None
     what = "nothing but a modality" if head.keys else "nothing"
     return Finding(QUERY, f"a C-FIND-RQ in which {what} is asked for, so that everything matches", seen.flow)
@@ -33,7 +35,7 @@ def broad(seen: DataSetBegan, registry: Registry) -> Finding | None:
 
 def matches(seen: ManyMatches, registry: Registry) -> Finding:
     """D08."""
-    return Finding(QUERY, f"{seen.count} matches in one association", seen.flow)
+    return Finding(QUERY, f"{seen.count} matches to one query", seen.flow)
 
 
 def many(seen: Recurring, registry: Registry) -> Finding | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from appliance.base.text import wash
-from appliance.inspection.command_set import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, Command
+from appliance.inspection.command_set import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, MOVE_UNKNOWN, Command
+from appliance.inspection.developments import Kind, Recurring
 from appliance.inspection.flow import endpoints
 from appliance.inspection.observations import AssociationRequested, CommandSeen, DataSetBegan
 from appliance.inspection.registry import Registry
@@ -37,7 +38,6 @@ SOP_CLASS = Rule(
     ("T1078",),
     "110132",
 )
-_MOVE_UNKNOWN = 0xA801
 _SERVICES = {C_ECHO: "echo", C_STORE: "store", C_FIND: "find", C_GET: "get", C_MOVE: "move"}
 _WORKLIST, _COMMITMENT = b"1.2.840.10008.5.1.4.31", b"1.2.840.10008.1.20.1"
 _MPPS, _PRINT = b"1.2.840.10008.3.1.2.3.", b"1.2.840.10008.5.1.1."
@@ -96,13 +96,21 @@ def role(seen: CommandSeen, registry: Registry) -> Finding | None:
 def destination(seen: CommandSeen, registry: Registry) -> Finding | None:
     """D07."""
     command = seen.command
-    if command.command_field == C_MOVE | 0x8000 and command.status == _MOVE_UNKNOWN:
+    if command.command_field == C_MOVE | 0x8000 and command.status == MOVE_UNKNOWN:
         evidence = "a server does not know the AE title to which images were to be moved (status A801H)"
-        return Finding(DESTINATION, evidence, seen.flow, severity=Severity.MEDIUM)
+        return Finding(DESTINATION, evidence, seen.flow, severity=Severity.LOW)
     if command.command_field != C_MOVE or registry.knows_title(shown.ae(command.move_destination)):
         return None
     evidence = f"C-MOVE-RQ to {shown.title(command.move_destination)}"
     return Finding(DESTINATION, evidence, seen.flow, {"move_dest": wash(command.move_destination.strip(b" \0"))})
+
+
+def destinations(seen: Recurring, registry: Registry) -> Finding | None:
+    """D07: one is a setting that is wrong, many are tries."""
+    if seen.kind is not Kind.MOVES_UNKNOWN:
+        return None
+    about = (seen.source, seen.kind)
+    return Finding(DESTINATION, f"{seen.count} {seen.kind.value} within a minute", seen.flow, about=about)
 
 
 def sop_class(seen: CommandSeen, registry: Registry) -> Finding | None:
@@ -159,4 +167,5 @@ RULES = {
     AssociationRequested: (hours,),
     CommandSeen: (role, destination, sop_class),
     DataSetBegan: (modality,),
+    Recurring: (destinations,),
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from appliance.inspection.associate import Associate
 from appliance.inspection.developments import Kind, Recurring
+from appliance.inspection.flow import endpoints
 from appliance.inspection.observations import AssociationRequested, Probing
-from appliance.inspection.registry import Registry
+from appliance.inspection.registry import Calling, Registry
 from appliance.inspection.rules import shown
 from appliance.inspection.rules.rule import Finding, Rule, Severity
 
@@ -26,6 +27,7 @@ SCAN = Rule(
     "reconnaissance",
     ("T1046",),
 )
+_PADDED = "scapy (NUL-padded UIDs)"
 
 
 def _tool(request: Associate) -> str:
@@ -35,8 +37,10 @@ def _tool(request: Associate) -> str:
         return "nmap's dicom library (a reserved byte holds its tell-tale 30H)"
     if request.implementation_version.strip(b"\0 ") == b"NMAP_NSE":
         return "nmap (its implementation version name)"
-    if calling == "SCAPY_SCU" or request.padded_uids:
-        return "scapy (NUL-padded UIDs, or its default AE title)"
+    if calling == "SCAPY_SCU":
+        return "scapy (its default AE title)"
+    if request.padded_uids:
+        return _PADDED
     if calling == "FUZZ_SCU" or calling.startswith("EXHAUST_"):
         return "a DICOM fuzzer (its AE title)"
     return ""
@@ -47,8 +51,11 @@ def scanner(seen: AssociationRequested, registry: Registry) -> Finding | None:
     tool = _tool(seen.request)
     if not tool:
         return None
+    client, _, server, port = endpoints(seen.flow.key)
+    standing = registry.calling(shown.ae(seen.request.calling), client, registry.server(server, port))
+    severity = Severity.LOW if tool == _PADDED and standing is Calling.KNOWN else None  # old devices pad them too
     evidence = f"looks like {tool}, calling {shown.title(seen.request.calling)}"
-    return Finding(SCANNER, evidence, seen.flow, shown.request(seen.request))
+    return Finding(SCANNER, evidence, seen.flow, shown.request(seen.request), severity=severity)
 
 
 def scan(seen: Probing, registry: Registry) -> Finding:

@@ -128,10 +128,13 @@ def certificate(seen: CertificateSeen, registry: Registry) -> Finding | None:
 
 def changed(seen: Changed, registry: Registry) -> Finding | None:
     """D17, by the certificate that the server showed before."""
-    if seen.change is not Change.CERTIFICATE:
+    if seen.change not in (Change.CERTIFICATE, Change.RENEWAL):
         return None
-    evidence = f"the server shows another certificate: {seen.after}…, before {seen.before}…"
-    return Finding(CERTIFICATE, evidence, seen.flow)
+    evidence, severity = f"the server shows another certificate: {seen.after}…, before {seen.before}…", None
+    if seen.change is Change.RENEWAL:
+        evidence += "; the old one was about to expire, the issuer has the same name"
+        severity = Severity.LOW
+    return Finding(CERTIFICATE, evidence, seen.flow, severity=severity)
 
 
 def refused(seen: Recurring, registry: Registry) -> Finding | None:

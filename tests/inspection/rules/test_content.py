@@ -16,6 +16,7 @@ ELF = b"\x7fELF\2\1\1" + bytes(100)
 PRIVATE, DOCUMENT, PIXELS, COMMENT = 0x00091010, 0x00420011, 0x7FE00010, 0x00204000
 
 
+MACH_O = ("feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabe")
 PDF, CDA = b"1.2.840.10008.5.1.4.1.1.104.1", b"1.2.840.10008.5.1.4.1.1.104.2"
 
 
@@ -32,9 +33,29 @@ def stores(data: bytes, instance: bytes = b"1.2.3", pieces: int = 1, sop_class: 
 
 @pytest.mark.parametrize("pieces", [1, 2, 7])
 @pytest.mark.parametrize("tag", [PRIVATE, PIXELS, DOCUMENT])
-@pytest.mark.parametrize("program", [PROGRAM, ELF, b"#!/bin/sh\n" + bytes(80), b"PK\3\4" + bytes(80)])
+@pytest.mark.parametrize("program", [PROGRAM, ELF, b"#!/bin/sh\nid>x\n", b"PK\3\4" + bytes(80)])
 def test_d28_a_program_in_a_value(tag: int, program: bytes, pieces: int) -> None:
     assert stores(element(0x00080060, b"CT") + element(tag, program), pieces=pieces) == ["D28"]
+
+
+@pytest.mark.parametrize(
+    ("value", "what", "severity"),
+    [
+        (PROGRAM, "a Windows program", 1),
+        (ELF, "a Linux program (ELF)", 1),
+        *((bytes.fromhex(each) + bytes(40), "a macOS or Java program", 1) for each in MACH_O),
+        (b"#!/bin/sh\n", "a script", 1),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(40), "an OLE document or installer", 2),
+        (b"PK\3\4" + bytes(40), "a ZIP archive", 3),  # vendors keep their own data in those
+    ],
+)
+def test_d28_each_kind(value: bytes, what: str, severity: int) -> None:
+    watching = engine()
+    talk = Wire(watching, CT, OWN).association().client(p_data(pdv(1, 3, command(0x0001, True))))
+    talk.client(p_data(pdv(1, 2, element(PRIVATE, value))))
+    records = watching.take_alerts()
+    assert evidence(records, "D28") == f"a value begins like {what}"
+    assert records[0]["alert"]["severity"] == severity
 
 
 @pytest.mark.parametrize(

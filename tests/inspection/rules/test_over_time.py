@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import ipaddress
 import struct
 
 import pytest
@@ -10,32 +12,58 @@ from appliance.base import limits
 from appliance.inspection.engine import Inspection
 from tests.inspection.scene import CT, OLD_PACS, OWN, PACS, STRANGER, engine, evidence, rules
 from tests.inspection.test_tls_hello import client_hello
-from tests.inspection.wire import ABORT, SYN, VERIFICATION, Wire, associate, command, p_data, pdv, reject, store
+from tests.inspection.wire import (
+    ABORT,
+    ACK,
+    FIN,
+    RST,
+    SYN,
+    VERIFICATION,
+    Wire,
+    associate,
+    command,
+    p_data,
+    pdv,
+    reject,
+    store,
+)
 
 GUESSES = limits.SENSOR_GUESSES.default
 
 
-def guesses(watching: Inspection, count: int, answer: bytes) -> None:
-    for number in range(count):
+def guesses(watching: Inspection, count: int, answer: bytes, titles: int = 1, first: int = 0) -> None:
+    """Associations of the CT, under so many names in turn; all of them are registered, and its server rejects them."""
+    peer = watching.registry.peers[0]
+    names = (*peer.ae_titles, *(f"CT{number}" for number in range(1, titles)))
+    known = peer.model_copy(update={"ae_titles": names})
+    watching.registry = dataclasses.replace(watching.registry, peers=(known, *watching.registry.peers[1:]))
+    for number in range(first, first + count):
         talk = Wire(watching, CT, OWN, client_port=40000 + number, now=1_700_000_000 + number)
-        talk.open().client(associate()).server(answer).close()
+        talk.open().client(associate(calling=names[number % titles].encode())).server(answer).close()
 
 
 @pytest.mark.parametrize("reason", [3, 7])
 def test_d04_rejected_names(reason: int) -> None:
     watching = engine()
-    guesses(watching, GUESSES - 1, reject(1, 1, reason))
+    guesses(watching, GUESSES - 1, reject(1, 1, reason), GUESSES)
     assert rules(watching) == []
-    guesses(watching, 1, reject(1, 1, reason))
+    guesses(watching, 1, reject(1, 1, reason), GUESSES, GUESSES - 1)
     records = watching.take_alerts()
     assert evidence(records, "D04") == "10 AE titles were rejected within a minute"
     assert records[0]["src_ip"] == CT
 
 
+@pytest.mark.parametrize("reason", [3, 7])
+def test_d04_who_has_a_wrong_setting_tries_it_again_and_again(reason: int) -> None:
+    watching = engine()
+    guesses(watching, 59, reject(1, 1, reason))
+    assert rules(watching) == []
+
+
 @pytest.mark.parametrize("answer", [reject(1, 1, 1), reject(2, 1, 7), associate(2)])
 def test_d04_other_answers_are_no_guesses(answer: bytes) -> None:
     watching = engine()
-    guesses(watching, 30, answer)
+    guesses(watching, 30, answer, 30)
     assert "D04" not in rules(watching)
 
 
@@ -104,6 +132,36 @@ def test_d24_connections_without_a_byte(server: str, spoke: list[str]) -> None:
         talk = Wire(watching, CT, server, 104, client_port=40000 + number).open()
     watching.tick(talk.now + limits.SENSOR_OPENING_WAIT.default + 2)
     assert rules(watching) == spoke
+
+
+def test_d24_a_check_whether_the_port_is_open_is_none() -> None:
+    """A load balancer, or a monitor, connects and closes every few seconds."""
+    watching = engine()
+    for number in range(12):
+        talk = Wire(watching, CT, OWN, 104, client_port=40000 + number, now=1_700_000_000 + 5 * number).open()
+        if number % 2:
+            talk.close()
+        else:
+            talk.raw(True, talk.next[True], RST | ACK)
+    watching.tick(talk.now + limits.SENSOR_OPENING_WAIT.default + 2)
+    assert rules(watching) == []
+    for number in range(12):
+        talk = Wire(watching, CT, OWN, 104, client_port=50000 + number, now=1_700_001_000 + number).open()
+        talk.raw(True, talk.next[True] + 1000, FIN | ACK)  # of no connection that its server knows
+    watching.tick(talk.now + limits.SENSOR_OPENING_WAIT.default + 2)
+    assert rules(watching) == ["D24"]
+
+
+def test_d25_half_open_connections_whoever_sends_them() -> None:
+    for count, spoke in ((limits.SENSOR_BACKLOG.default, ["D25"]), (limits.SENSOR_BACKLOG.default - 1, [])):
+        watching = engine()
+        for number in range(count):
+            talk = Wire(watching, f"10.20.{1 + number % 250}.9", OWN, 104, client_port=40000 + number)
+            talk.raw(True, talk.next[True], SYN)
+            talk.next[True] += 1
+            talk.raw(False, talk.next[False], SYN | ACK)
+        watching.tick(talk.now + limits.SENSOR_OPENING_WAIT.default + 2)
+        assert rules(watching) == spoke
 
 
 def test_d24_a_few_silent_connections_are_no_attack() -> None:
@@ -183,6 +241,17 @@ def test_d40_an_echo_to_everybody(contexts: tuple[tuple[int, bytes], ...], spoke
     for number in range(limits.SENSOR_ECHO_SWEEP.default):
         Wire(watching, STRANGER, f"10.20.0.{100 + number}", 104).open().client(associate(contexts=contexts))
     assert ("D40" in rules(watching)) is spoke
+
+
+def test_d40_a_monitor_that_verifies_registered_servers_is_none() -> None:
+    watching = engine()
+    known, (_, old, *_) = watching.registry, watching.registry.servers
+    here = frozenset(ipaddress.ip_address(f"10.20.0.{100 + number}") for number in range(9))
+    watching.registry = dataclasses.replace(known, servers=(dataclasses.replace(old, addresses=here),))
+    for number in range(9):
+        request = associate(called=b"OLDPACS", contexts=((1, VERIFICATION),))
+        Wire(watching, CT, f"10.20.0.{100 + number}", 104).open().client(request)
+    assert rules(watching) == []
 
 
 def test_a_busy_site_is_quiet() -> None:

@@ -130,7 +130,19 @@ def test_d07_a_server_that_does_not_know_the_destination(status: int, spoke: lis
     watching = engine()
     talk = ask(watching, 0x0021, identifier(id=b"1"), between=move(b"READ1"))
     talk.server(p_data(pdv(1, 3, command(0x8021, more=struct.pack("<HHIH", 0, 0x0900, 2, status)))))
-    assert rules(watching) == spoke
+    records = watching.take_alerts()
+    assert [each["alert"]["signature_id"] for each in records] == spoke
+    assert not spoke or records[0]["alert"]["severity"] == 3  # one is a setting that is wrong
+
+
+@pytest.mark.parametrize("count", [limits.SENSOR_MOVES.default, limits.SENSOR_MOVES.default - 1])
+def test_d07_many_destinations_that_a_server_does_not_know(count: int) -> None:
+    watching = engine()
+    talk = ask(watching, 0x0021, identifier(id=b"1"), between=move(b"READ1"))
+    for _ in range(count):
+        talk.server(p_data(pdv(1, 3, command(0x8021, more=struct.pack("<HHIH", 0, 0x0900, 2, 0xA801)))))
+    severities = [each["alert"]["severity"] for each in watching.take_alerts()]
+    assert severities == ([3, 1] if count == limits.SENSOR_MOVES.default else [3])
 
 
 @pytest.mark.parametrize(
@@ -156,6 +168,13 @@ def test_d08_a_worklist_is_asked_for_like_that() -> None:
     assert rules(watching) == []
 
 
+@pytest.mark.parametrize("sop_class", [b"1.2.840.10008.5.1.4.38.2", b"1.2.840.10008.5.1.4.34.6.3"])
+def test_d08_hanging_protocols_and_work_items_are_too(sop_class: bytes) -> None:
+    watching = engine()
+    ask(watching, 0x0020, identifier(), sop_class=sop_class)
+    assert rules(watching) == []
+
+
 def test_d08_a_query_longer_than_what_is_read_is_not_called_broad() -> None:
     watching = engine()
     long = b"".join(element(0x00090000 | number, b"") for number in range(1, limits.SENSOR_DATA_HEAD.default // 8))
@@ -170,7 +189,13 @@ def test_d08_many_matches_and_many_queries() -> None:
     talk.server(pending * (limits.SENSOR_MATCHES.default - 1))
     assert rules(watching) == []
     talk.server(pending)
-    assert evidence(watching.take_alerts(), "D08") == "1000 matches in one association"
+    assert evidence(watching.take_alerts(), "D08") == "1000 matches to one query"
+    done = p_data(pdv(1, 3, command(0x8020, more=struct.pack("<HHIH", 0, 0x0900, 2, 0x0000))))
+    patient = engine()
+    talk = ask(patient, 0x0020, identifier(id=b"1"))
+    for _ in range(5):  # who keeps an association open all day may ask often
+        talk.server(pending * 500).server(done)
+    assert rules(patient) == []
     query = p_data(pdv(1, 3, command(0x0020, True, FIND))) + p_data(pdv(1, 2, identifier(id=b"1")))
     fresh = engine()
     talk = ask(fresh, 0x0020, identifier(id=b"1"))

@@ -93,6 +93,15 @@ def test_each_stranger_is_named(
     assert evidence(records, rule)
 
 
+def test_d05_an_old_device_that_pads_its_uids_is_told_for_information_and_blocked_by_nobody() -> None:
+    padded = {"contexts": ((1, CT_STORAGE + b"\0"),)}
+    for client, severity in ((CT, 3), (STRANGER, 1)):
+        watching = Inspection(dataclasses.replace(registry(), respond_rules=frozenset({"D05"}), respond_for=60))
+        records = ask(watching, client, OWN, 104, **padded).take_alerts()
+        assert [e["alert"]["severity"] for e in records if e["alert"]["signature_id"] == "D05"] == [severity]
+        assert [each.rule for each in watching.take_requests()] == (["D05"] if severity == 1 else [])
+
+
 def test_d11_a_rejecting_server_is_a_server_too() -> None:
     watching = ask(engine(), CT, "10.20.0.50", 104, reject())
     assert evidence(watching.take_alerts(), "D11") == "it rejected an association"

@@ -9,7 +9,7 @@ import pytest
 from appliance.base import limits
 from appliance.capture.certificate import read_certificate
 from appliance.inspection.engine import Inspection
-from tests.inspection.handshake import certificate, talk
+from tests.inspection.handshake import NOW, certificate, talk
 from tests.inspection.scene import MR, OWN, evidence, registry, rules
 from tests.inspection.test_tls_hello import server_hello
 from tests.inspection.wire import Wire
@@ -92,6 +92,20 @@ def test_d17_a_server_that_shows_another_certificate() -> None:
     ):
         watching = play(watch(), talk(GOOD))
         assert rules(play(watching, talk(pem), now=when, client_port=50001)) == spoke
+
+
+@pytest.mark.parametrize(
+    ("left", "issuer", "severity"), [(30, "Site CA", 3), (-1, "Site CA", 3), (80, "Site CA", 2), (30, "Other CA", 2)]
+)
+def test_d17_a_certificate_that_is_renewed_when_it_is_due_is_for_information(
+    left: int, issuer: str, severity: int
+) -> None:
+    """`left`: how many days before its end the old one is replaced."""
+    begun, day = NOW.timestamp(), 86400
+    watching = play(watch(), talk(certificate(-10, 100, issuer="Site CA")), now=begun)
+    play(watching, talk(certificate(0, 465, issuer=issuer)), now=begun + (100 - left) * day, client_port=50001)
+    records = [each for each in watching.take_alerts() if "another" in each["alert"]["metadata"]["evidence"]]
+    assert [each["alert"]["severity"] for each in records] == [severity]
 
 
 @pytest.mark.parametrize(

@@ -73,20 +73,26 @@ def surge(lab: Lab) -> None:
 
 @quiet("D34", "storescp")
 def busy_hour(lab: Lab) -> None:
-    """It stores 300."""
-    _day_of_work(lab, 300)
+    """It stores 980."""
+    _day_of_work(lab, 980)
 
 
-def _answer(lab: Lab, status: int) -> None:
+def _answer(lab: Lab, status: int, count: int = 25) -> None:
     small = instance(lab.room("failed") / "small.dcm")
     with pynetdicom_scp(lab.pacs, 2763, status, "ARCH"):
-        dcmtk(lab.ct, "storescu", "CT1", "ARCH", lab.pacs, 2763, "-nh", "--repeat", "25", files=(small,))
+        dcmtk(lab.ct, "storescu", "CT1", "ARCH", lab.pacs, 2763, "-nh", "--repeat", str(count), files=(small,))
 
 
 @shows("D37", "pynetdicom, storescu")
 def nothing_is_stored(lab: Lab) -> None:
     """A server answers 25 instances with A700H."""
     _answer(lab, 0xA700)
+
+
+@quiet("D37", "pynetdicom, storescu")
+def some_are_not_stored(lab: Lab) -> None:
+    """A server answers 19 instances with A700H."""
+    _answer(lab, 0xA700, 19)
 
 
 @quiet("D37", "pynetdicom, storescu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sensor_lab.scene import quiet, shows
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import dcmtk, echo, pynetdicom_echo, within
+from tests.sensor_lab.tools import Line, dcmtk, echo, pynetdicom_echo, within
 
 
 @shows("D01", "echoscu", evidence='"ROGUE"')
@@ -87,6 +87,20 @@ def many_titles_of_ours(lab: Lab) -> None:
         assert echo(lab, called=f"EDGE{number:02}") == 0
 
 
+@quiet("D04", "echoscu", "D01")
+def nine_titles(lab: Lab) -> None:
+    """The CT calls itself nine titles that nobody registered."""
+    for number in range(9):
+        echo(lab, calling=f"GUESS{number}")
+
+
+@quiet("D04", "echoscu", "D02")
+def wrong_setting(lab: Lab) -> None:
+    """The CT has a wrong title of the appliance in its settings, and tries it twelve times."""
+    for _ in range(12):
+        echo(lab, called="GUESS")
+
+
 @shows("D05", "nmap", "D01", "D02", evidence="nmap")
 def nmap_ping(lab: Lab) -> None:
     """nmap's dicom-ping."""
@@ -112,6 +126,13 @@ def scapy_client(lab: Lab) -> None:
 def pynetdicom_client(lab: Lab) -> None:
     """pynetdicom under the name of the CT."""
     assert pynetdicom_echo(lab.ct, "CT1", "EDGE01", lab.edge)
+
+
+@quiet("D05", "forged PDUs")
+def what_nmap_imitates(lab: Lab) -> None:
+    """The CT is DCMTK 3.6.2, as which nmap presents itself, with reserved bytes as they should be."""
+    line = Line(lab.ct, lab.edge).ask(calling=b"CT1", version_name=b"OFFIS_DCMTK_362")
+    line.release()
 
 
 @shows("D09", "storescu", evidence="a user name and its passcode")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 from tests.inspection import wire
 from tests.sensor_lab.ground import Host
-from tests.sensor_lab.scene import quiet, shows
+from tests.sensor_lab.scene import calm, quiet, shows
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import echo
+from tests.sensor_lab.tools import dcmtk, echo
 
 
 def _neighbours_meet(lab: Lab) -> None:
@@ -28,6 +29,51 @@ def arp_spoofing(lab: Lab) -> None:
     spoofer.kill()  # else it spends seconds on telling the truth again
     for host in (lab.ct, lab.edge):
         host.run("ip", "neigh", "flush", "all")
+
+
+def _announces(lab: Lab, host: Host, address: str, times: int = 1) -> None:
+    mac, body = bytes.fromhex(host.mac.replace(":", "")), bytes.fromhex("0001080006040001")
+    said = mac + socket.inet_aton(address) + bytes(6) + socket.inet_aton(address)
+    with host.raw_socket() as out:
+        for _ in range(times):
+            out.send(b"\xff" * 6 + mac + b"\x08\x06" + body + said)
+
+
+@shows("D38", "forged frames", evidence="10.20.0.4 was at")
+def taken_over(lab: Lab) -> None:
+    """The viewer announces the archive's address, in silence otherwise."""
+    _announces(lab, lab.viewer, lab.pacs.address)
+
+
+@shows("D38", "forged frames", evidence="10.20.0.9 was at")
+def cluster_with_two_heads(lab: Lab) -> None:
+    """Both machines of a cluster announce its address in turn."""
+    for _ in range(3):
+        _announces(lab, lab.pacs, "10.20.0.9")
+        _announces(lab, lab.viewer, "10.20.0.9")
+
+
+@calm("forged frames")
+def cluster_fails_over(lab: Lab) -> None:
+    """A cluster's address moves to its other machine, which says so five times, and back an hour later."""
+    _announces(lab, lab.pacs, "10.20.0.9")
+    lab.mirror.pass_time(3600)
+    _announces(lab, lab.viewer, "10.20.0.9", 5)
+    lab.mirror.pass_time(3600)
+    _announces(lab, lab.pacs, "10.20.0.9", 5)
+
+
+@shows("D38", "scapy", evidence="neighbour discovery")
+def neighbour_spoofing(lab: Lab) -> None:
+    """The attacker advertises the appliance's IPv6 address."""
+    from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
+    from scapy.layers.l2 import Ether
+
+    for host in (lab.edge, lab.attacker):
+        said = ICMPv6ND_NA(tgt=lab.edge.address6, O=1) / ICMPv6NDOptDstLLAddr(lladdr=host.mac)
+        to = {"src": lab.edge.address6, "dst": "ff02::1", "hlim": 255}
+        with host.raw_socket() as out:
+            out.send(bytes(Ether(src=host.mac, dst="33:33:00:00:00:01") / IPv6(**to) / said))
 
 
 @quiet("D38", "echoscu")
@@ -92,6 +138,32 @@ def hping_scan(lab: Lab) -> None:
 
 
 @quiet("D40", "hping3")
+def few_ports(lab: Lab) -> None:
+    """hping3 tries 19 ports."""
+    lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", "19", "-p", "++20", lab.edge.address)
+
+
+@shows("D40", "echoscu", "D02", "D11", evidence="asked for nothing but verification")
+def echo_sweep(lab: Lab) -> None:
+    """The CT asks five servers for verification that nobody registered."""
+    lab.viewer.serve(11112, "storescp", "11112")
+    places = [f"10.20.0.{last}" for last in range(31, 36)]
+    for each in places:
+        lab.viewer.run("ip", "addr", "add", f"{each}/24", "dev", "eth0", check=True)
+        lab.ct.run("echoscu", "-aet", "CT1", "-aec", "ANY", each, "11112")
+    for each in places:
+        lab.viewer.run("ip", "addr", "del", f"{each}/24", "dev", "eth0", check=True)
+
+
+@quiet("D40", "echoscu")
+def monitor(lab: Lab) -> None:
+    """The CT verifies the appliance and the archive, over both protocols, again and again."""
+    for _ in range(4):
+        assert echo(lab) == 0
+        assert dcmtk(lab.ct, "echoscu", "CT1", "ARCH", lab.pacs).returncode == 0
+
+
+@quiet("D40", "hping3")
 def open_ports(lab: Lab) -> None:
     """hping3 tries one open port 60 times."""
     lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", "60", "-p", "104", lab.edge.address)
@@ -138,5 +210,5 @@ def mac_flood(lab: Lab) -> None:
 
 @quiet("D42", "macof")
 def some_macs(lab: Lab) -> None:
-    """macof sends 200."""
-    lab.attacker.run("macof", "-i", "eth0", "-n", "200")
+    """macof sends 900."""
+    lab.attacker.run("macof", "-i", "eth0", "-n", "900")

@@ -86,9 +86,28 @@ def slow_request(lab: Lab) -> None:
     _ask_slowly(lab, 40)
 
 
-@shows("D24", "nmap")
+def _say_nothing(lab: Lab, count: int) -> None:
+    lines = [Line(lab.viewer, lab.pacs) for _ in range(count)]
+    lab.mirror.pass_time(70)
+    for line in lines:
+        line.close()
+
+
+@shows("D24", "sockets")
 def silent_connections(lab: Lab) -> None:
     """Twelve connections on which nothing is said."""
+    _say_nothing(lab, 12)
+
+
+@quiet("D24", "sockets")
+def few_silent_connections(lab: Lab) -> None:
+    """Nine of them."""
+    _say_nothing(lab, 9)
+
+
+@quiet("D24", "nmap")
+def port_checks(lab: Lab) -> None:
+    """Twelve connections that are closed at once, as load balancers and monitors do."""
     for _ in range(12):
         lab.ct.run("nmap", "-Pn", "-n", "-sT", "-p", "104", lab.edge.address)
     lab.mirror.pass_time(70)
@@ -96,8 +115,8 @@ def silent_connections(lab: Lab) -> None:
 
 @quiet("D24", "forged PDUs")
 def slow_but_in_time(lab: Lab) -> None:
-    """A request that takes ten seconds."""
-    _ask_slowly(lab, 10)
+    """A request that takes 25 seconds."""
+    _ask_slowly(lab, 25)
 
 
 def _hold(lab: Lab, count: int) -> None:
@@ -114,15 +133,32 @@ def seventy_associations(lab: Lab) -> None:
 
 
 @quiet("D25", "forged PDUs")
-def twenty_associations(lab: Lab) -> None:
-    """The viewer holds 20 associations."""
-    _hold(lab, 20)
+def sixty_associations(lab: Lab) -> None:
+    """The viewer holds 60 associations."""
+    _hold(lab, 60)
+
+
+@shows("D25", "hping3, nft", "D24", evidence="100 connections to it")
+def half_open_connections(lab: Lab) -> None:
+    """hping3 opens 120 connections by halves; its kernel, which would end them, is kept from hearing of it."""
+    deaf = "add chain ip lab input { type filter hook input priority 0 ; }; add rule ip lab input tcp sport 104 drop"
+    lab.attacker.run("nft", f"add table ip lab; {deaf}", check=True)
+    lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", "120", "-p", "104", lab.pacs.address)
+    lab.attacker.run("nft", "delete table ip lab", check=True)
+    lab.mirror.pass_time(70)
 
 
 @shows("D26", "forged PDUs", "D22")
 def aborted_by_the_provider(lab: Lab) -> None:
     """The appliance aborts twelve associations, for what it is sent."""
     for _ in range(12):
+        unknown_pdu(lab)
+
+
+@quiet("D26", "forged PDUs", "D22")
+def aborted_nine_times(lab: Lab) -> None:
+    """The appliance aborts nine."""
+    for _ in range(9):
         unknown_pdu(lab)
 
 
@@ -143,6 +179,19 @@ def fuzzer(lab: Lab) -> None:
         wire.associate(contexts=((1, wire.VERIFICATION), (1, wire.VERIFICATION)), **ASK),
         wire.pdu(5, bytes(9)),
         wire.pdu(9, bytes(4)),
+    ):
+        line = Line(lab.ct, lab.edge).say(bad)
+        line.hear()
+        line.close()
+
+
+@quiet("D27", "forged PDUs", "D22")
+def three_faults(lab: Lab) -> None:
+    """Three requests, each malformed in another way."""
+    for bad in (
+        wire.associate(contexts=((2, wire.VERIFICATION),), **ASK),
+        wire.associate(contexts=((1, b"1.2.x"),), **ASK),
+        wire.associate(contexts=((1, wire.VERIFICATION), (1, wire.VERIFICATION)), **ASK),
     ):
         line = Line(lab.ct, lab.edge).say(bad)
         line.hear()

@@ -105,6 +105,12 @@ def search_for_everything(lab: Lab) -> None:
 
 
 @quiet("D08", "findscu")
+def search_for_a_day(lab: Lab) -> None:
+    """It asks for the CT studies of a day."""
+    find(lab, "READ1", "PatientName", "ModalitiesInStudy=CT", "StudyDate=20260101")
+
+
+@quiet("D08", "findscu")
 def search_for_one(lab: Lab) -> None:
     """The reading room asks for one patient."""
     find(lab, "READ1", "PatientName", "PatientID=LAB-7Q")
