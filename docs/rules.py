@@ -32,8 +32,8 @@ LIMITS = {
     "D14": "By ARP and neighbour discovery, a day after the sensor began.",
     "D16": "At registered servers and DICOM ports.",
     "D17": "TLS 1.2 and before, where certificates are in clear. A renewal that is due is for information. Issuer and "
-    "names are not compared: the unit may not read the CA. For TLS 1.3 it would take what `receive` and `forward` see of "
-    "their own peers.",
+    "names are not compared: the unit may not read the CA. For TLS 1.3 it would take what `receive` and `forward` see "
+    "of their own peers.",
     "D18": "Alerts in clear only; TLS 1.3 encrypts those of the client.",
     "D24": "Connections that are closed again are none. "
     "Silence in mid-association is for the deadlines of `receive`, and of other servers for nobody.",
