@@ -58,15 +58,18 @@ def _under_journald() -> bool:
 
 
 def _to_journal(event: Event, line: str, fields: dict[str, str]) -> None:
-    journal.send(
-        f"{event.code}: {line}",  # journalctl shows no field; whoever reads it looks the code up
-        MESSAGE_ID=event.message_id,
-        PRIORITY=int(event.level),
-        SYSLOG_IDENTIFIER=f"appliance-{_program}",
-        APPLIANCE_EVENT=event.code,
-        CODE_FILE="",
-        **{f"APPLIANCE_{name.upper()}": value for name, value in fields.items()},
-    )
+    try:
+        journal.send(
+            f"{event.code}: {line}",  # journalctl shows no field; whoever reads it looks the code up
+            MESSAGE_ID=event.message_id,
+            PRIORITY=int(event.level),
+            SYSLOG_IDENTIFIER=f"appliance-{_program}",
+            APPLIANCE_EVENT=event.code,
+            CODE_FILE="",
+            **{f"APPLIANCE_{name.upper()}": value for name, value in fields.items()},
+        )
+    except OSError:  # it is being restarted, or its disk is full: a log that cannot be written must not stop images
+        _to_stderr(event, line, fields)
 
 
 def _to_stderr(event: Event, line: str, _: dict[str, str]) -> None:

@@ -54,3 +54,28 @@ def test_an_event_reaches_journald_with_its_fields_and_no_others(tmp_path: Path)
         b"APPLIANCE_ADVICE": b"Look.",
     }
     assert b"Quillfeather" not in done.stdout
+
+
+REFUSED = """
+import os, socket, sys
+os.makedirs("/run/systemd/journal", exist_ok=True)
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind("/run/systemd/journal/socket")  # and is closed: nobody listens
+stream, ours = socket.socketpair()
+os.dup2(ours.fileno(), 2)
+status = os.fstat(2)
+os.environ["JOURNAL_STREAM"] = f"{status.st_dev}:{status.st_ino}"
+exec(sys.argv[1])
+sys.stdout.buffer.write(stream.recv(65536, socket.MSG_DONTWAIT))
+"""
+
+
+def test_a_journald_that_refuses_stops_nothing() -> None:
+    pytest.importorskip("systemd.journal", reason="systemd-python is not installed")
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("only root can put a socket in journald's place, in a mount namespace of its own")
+    command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /run && exec "$0" -c "$1" "$2"', sys.executable]
+    done = subprocess.run([*command, REFUSED, SAY], capture_output=True, check=False)
+    if b"ermission" in done.stderr or b"not permitted" in done.stderr:
+        pytest.skip("this machine lets nobody mount")
+    assert done.returncode == 0
+    assert b"CONNECTION-REFUSED: closed a connection from 192.0.2.1" in done.stdout
