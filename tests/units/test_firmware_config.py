@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -76,8 +77,13 @@ def test_the_paths_are_those_of_the_units() -> None:
     assert (config.vault.index_key, config.vault.identity) == ("credential:index-key", "credential:identity")
 
 
-def test_nft_accepts_the_firewall() -> None:
-    check = [tool("nft"), "-c", "-f", str(FIREWALL)]
+@pytest.mark.parametrize("choices", [False, True], ids=["as it is", "with every choice taken"])
+def test_nft_accepts_the_firewall(choices: bool, tmp_path: Path) -> None:
+    rules = FIREWALL.read_text()
+    taken = re.sub(r"^(\s+)# (?=iifname)", r"\1", rules, flags=re.MULTILINE)
+    assert taken.count("dport") == rules.count("dport") and taken != rules
+    (tmp_path / "appliance.nft").write_text(taken if choices else rules)
+    check = [tool("nft"), "-c", "-f", str(tmp_path / "appliance.nft")]
     checked = run(*check) if os.geteuid() == 0 else run(tool("unshare"), "-rn", *check)
     if "Operation not permitted" in checked.stderr:
         pytest.skip("this machine lets nobody look at a firewall")
@@ -86,7 +92,7 @@ def test_nft_accepts_the_firewall() -> None:
 
 @pytest.fixture
 def hosts() -> Iterator[tuple[str, str]]:
-    """Two network namespaces, the first with the firewall and addresses 192.0.2.1 (eth0) and 198.51.100.1 (eth1)."""
+    """Two network namespaces, the first with the firewall and an address at each of its interfaces."""
     if os.geteuid() != 0:
         pytest.skip("only root makes network namespaces")
     ip, name = tool("ip"), uuid.uuid4().hex[:8]
@@ -95,7 +101,7 @@ def hosts() -> Iterator[tuple[str, str]]:
         pytest.skip(f"no network namespaces here: {made.stderr}")
     try:
         run(ip, "netns", "add", other)
-        for interface, network in (("eth0", "192.0.2"), ("eth1", "198.51.100")):
+        for interface, network in SIDES:
             run(ip, "-n", box, "link", "add", interface, "type", "veth", "peer", interface, "netns", other)
             for namespace, host in ((box, 1), (other, 2)):
                 run(ip, "-n", namespace, "address", "add", f"{network}.{host}/24", "dev", interface)
@@ -108,6 +114,7 @@ def hosts() -> Iterator[tuple[str, str]]:
             run(ip, "netns", "delete", namespace)
 
 
+SIDES = (("modalities", "192.0.2"), ("management", "198.51.100"), ("eth1", "203.0.113"))
 SERVE = """
 import socket, sys
 listeners = [socket.create_server(("0.0.0.0", port)) for port in (22, 2762, 8080)]
@@ -116,7 +123,7 @@ sys.stdin.read()
 """
 CALL = """
 import socket
-for address in ("192.0.2.1", "198.51.100.1"):
+for address in ("192.0.2.1", "198.51.100.1", "203.0.113.1"):
     for port in (22, 2762, 8080):
         try:
             socket.create_connection((address, port), timeout=0.5).close()
@@ -139,3 +146,14 @@ def test_the_firewall_lets_in_dicom_from_one_side_and_ssh_from_the_other(hosts: 
         server.communicate("")
     assert reached.stderr == ""
     assert reached.stdout.splitlines() == ["192.0.2.1 2762", "198.51.100.1 22"]
+    ping = [*inside, other, "ping", "-c", "1", "-W", "1"]
+    if shutil.which("ping"):
+        assert [run(*ping, f"{network}.1").returncode == 0 for _, network in SIDES] == [True, True, False]
+
+
+def test_the_interfaces_are_those_of_the_networks() -> None:
+    named = dict(re.findall(r'^define (\w+) = "(\w+)"', FIREWALL.read_text(), re.MULTILINE))
+    networks = {path: path.read_text() for path in (REPOSITORY / "firmware-config/network").iterdir()}
+    assert set(named.values()) == {name for name, _ in SIDES}
+    for interface in named.values():
+        assert any(f"[Match]\nName={interface}\n" in text for text in networks.values()), interface

@@ -14,6 +14,7 @@ from tests.units.machine import REPOSITORY, UNITS
 FIRMWARE = REPOSITORY / "firmware-config"
 PI = FIRMWARE / "raspberry-pi"
 NETWORK = sorted((FIRMWARE / "network").iterdir())
+TRANSPARENT = FIRMWARE / "several-boxes/transparent.network"
 SYSCTL = FIRMWARE / "60-appliance-sysctl.conf"
 
 
@@ -41,7 +42,7 @@ def known(section: str, key: str, binary: bytes) -> bool:
     return f"\0{section}.{key}\0".encode() in binary
 
 
-@pytest.mark.parametrize("path", NETWORK, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*NETWORK, TRANSPARENT], ids=lambda path: path.name)
 def test_networkd_knows_every_setting(path: Path) -> None:
     networkd = program("systemd-networkd")
     unknown = [(section, key) for section, key, _ in settings(path) if not known(section, key, networkd)]
