@@ -52,8 +52,10 @@ def parse_web(value: Any) -> str:
 
 def _web(value: Any, meant: str) -> str:
     meant += ": no user, no query, no fragment"
+    if not (isinstance(value, str) and value.startswith(("https://", "http://"))):
+        raise ValueError(meant)
     try:
-        parts = urlsplit(value if isinstance(value, str) and value.isprintable() else "")
+        parts = urlsplit(value if value.isprintable() else "")
         port = _PORTS[parts.scheme] if parts.port is None else parts.port
         host = parts.hostname or ""
         parse_host_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

@@ -293,6 +293,7 @@ def within(limit: Limit) -> AfterValidator:
             raise ValueError(f"{limit.floor} to {limit.ceiling} {limit.unit} are possible: {limit.why}")
         return value
 
+    check.limit = limit  # type: ignore[attr-defined]  # for the schema
     return AfterValidator(check)
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from appliance.config.destinations import KINDS
 from appliance.config.errors import ConfigErrors
 from appliance.config.load import parse_config
 from appliance.config.model import Config
+from appliance.config.schema import json_schema
 from appliance.config.sentences import _inner, _is_list
 from tests.config.files import VALID
 
+SCHEMA = Draft202012Validator(json_schema())
 SHIPPED = (Path(__file__).parents[2] / "firmware-config" / "appliance.toml").read_text()
 LINES = VALID.splitlines(keepends=True)
 KEYS = sorted({line.split("=")[0].strip() for line in LINES if "=" in line})
@@ -68,6 +72,7 @@ def mutants(draw: st.DrawFn) -> str:
 def loads_or_says_why(raw: bytes) -> None:
     try:
         parse_config(raw)
+        assert SCHEMA.is_valid(tomllib.loads(raw.decode().removeprefix("\ufeff")))
     except ConfigErrors as errors:
         assert errors.problems
         for problem in errors.problems:

@@ -25,7 +25,8 @@ def test_services(written: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "pacs.rad.example", "ftp://h/x", "https://", "https://h:0/", "https://h:99999/", "https://u@h/", "https://u:p@h/",
+        "pacs.rad.example", "ftp://h/x", "ftp://h:21/x", "HTTPS://h/x", " https://h:443/x",
+        "https://", "https://h:0/", "https://h:99999/", "https://u@h/", "https://u:p@h/",
         "https://h/?a=b", "https://h/#x", "https://h/?", "https://h/a b", "https://h/a\nb", "https://h/../x",
         "https://h/%2e%2E/x", "https://[::1", "https://h\u00e4/x", 5, None, ["https://h"],
     ],
