@@ -36,7 +36,7 @@ _SEQ = 0xFFFFFFFF
 _PENDING = frozenset((0xFF00, 0xFF01))
 _MOST_VERSIONS = 8  # of one association that are judged
 _LONGEST_SHORT = 1024  # bytes; a PDU of fixed length that announces more is not gathered
-_LEAST_ANSWER = 10  # bytes; the shortest answer to a request is an A-ASSOCIATE-RJ
+_LEAST = 10  # bytes; no PDU that is awaited is shorter
 
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
 PDU_NAMES = {
@@ -108,7 +108,7 @@ class Conversation:
             return Trust.GRANTED
         if self._incomplete:
             return Trust.WATCHED
-        if self._answer == 0 and self._unread_answer(from_client):
+        if self._answer == 0 and self._unread(from_client):
             return Trust.WAIT
         if self._ended:
             self._violation(from_client, "P-DATA-TF after A-ABORT")
@@ -120,13 +120,21 @@ class Conversation:
             self._violation(from_client, "P-DATA-TF before A-ASSOCIATE-AC")
         return Trust.WATCHED
 
-    def _unread_answer(self, from_client: bool) -> bool:
+    def early(self, kind: int, from_client: bool) -> bool:
+        """Whether a PDU answers what its sender has, as it says, and what did not reach us yet."""
+        if kind in (ASSOCIATE_AC, ASSOCIATE_RJ):
+            awaited = self._request is None and not from_client
+        else:
+            awaited = kind == RELEASE_RP and (not from_client) not in self._released
+        return awaited and not self._incomplete and self._unread(from_client)
+
+    def _unread(self, from_client: bool) -> bool:
         """Whether the sender acknowledged bytes of the other side that did not reach us yet."""
         sender = self.flow.client if from_client else self.flow.server
         if sender.ack < 0:
             return False
         ahead = (sender.ack - sender.other.initial - sender.other.position) & _SEQ
-        return _LEAST_ANSWER <= ahead < 1 << 31
+        return _LEAST <= ahead < 1 << 31
 
     def maximum(self, from_client: bool) -> tuple[int, int]:
         """(longest P-DATA-TF that may be skipped, maximum that the receiver announced or 0 for none).

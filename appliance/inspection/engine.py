@@ -37,7 +37,7 @@ from appliance.inspection.probes import Probes, impossible
 from appliance.inspection.recognise import Recognise
 from appliance.inspection.registry import Registry
 from appliance.inspection.statistics import Statistics
-from appliance.inspection.stream import Stream
+from appliance.inspection.stream import EVERYTHING, Stream
 from appliance.inspection.usual_frames import ACK, FLAGS, HEARD, IPV4, IPV6
 
 Packet = tuple[float, Buffer, int, int | None]
@@ -90,7 +90,7 @@ class Inspection:
     def inspect(self, packets: Iterable[Packet]) -> None:
         """Take packets in the order of their capture. Frames are not kept after the next one is asked for."""
         streams = self._table.streams
-        find = streams.get
+        find, begins = streams.get, self._table.begins
         unpack4, unpack6 = IPV4.unpack_from, IPV6.unpack_from
         macs = self._link.macs
         count = octets = others = 0
@@ -136,7 +136,8 @@ class Inspection:
                     stream.last = now
                     continue
                 if not length:
-                    stream.ack = ack
+                    if follows or not begins(key, seq):
+                        stream.ack = ack
                     stream.last = now
                     continue
             else:
@@ -251,7 +252,7 @@ class Inspection:
                     self._ambiguous(stream, _NOWHERE)
             if flags & (_ACK | _RST) == _ACK:
                 stream.ack = ack
-            if flags & _URG:
+            if flags & _URG and stream.shunt != EVERYTHING:  # others use it: telnet, FTP, databases
                 self._ambiguous(stream, _URGENT)
             if length:
                 stream.segment(now, seq, memoryview(frame)[start : start + length], length)

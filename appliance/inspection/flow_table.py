@@ -73,6 +73,9 @@ class FlowTable:
 
         `ack` is what a SYN-ACK acknowledges; _FORGEABLE where it came in a way that proves nothing.
         """
+        stream = self.streams.get(key)
+        if stream is not None and not stream.opened and self._late(stream, (seq + 1) & _SEQ, answers, ack):
+            return
         back = reverse(key)
         before, other = self._openings.pop(key, None), self._openings.get(back)
         made = _Opening((seq + 1) & _SEQ, now, answers, ack)
@@ -89,6 +92,18 @@ class FlowTable:
         if len(self._openings) > limits.SENSOR_OPENINGS.default:
             self._openings.popitem(last=False)
 
+    @staticmethod
+    def _late(stream: Stream, begins: int, answers: bool, ack: int) -> bool:
+        """Whether a SYN or SYN-ACK belongs to the connection that is known: data of it overtook it, or came in the SYN
+        (RFC 7413), so that where the other side's stream begins is known only now.
+        """
+        client = stream.other
+        unsaid = not stream.position and not stream.held and client.ack < 0
+        if answers and unsaid and (ack - client.initial) & _SEQ <= client.position:
+            stream.initial = begins
+        stream.opened = stream.initial == begins
+        return stream.opened
+
     def refused(self, key: bytes) -> None:
         """The sender of a SYN or SYN-ACK said that it knows nothing of the connection, or somebody in its name."""
         if (opening := self._openings.get(key)) is not None:
@@ -102,6 +117,11 @@ class FlowTable:
         for each in (key, back):
             if (opening := self._openings.get(each)) is not None and opening.answers:
                 self._openings[each] = opening._replace(left=True)
+
+    def begins(self, key: bytes, seq: int) -> bool:
+        """Whether a segment without data, of a stream that is known, rather belongs to another on its ports."""
+        opening = self._openings.get(key)
+        return opening is not None and opening.seq == seq
 
     def reopened(self, key: bytes, stream: Stream, seq: int, length: int) -> bool:
         """Whether a segment belongs to a new connection with the ports of `stream`'s. If so, the old flow is gone."""
@@ -157,8 +177,11 @@ class FlowTable:
         flow.sure = sure
         sender = Stream(flow, seq if joined else begins, not called, self._memory, now)
         initial = theirs.seq if theirs else (ack if ack is not None else 0)
+        if theirs is None and mine and mine.answers and mine.ack != _FORGEABLE:
+            initial = mine.ack  # the SYN will reach us late; its sender may have said something already
         other = Stream(flow, initial, called, self._memory, now)
         sender.other, other.other = other, sender
+        sender.opened, other.opened = mine is not None, theirs is not None
         if theirs and theirs.answers:
             other.ack = theirs.ack
         flow.client, flow.server = (other, sender) if called else (sender, other)

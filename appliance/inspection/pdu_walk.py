@@ -190,6 +190,8 @@ class PduWalk:
             self.conversation.malformed("a PDU of unknown type", self.stream.from_client)
             self._sure = False
             self._enter(HUNT)
+        elif self.conversation.early(kind, self.stream.from_client):
+            self._state = WAIT
         elif not self.conversation.gathers(kind, length, self.stream.from_client):
             self._watch(length)
         else:
@@ -208,7 +210,7 @@ class PduWalk:
         if self.conversation.control(pdu, self.stream.from_client):
             self.grant()
             self.other.grant()
-            self.other.resume()
+        self.other.resume()
 
     def _data(self, length: int) -> None:
         from_client = self.stream.from_client
@@ -303,7 +305,7 @@ class PduWalk:
         if len(self._pending) > _LONGEST_WAIT:
             self._again = bytes(self._pending), self._from
             self._enter(HEADER)
-            self.conversation.blind("the answer to an A-ASSOCIATE-RQ was not seen; is one direction missing?")
+            self.conversation.blind("what was answered, or an answer, was not seen; is one direction missing?")
         return n
 
     def _searching(self, data: memoryview, i: int, n: int, offset: int) -> int:

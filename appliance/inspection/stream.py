@@ -59,6 +59,7 @@ class Stream:
         "last",
         "looked_at",
         "memory",
+        "opened",
         "other",
         "position",
         "reader",
@@ -78,6 +79,7 @@ class Stream:
         self.last = now
         self.ack = -1  # the last acknowledgement number that this side sent
         self.finished = False
+        self.opened = False  # its SYN or SYN-ACK was seen
         self.reader: Reader
         self.other: Stream
         self.held: list[tuple[int, bytes, int]] = []  # (offset, bytes, end), sorted; end is where it ended on the wire
@@ -129,7 +131,7 @@ class Stream:
         if self.other.ack >= 0 and self.shunt != EVERYTHING:
             if not self.held and (over or now - max(self.last, self.other.last) > _QUIET):
                 self._miss()
-            if self._acknowledged() < self.looked_at.forgotten:
+            if self.looked_at.forgotten > max(0, self._acknowledged()):
                 self._forgot()
 
     def _miss(self) -> None:

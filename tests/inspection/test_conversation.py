@@ -10,6 +10,7 @@ from tests.inspection.wire import (
     ACK,
     RELEASE_RP,
     RELEASE_RQ,
+    SYN,
     Wire,
     associate,
     command,
@@ -75,6 +76,34 @@ def test_a_tls_server_that_refuses_a_request_in_clear_is_no_fault() -> None:
     watching = engine()
     Wire(watching, CT, OWN, 2762).open().client(RQ).server(b"\x15\x03\x03\0\2\2\x46").close()
     assert rules(watching) == ["D15"]
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_an_answer_that_overtook_the_request_waits_for_it(opened: bool) -> None:
+    """Two queues of a network card show the server first, perhaps by more than the handshake took."""
+    watching = engine()
+    talk = Wire(watching, CT, OWN)
+    if opened:
+        talk.open()
+    else:
+        talk.lose(True, 1).raw(False, talk.next[False], SYN | ACK)
+        talk.lose(False, 1)
+    at = talk.next[True]
+    talk.lose(True, len(RQ)).server(AC)
+    if not opened:
+        talk.raw(True, at - 1, SYN)
+    talk.raw(True, at, ACK, RQ)
+    talk.raw(True, at, ACK, RQ)
+    talk.client(store(5000))
+    at = talk.next[True]
+    talk.lose(True, len(RELEASE_RQ)).server(RELEASE_RP)
+    talk.raw(True, at, ACK, RELEASE_RQ)
+    talk.close()
+    watching.finish()
+    counted = watching.snapshot()
+    assert (counted["associations"], counted["commands"], counted["blind"]) == (1, 1, 0)
+    assert counted["skipped"] > 2000
+    assert rules(watching) == []
 
 
 def test_a_flood_of_faults_is_told_ever_less_often() -> None:

@@ -311,6 +311,35 @@ def test_group_5_data_in_the_syn() -> None:
     assert told(talk) == {"D01"}
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_group_5_data_in_the_syn_of_an_honest_client(taken: bool) -> None:
+    """RFC 7413: its server takes it at once, or has it sent again."""
+    talk = wire.Wire(engine(), CT, OWN)
+    talk.raw(True, talk.next[True], wire.SYN, GOOD)
+    talk.lose(True, 1 + (len(GOOD) if taken else 0))
+    talk.raw(False, talk.next[False], wire.SYN | wire.ACK)
+    talk.lose(False, 1).raw(True, talk.next[True], wire.ACK)
+    if not taken:
+        talk.client(GOOD)
+    talk.server(ACCEPT).client(wire.store(30_000)).client(wire.RELEASE_RQ).server(wire.RELEASE_RP).close()
+    later(talk, 20)
+    assert told(talk) == set()
+    assert talk.engine.snapshot()["skipped"] > 20_000
+
+
+def test_group_5_ports_used_again_by_an_honest_client() -> None:
+    """What the handshake of the new connection acknowledges says nothing about the old."""
+    watching = engine()
+    for number in range(4):
+        isn = {"client_isn": 1000 + 400_000_000 * number, "server_isn": 5_000_000 + 900_000_000 * number}
+        talk = wire.Wire(watching, CT, OWN, now=1.7e9 + 30 * number, **isn).open()
+        talk.client(GOOD).server(ACCEPT).client(wire.store(3000)).client(wire.RELEASE_RQ).server(wire.RELEASE_RP)
+        talk.raw(True, talk.next[True], wire.ACK)
+    later(talk, 20)
+    watching.finish()
+    assert rules(watching) == []
+
+
 def test_group_5_ports_used_again() -> None:
     """An innocent flow of something else, then the same four-tuple anew."""
     watching = engine()
@@ -361,6 +390,13 @@ def test_group_8_urgent_data(at: int) -> None:
     talk.engine.inspect([(talk.now, bytes(urgent), len(urgent), None)])
     talk.raw(True, talk.next[True] + at + 1, PUSH, with_extra[at + 1 :])
     assert told(talk) & {"D01", "D47"}
+
+
+def test_group_8_urgent_data_of_other_protocols_is_their_own() -> None:
+    """Telnet, FTP and databases send some. What a flow is that nobody looks at, an urgent byte does not change."""
+    talk = call(port=23).client(b"\xff\xfb\x18").server(b"login: ").client(b"root\r\n")
+    talk.raw(True, talk.next[True], URGENT, b"\xff\xf2")
+    assert told(talk) == set()
 
 
 def test_group_8_urgent_data_hides_no_command() -> None:
