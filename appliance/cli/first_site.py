@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from appliance.base.errors import LocalError
+from appliance.cli.certs.authority import BUILT_IN
 from appliance.cli.first_config import Places
 from appliance.host.certificates import Authority
 from appliance.host.create import create_directory, create_file
@@ -60,7 +61,7 @@ class FirstSite:
     def authority(self, ae_title: str, names: tuple[str, ...], passphrase: str | None = None) -> None:
         """A site CA with an empty list of who was revoked, its key under the passphrase where there is one, and what
         this box shows to modalities and to destinations: one key for each program."""
-        authority = Authority.create(f"{ae_title} site CA (built into the appliance)")
+        authority = Authority.create(f"{ae_title} site CA {BUILT_IN}")
         key = authority.key_under(passphrase) if passphrase else authority.key
         self._make(self._places.authority.with_suffix(".key"), key, _SECRET)
         self._make(self._places.authority, authority.certificate, 0o444)

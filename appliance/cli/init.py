@@ -171,7 +171,8 @@ def certificate_wish(places: Places, names: tuple[str, ...]) -> str:
     asked = " ".join(f"--name {shlex.quote(each)}" for each in names)
     config = "" if places.config == DEFAULT_CONFIG else f" --config {shlex.quote(str(places.config))}"
     return f"""\
-Certificates are still missing. Put that of the CA which signs your modalities' at {places.authority}, then:
+Certificates are still missing. Trust the CA that signs those of your modalities, and ask it for yours:
+  appliance certs trust THE-CERTIFICATE-OF-THE-CA{config}
   appliance certs request {asked} -o edge.csr{config}
 Have edge.csr signed for TLS servers, and then:
   appliance certs install THE-CERTIFICATE{config}

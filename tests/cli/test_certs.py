@@ -559,3 +559,71 @@ def test_a_device_whose_certificate_ends_is_named(
     said = capsys.readouterr()
     assert json.loads(said.out)[0]["state"] == state
     assert ("CT needs its next certificate" in said.err) is bool(status)
+
+
+def test_the_built_in_ca_renews_that_of_the_box(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    key, certificate = tls(site) / "appliance.key", tls(site) / "appliance.crt"
+    before = key.read_bytes(), certificate.read_bytes()
+    capsys.readouterr()
+    assert certs(site, "renew", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["names"] == [NAME] and answer["until"] > datetime.now(UTC).isoformat()
+    assert key.read_bytes() != before[0] and certificate.read_bytes() != before[1]
+    assert verified(certificate, tls(site) / "site-ca.crt", "sslserver")
+    assert (mode(certificate), mode(key)) == (0o444, 0o400)
+    assert run(["check", "--config", str(site)]) == 0
+    # For old scanners, and for other names.
+    assert certs(site, "renew", "--key-type", "rsa", "--name", "new.example", "--name", "10.0.0.9") == 0
+    text = openssl("x509", "-in", certificate, "-noout", "-text")
+    assert "Public-Key: (3072 bit)" in text and "DNS:new.example, IP Address:10.0.0.9" in text
+    assert openssl("pkey", "-in", key, "-pubout") == openssl("x509", "-in", certificate, "-noout", "-pubkey")
+
+
+def test_status_of_a_box_with_its_own_ca_says_how_to_renew(site: Path, capsys: Capture) -> None:
+    authority = Authority.load((tls(site) / "site-ca.crt").read_bytes(), (tls(site) / "site-ca.key").read_bytes())
+    for name in ("appliance.crt", "appliance.key"):
+        (tls(site) / name).unlink()
+    issued = authority.issue("edge", [NAME], server=True, lifetime=timedelta(days=20))
+    issued.write(tls(site) / "appliance.crt", tls(site) / "appliance.key")
+    capsys.readouterr()
+    assert certs(site, "status") == 1
+    assert "`appliance certs renew --for receive`" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_hospital_is_trusted_whatever_form_its_certificate_comes_in(tmp_path: Path, capsys: Capture) -> None:
+    site = make_site(tmp_path / "site", ca=False)
+    assert "appliance certs trust" in capsys.readouterr().err
+    root = of_the_hospital(tmp_path)
+    issuing = below("Issuing CA", root, tmp_path)
+    handed, trusted = tmp_path / "ca.cer", tls(site) / "site-ca.crt"
+    openssl("x509", "-in", root[1], "-outform", "DER", "-out", handed)
+    assert certs(site, "trust", handed) == 0
+    digest = openssl("x509", "-in", root[1], "-noout", "-fingerprint", "-sha256").split("=")[1].strip()
+    assert digest.replace(":", "").lower() in capsys.readouterr().out
+    assert trusted.read_bytes() == root[1].read_bytes() and mode(trusted) == 0o444
+    openssl("crl2pkcs7", "-nocrl", "-certfile", root[1], "-certfile", issuing[1], "-out", handed)
+    assert certs(site, "trust", handed) == 0
+    assert trusted.read_bytes() == root[1].read_bytes() + issuing[1].read_bytes()  # each once
+    # The way to the end of it, as `init` says.
+    request = tmp_path / "edge.csr"
+    assert certs(site, "request", "--name", NAME, "-o", request) == 0
+    assert certs(site, "install", sign(request, issuing, tmp_path / "leaf.pem")) == 0
+    assert run(["check", "--config", str(site)]) == 0
+    assert certs(site, "trust", issuing[1], "--replace") == 0
+    assert trusted.read_bytes() == issuing[1].read_bytes()
+
+
+def test_who_is_no_ca_or_not_any_more_is_not_trusted(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    before = (tls(site) / "site-ca.crt").read_bytes()
+    assert certs(site, "trust", tls(site) / "appliance.crt") == 65
+    assert "holds no certificate of a CA" in capsys.readouterr().err
+    old = tmp_path / "old.crt"
+    old.write_bytes(Authority.create("old", datetime.now(UTC) - timedelta(days=99), timedelta(days=98)).certificate)
+    assert certs(site, "trust", old) == 65
+    assert "CN=old will not do: it expired on" in capsys.readouterr().err
+    assert (tls(site) / "site-ca.crt").read_bytes() == before
+    # With a revocation list in force a CA that has none lets nobody in.
+    assert certs(site, "trust", of_the_hospital(tmp_path)[1]) == 0
+    assert "has a revocation list of CN=Hospital CA" in capsys.readouterr().err
+    assert certs(site, "issue", "CT", "--name", "ct.example", "-d", tmp_path) == 0  # the built-in CA is still the first
+    assert certs(site, "revoke", "CT") == 0

@@ -100,7 +100,7 @@ def test_without_a_ca_it_says_what_to_ask_for(
     assert not list((tmp_path / "a b/tls").iterdir())
     assert run(["check", "--config", str(config)]) == 78
     # What it says is done, word by word, with OpenSSL as the hospital's CA.
-    asked, installed = re.findall(r"^  appliance (certs .*)$", said, re.MULTILINE)
+    trusted, asked, installed = re.findall(r"^  appliance (certs .*)$", said, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     assert run(shlex.split(asked)) == 0
     ca = [
@@ -119,19 +119,20 @@ def test_without_a_ca_it_says_what_to_ask_for(
         "-in",
         "edge.csr",
         "-CA",
-        tmp_path / "a b/tls/site-ca.crt",
+        "ca.crt",
         "-CAkey",
         "ca.key",
         "-copy_extensions",
         "copyall",
     ]
     for command in (
-        ["openssl", "req", "-x509", *ca, *usage, "-out", tmp_path / "a b/tls/site-ca.crt"],
+        ["openssl", "req", "-x509", *ca, *usage, "-out", "ca.crt"],
         ["openssl", "x509", "-req", *sign, "-out", "edge.pem"],
     ):
         subprocess.run(command, check=True, capture_output=True)
     shown = subprocess.run(["openssl", "x509", "-in", "edge.pem", "-noout", "-text"], capture_output=True, text=True)
     assert "DNS:edge.example, IP Address:10.20.0.1" in shown.stdout
+    assert run([each.replace("THE-CERTIFICATE-OF-THE-CA", "ca.crt") for each in shlex.split(trusted)]) == 0
     assert run([each.replace("THE-CERTIFICATE", "edge.pem") for each in shlex.split(installed)]) == 0
     assert modes(tmp_path / "a b")["tls/appliance.key"] == "400"
     assert run(["check", "--config", str(config)]) == 0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from appliance.cli.certs import install, issue, issued, protect, request, revoke, status
+from appliance.cli.certs import install, issue, issued, protect, renew, request, revoke, status, trust
 
 
 @click.group(name="certs")
 def command() -> None:
     """Show, request, install and issue certificates.
 
-    A hospital with a CA: `request`, have it signed, `install`. A site without one has the CA that `appliance init
-    --with-ca` made: `issue` gives devices their certificates, `issued` shows and `revoke` ends them, `protect` keeps
-    its key under a passphrase.
+    A hospital with a CA: `trust` it, `request`, have that signed, `install`. A site without one has the CA that
+    `appliance init --with-ca` made: `issue` gives devices their certificates, `issued` shows and `revoke` ends them,
+    `renew` gives this box its next one, `protect` keeps the CA's key under a passphrase.
 
     Example: appliance certs status
     """
@@ -23,9 +23,11 @@ for each in (
     status.command,
     request.command,
     install.command,
+    trust.command,
     issue.command,
     issued.command,
     revoke.command,
+    renew.command,
     protect.command,
 ):
     command.add_command(each)

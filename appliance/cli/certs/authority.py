@@ -13,6 +13,9 @@ from appliance.config.model import Config
 if TYPE_CHECKING:
     from appliance.host.certificates import Authority
 
+BUILT_IN = "(built into the appliance)"
+"""What every CA that `init` makes is marked with: nobody should take it for a hospital's."""
+
 
 def certificate_of(config: Config) -> Path:
     """Where its certificate is. Raises `ConfigError` where the configuration names none."""

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import ConfigError, CryptoError
-from appliance.cli.certs.slots import Slot, slot_of, slot_option, trusted
+from appliance.cli.certs.slots import Slot, names_in_force, slot_of, slot_option, trusted
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import known_passphrase, passphrase_options
@@ -72,7 +72,7 @@ def command(
         raise ConfigError("no CA is known here", fix="Give the one that signed it: --ca FILE.")
     pem = as_pem(own_chain(handed.certificates, load_certificates(authorities), private.public_key()))
     key = key_pem(private)
-    wanted = names or (_names(slot) if slot.server else ())
+    wanted = names or (names_in_force(slot) if slot.server else ())
     against = objections(pem, key, authorities, server=slot.server, names=wanted, now=datetime.now(UTC))
     if against:
         for each in against:
@@ -113,13 +113,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", fix="Check the path and its owner.") from None
-
-
-def _names(slot: Slot) -> tuple[str, ...]:
-    """Those of the certificate in force, which nobody should miss."""
-    from appliance.host.certificate_facts import read_certificates
-
-    try:
-        return read_certificates(slot.certificate.read_bytes())[0].names
-    except (OSError, CryptoError):
-        return ()

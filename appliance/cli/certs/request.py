@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from appliance.base.errors import LocalError
-from appliance.cli.certs.slots import Slot, slot_of, slot_option
+from appliance.cli.certs.slots import names_in_force, slot_of, slot_option
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.config.load import load_config
@@ -48,7 +48,9 @@ def command(
             f"a request was made already, and its key waits at {slot.requested}",
             fix="Install its certificate, or use --force to forget that key and make another.",
         )
-    wanted = names or _names(slot)
+    wanted = names or names_in_force(slot)
+    if not wanted:
+        raise click.UsageError("Give --name: there is no certificate yet from which the names could come.")
     made = make_request(config.appliance.ae_title, wanted, server=slot.server, client=not slot.server, kind=kind)
     put_file(slot.requested, made.key, 0o400)
     if output:
@@ -61,17 +63,3 @@ def command(
         )
     elif not output:
         click.echo(made.request.decode(), nl=False)
-
-
-def _names(slot: Slot) -> tuple[str, ...]:
-    """Those of the certificate that is there."""
-    from appliance.base.errors import CryptoError
-    from appliance.host.certificate_facts import read_certificates
-
-    try:
-        names = read_certificates(slot.certificate.read_bytes())[0].names
-    except (OSError, CryptoError):
-        names = ()
-    if not names:
-        raise click.UsageError("Give --name: there is no certificate yet from which the names could come.")
-    return names

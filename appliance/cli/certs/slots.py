@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from appliance.base.errors import ConfigError
+from appliance.base.errors import ConfigError, CryptoError
 from appliance.cli import offers
 from appliance.config.model import Config
 
@@ -70,3 +70,13 @@ def trusted(config: Config) -> list[Path]:
     named = [config.receive.client_ca, *(path for each in config.destination for path in each.authorities.values())]
     named += [config.alerts.ca] if config.alerts else []
     return list(dict.fromkeys(path for path in named if path is not None))
+
+
+def names_in_force(slot: Slot) -> tuple[str, ...]:
+    """Those of the certificate that is there, which nobody should miss; none where there is none."""
+    from appliance.host.certificate_facts import read_certificates
+
+    try:
+        return read_certificates(slot.certificate.read_bytes())[0].names
+    except (OSError, CryptoError):
+        return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import CryptoError
+from appliance.cli.certs.authority import BUILT_IN
 from appliance.cli.certs.slots import slots
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import console, write_json
@@ -32,8 +34,12 @@ def command(path: Path, as_json: bool) -> None:
     from appliance.panel.look import named
 
     config = load_config(path)
+    places = {slot.certificate: slot.name for slot in slots(config).values()}
     requested = {slot.certificate for slot in slots(config).values() if slot.requested.exists()}
     found = [_entry(place, file, file in requested) for place, file in named(config)]
+    for entry, (_, file) in zip(found, named(config), strict=True):
+        if entry["fix"] and BUILT_IN in entry.get("issuer", "") and file in places:
+            entry["fix"] += f" The built-in CA does it: `appliance certs renew --for {shlex.quote(places[file])}`."
     for each, problem in _problems(config):
         for entry in found:
             if entry["place"] == each:
