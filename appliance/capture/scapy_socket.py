@@ -27,6 +27,7 @@ class ScapySocket:
         from scapy.error import Scapy_Exception
 
         conf.bufsize = _BUFFER
+        conf.ifaces.reload()  # it remembers the kernel's number of an interface that was made anew since
         logging.getLogger("scapy").setLevel(logging.ERROR)  # it has words of its own for loopback
         self._interface = interface
         packet_socket.open_socket(interface).close()  # our words for a missing capability

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from appliance.cli.output import console
+from appliance.cli.output import console, say
 from appliance.config.model import Config
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def inspect_file(
             inspection.inspect(batch)
             alerts += _taken(inspection, tell)
             progress.update(file.progress)
+    if file.cut:
+        inspection.lost(0, 0.0, "the file is damaged or cut short: what lies behind that was not read")
+        say(f"{pcap} is damaged or cut short: what lies behind that was not read.")
     inspection.finish()
     alerts += _taken(inspection, tell)
     file.close()

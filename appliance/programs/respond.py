@@ -137,7 +137,7 @@ class Respond:
                 selector.register(self._reloading.fileno(), selectors.EVENT_READ)
             while not signals.stop:
                 self._round()
-                selector.select(_BUSY_LOOK)
+                selector.select(self._rest())
                 signals.drain()
                 self._hear()
                 if signals.take_reload():
@@ -151,6 +151,12 @@ class Respond:
         self._requests.close()
         self._report(stopped=True)
         log(catalogue.STOPPED, program="respond", detail="as told; blocks end by themselves")
+
+    def _rest(self) -> float:
+        """Seconds to the next thing that we do by ourselves; new bounds, of which no descriptor tells, wait so long."""
+        busy = self._force.responder and self._force.responder.state()["blocks"]
+        due = [_BUSY_LOOK if busy else _HEARTBEAT, self._reloading.wait(), notify.watchdog_period()]
+        return min(each for each in due if each is not None)
 
     def _hear(self) -> None:
         until = time.monotonic() + _LISTEN  # a filter that hangs costs seconds a message, and the watchdog waits

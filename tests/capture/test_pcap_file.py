@@ -52,6 +52,64 @@ def test_gzipped_and_cut_short(tmp_path: Path) -> None:
     file.close()
 
 
+def block(kind: int, body: bytes, endian: str = "<") -> bytes:
+    body += bytes(-len(body) % 4)
+    return struct.pack(endian + "II", kind, 12 + len(body)) + body + struct.pack(endian + "I", 12 + len(body))
+
+
+def section(*interfaces: tuple[int, int], endian: str = "<") -> bytes:
+    """A pcapng section; of each interface its link type and the resolution of its times (1 s = 10**n)."""
+    head = block(0x0A0D0D0A, struct.pack(endian + "IHHq", 0x1A2B3C4D, 1, 0, -1), endian)
+    return head + b"".join(
+        block(1, struct.pack(endian + "HHI", link, 0, 0) + struct.pack(endian + "HHB3xI", 9, 1, digits, 0), endian)
+        for link, digits in interfaces
+    )
+
+
+def packet(interface: int, stamp: int, data: bytes, endian: str = "<") -> bytes:
+    head = struct.pack(endian + "5I", interface, stamp >> 32, stamp & 0xFFFFFFFF, len(data), len(data))
+    return block(6, head + data, endian)
+
+
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_each_interface_and_each_section_has_its_own_clock_and_link(tmp_path: Path, endian: str) -> None:
+    path, second = tmp_path / "x.pcapng", 1_700_000_000
+    raw = bytes((0x45,)) + bytes(19)
+    one = section((1, 9), (101, 6), endian=endian) + packet(1, second * 10**6, raw, endian)
+    one += packet(0, second * 10**9 + 5 * 10**8, bytes(60), endian)
+    two = section((101, 3), endian=endian) + packet(0, (second + 2) * 1000, raw, endian)
+    path.write_bytes(one + two)  # as of `cat`
+    file = PcapFile(path)
+    found = [(when, bytes(data)) for when, data, _, _ in file]
+    ethernet = bytes(12) + b"\x08\0" + raw
+    assert found == [(second, ethernet), (second + 0.5, bytes(60)), (second + 2, ethernet)]
+    assert not file.cut
+    file.close()
+
+
+@pytest.mark.parametrize("whole", [classic(FRAMES), section((1, 6)) + packet(0, 1, bytes(60)) * 2], ids=["pcap", "ng"])
+def test_a_file_that_is_cut_short_or_damaged_says_so(tmp_path: Path, whole: bytes) -> None:
+    def read(content: bytes) -> tuple[int, bool]:
+        path = tmp_path / "x.pcap"
+        path.write_bytes(content)
+        file = PcapFile(path)
+        count = len(list(file))
+        file.close()
+        return count, file.cut
+
+    assert read(whole) == read(gzip.compress(whole)) == (2, False)
+    for missing in (1, 5, 30, 65, 75):
+        assert read(whole[:-missing])[1], missing
+    assert read(gzip.compress(whole)[:-9])[1]
+    huge = b"\xff\xff\xff\x7f"
+    if whole[:4] == b"\x0a\x0d\x0d\x0a":
+        at = len(whole) - len(packet(0, 1, bytes(60)))
+        assert read(whole[: at + 4] + huge + whole[at + 8 :]) == (1, True)  # no more is read than a block can have
+        assert read(whole[: at + 4] + bytes(4) + whole[at + 8 :]) == (1, True)
+    else:
+        assert read(whole[:-60][:-8] + huge + whole[-64:])[1]
+
+
 IP = b"\x45" + bytes(19)
 
 

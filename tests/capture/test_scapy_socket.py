@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 
 import pytest
 
+from appliance.capture.healed import Healed
 from appliance.capture.interface import open_interface
 from appliance.capture.ring import Ring
 from appliance.capture.scapy_socket import ScapySocket
 from appliance.capture.source import CaptureFailed
-from tests.capture.lab import collect, needs_root, udp_sink
+from tests.capture.lab import collect, needs, needs_root, udp_sink, wire
+from tests.sensor_lab.ground import raw_socket, within
 
 pytestmark = needs_root
 
@@ -43,6 +46,32 @@ def test_without_a_ring_scapys_socket_sees_each_packet_once_and_says_so() -> Non
     source.close()
     seen = len([packet for packet in packets if marker in packet[1]])
     assert seen <= 3 <= seen + lost
+
+
+@needs("ip")
+def test_without_a_ring_an_interface_that_is_made_anew_is_watched_on() -> None:
+    def no_ring(interface: str) -> Ring:
+        raise OSError(errno.ENOPROTOOPT, "no ring in this sandbox")
+
+    tagged = b"\xff" * 6 + b"\x02\0\0\0\0\x07" + b"\x81\x00\x00\x1e" + b"\x88\xb5" + b"tagged frame".ljust(50)
+    with wire(2) as lab:
+        source = Healed(lab.near, lambda interface: open_interface(interface, no_ring))
+        assert source.lossy
+        batches, told, seen = source.batches(-1, 0.05), [], []
+        next(batches)
+        lab.down()
+        lab.up()
+        end = time.monotonic() + 15
+        while len(told) < 2 and time.monotonic() < end:
+            next(batches)
+            told += source.take_gaps()
+        assert told[-1].startswith(f"{lab.near} is watched again")
+        with within(lab.namespace, lambda: raw_socket(lab.far)) as out:
+            while not seen and time.monotonic() < end:
+                out.send(tagged)
+                seen = [bytes(data) for _, data, _, _ in next(batches) if b"tagged frame" in bytes(data)]
+        source.close()
+    assert seen[0] == tagged  # the kernel took the tag out, scapy puts it in again
 
 
 def test_an_interface_that_is_not_there_is_named() -> None:

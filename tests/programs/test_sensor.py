@@ -396,6 +396,15 @@ def test_a_capture_is_read_into_lines(pcap: Path, config: Path, capsys: pytest.C
     assert (stats["stats"]["associations"], stats["stats"]["commands"], stats["stats"]["blind"]) == (2, 8, 0)
 
 
+def test_a_capture_that_is_cut_short_says_so(pcap: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pcap.write_bytes(pcap.read_bytes()[:-5])
+    assert appliance(["sensor", "--pcap", str(pcap), "--config", str(config), "--json"]) == 0
+    said = capsys.readouterr()
+    assert "damaged or cut short" in said.err
+    alerts = [json.loads(line) for line in said.out.splitlines()]
+    assert [each["alert"]["signature_id"] for each in alerts if "cut short" in str(each)] == ["D43"]
+
+
 def test_a_capture_is_shown_as_a_table(pcap: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert appliance(["sensor", "--pcap", str(pcap), "--config", str(config)]) == 0
     shown = capsys.readouterr().out

@@ -124,8 +124,12 @@ class Exporter:
                 continue
             if message is None:
                 return
-            self._append(message)
-            self._say_losses()
+            try:
+                self._append(message)
+                self._say_losses()
+            except Exception as error:  # noqa: BLE001, this thread must not end
+                self._overflow += 1
+                log(catalogue.INTERNAL_ERROR, kind=type(error).__name__, where="keeping a record for the collector")
             if self._inbox.empty():
                 self._ring()
             if dirty_since is None:

@@ -46,7 +46,7 @@ class Spool:
         self._segment_bytes = min(segment_bytes, max_bytes // 4)
         self._descriptor = -1
         self._dirty = False
-        self.lost = 0  # records that the bound or a full disk cost, since this start
+        self.lost = 0  # records that the bound, a full disk or damage cost, since this start
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
             self.settled = self._remembered()
@@ -161,15 +161,17 @@ class Spool:
         names = sorted(path for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdigit())
         for index, path in enumerate(names):
             first, size = int(path.stem), path.stat().st_size
-            following = int(names[index + 1].stem) if index + 1 < len(names) else None
-            if following is None:
-                frames = list(_frames(_read(path, 0, size)))
+            frames = list(_frames(_read(path, 0, size)))
+            if index + 1 < len(names):
+                following = int(names[index + 1].stem)
+                self.lost += max(0, following - max(self.settled, first + len(frames)))
+                yield _Segment(path, first, following, size)
+            else:
                 whole = sum(length for _, length in frames)
                 if whole < size:
+                    self.lost += 1  # at the least
                     os.truncate(path, whole)
                 yield _Segment(path, first, first + len(frames), whole)
-            else:
-                yield _Segment(path, first, following, size)
 
     def _room_for(self, length: int) -> _Segment:
         """The file that the next record goes to, opened."""

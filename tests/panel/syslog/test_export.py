@@ -270,6 +270,18 @@ def test_an_error_of_ours_does_not_end_the_thread(site: Site, sink: Sink, tmp_pa
     made.stop()
 
 
+def test_a_record_that_we_cannot_write_down_costs_no_other(
+    site: Site, sink: Sink, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = exporter(site, sink.port, tmp_path / "spool")
+    made.offer(Message(4, float("inf"), "sensor", "D01", (), "a time that is none"))
+    made.offer(message(1))
+    until(lambda: sink.records() == [1])
+    assert made.state()["lost"] == 1
+    assert "INTERNAL-ERROR" in capsys.readouterr().err
+    made.stop()
+
+
 def test_more_than_memory_holds_is_counted(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def call() -> object:
         raise UpstreamError("nobody is there")
