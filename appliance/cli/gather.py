@@ -59,6 +59,7 @@ def gather(config: Config, now: datetime) -> Facts:
         broken_secrets=broken_secrets,
         open_files=_open_files(),
         authority_key=_authority_key(config),
+        closed=_closed(config),
         evidence_recipients=[_recipient(text) for text in (config.sensor.evidence_recipients if config.sensor else ())],
         respond_error=_respond_error(config),
     )
@@ -73,6 +74,8 @@ def _pairs(config: Config) -> Iterable[tuple[Path, Path]]:
     for report in _commitments(config):
         if report.certificate and report.key:
             yield report.certificate, report.key
+    if config.alerts and config.alerts.certificate and config.alerts.key:
+        yield config.alerts.certificate, config.alerts.key
 
 
 def _authorities(config: Config) -> Iterable[Path]:
@@ -81,6 +84,8 @@ def _authorities(config: Config) -> Iterable[Path]:
     for each in config.destination:
         yield from each.authorities.values()
     yield from (report.ca for report in _commitments(config) if report.ca)
+    if config.alerts and config.alerts.ca:
+        yield config.alerts.ca
 
 
 def _commitments(config: Config) -> Iterable[Commitment]:
@@ -101,7 +106,8 @@ class _Reader:
                 self._contents[path], mode = _read(path)
                 self.facts[path] = FileFacts(mode=mode)
             except OSError as error:
-                self.facts[path] = FileFacts(error=error.strerror or "cannot be read")
+                closed = isinstance(error, PermissionError) and os.geteuid() != 0
+                self.facts[path] = FileFacts(error=error.strerror or "cannot be read", closed=closed)
         return self._contents.get(path)
 
     def certificates(self, path: Path) -> None:
@@ -231,13 +237,14 @@ def _is_readable(source: str, read: _Reader) -> bool:
 def _state(path: Path) -> StateFacts:
     if missing := DeclaredMount(path).objection():
         return StateFacts(exists=_exists(path), usable=False, not_mounted=missing.message)
-    if _exists(path):
-        return StateFacts(exists=True, usable=_is_writable(path))
-    return StateFacts(exists=False, usable=_is_writable(next(each for each in path.parents if _exists(each))))
+    nearest = path if _exists(path) else next(each for each in path.parents if _exists(each))
+    usable = _is_writable(nearest)
+    closed = not usable and os.geteuid() != 0 and nearest.is_dir()
+    return StateFacts(exists=nearest == path, usable=usable, closed=closed)
 
 
 def _is_writable(path: Path) -> bool:
-    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK, effective_ids=True)
 
 
 def _exists(path: Path) -> bool:
@@ -253,11 +260,21 @@ def _open_files() -> int | None:
     return None if soft == resource.RLIM_INFINITY else soft
 
 
+def _closed(config: Config) -> list[Path]:
+    """What whoever runs this may not read, of that which `_Reader` does not read. Nothing for root."""
+    sensor, authority = config.sensor, config.receive.client_ca
+    paths = [sensor.respond_file] if sensor and sensor.respond != "off" else []
+    paths += [authority.with_suffix(".key")] if authority else []
+    return [path for path in paths if _exists(path) and not os.access(path, os.R_OK, effective_ids=True)]
+
+
 def _respond_error(config: Config) -> str:
     """Why root's own file of `respond` cannot be used, in one line."""
     if config.sensor is None or config.sensor.respond == "off":
         return ""
     path = config.sensor.respond_file
+    if path in _closed(config):
+        return ""
     try:
         parse_policy(read_root_file(path, limits.RESPOND_FILE.ceiling), str(path))
     except ConfigErrors as errors:
@@ -274,7 +291,9 @@ def _authority_key(config: Config) -> Path | None:
         return None
     beside = authority.with_suffix(".key")
     ours = {config.receive.key, *(each.shown[1] for each in config.destination if each.shown)}
-    return beside if beside not in ours and _exists(beside) and not _has_passphrase(beside) else None
+    if beside in ours or not _exists(beside) or beside in _closed(config):
+        return None
+    return None if _has_passphrase(beside) else beside
 
 
 def _has_passphrase(path: Path) -> bool:

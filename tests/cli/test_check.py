@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,44 @@ def test_a_finding_that_is_an_error_is_78(tmp_path: Path, capsys: pytest.Capture
         f"error receive.key: {tmp_path}/tls/appliance.key: No such file or directory [file-unreadable]\n"
     )
     assert out.splitlines()[-1].startswith(f"not ok: {config} can be read, and not used as it is: 1 error, ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look as somebody else")
+def test_a_plain_user_hears_what_is_not_known_and_nothing_is_touched(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        config = make_site(root)
+        config.chmod(0o644)
+        for name, mode in (("keys", 0o700), ("tls", 0o755)):
+            (root / name).chmod(mode)
+        assert run(["check", "--config", str(config), "--json"]) == 0
+        capsys.readouterr()
+        before = {path: path.stat() for path in root.rglob("*")}
+        os.setegid(65534)
+        os.seteuid(65534)
+        try:
+            status = run(["check", "--config", str(config), "--json"])
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+        assert {path: path.stat() for path in root.rglob("*")} == before
+        findings = {each["id"]: each for each in json.loads(capsys.readouterr().out)["findings"]}
+        assert status == 0
+        assert not {"file-unreadable", "state-dir-unusable", "ca-key-on-box"} & findings.keys()
+        unknown = findings["not-looked-at"]["what"]
+        assert all(str(root / each) in unknown for each in ("tls/appliance.key", "keys/index-key", "tls/site-ca.key"))
+
+
+def test_what_goes_to_the_collector_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = make_site(tmp_path)
+    with config.open("a") as file:
+        file.write('[alerts]\nsyslog = "tls://siem:6514"\nca = "/none/ca"\ncertificate = "/none/c"\nkey = "/none/k"\n')
+    capsys.readouterr()
+    assert run(["check", "--config", str(config), "--json"]) == 78
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    missing = [each["subject"] for each in findings if each["id"] == "file-unreadable"]
+    assert missing == ["alerts.certificate", "alerts.key", "alerts.ca"]
 
 
 def test_mistakes_are_78_with_their_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,14 @@ def file_findings(config: Config, facts: Facts) -> Iterator[Finding]:
             subject = f'peer "{peer.name}".commitment'
             yield from _pair(subject, peer.commitment.certificate, peer.commitment.key, facts, server=False)
             yield from _authority(f"{subject}.ca", peer.commitment.ca, facts)
+    if config.alerts:
+        yield from _pair("alerts", config.alerts.certificate, config.alerts.key, facts, server=False)
+        yield from _authority("alerts.ca", config.alerts.ca, facts)
+    closed = [*(path for path, file in facts.files.items() if file.closed), *facts.closed]
+    closed += [config.appliance.state_dir] if facts.state.closed else []
+    if closed:
+        what = f"this user may not look at {', '.join(map(str, sorted(set(closed))))}"
+        yield rules.NOT_LOOKED_AT.found("check", what)
     for key, source in (("identity", config.vault.identity), ("index_key", config.vault.index_key)):
         if source and source.startswith("file:"):
             yield from _secret(f"vault.{key}", source, facts)
@@ -63,6 +71,8 @@ def _file(subject: str, path: Path | None, facts: Facts, secret: bool = False) -
     if path is None or path not in facts.files:
         return False
     file = facts.files[path]
+    if file.closed:
+        return False
     if file.error:
         yield rules.FILE_UNREADABLE.found(subject, f"{path}: {file.error}")
         return False

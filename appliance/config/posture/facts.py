@@ -38,12 +38,14 @@ class RevocationFacts:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """A file that the configuration names. `error` is why it cannot be read or used, empty when it can."""
+    """A file that the configuration names. `error` is why it cannot be read or used, empty when it can. `closed`: to
+    who looks here, who is not root, and that says nothing of the programs."""
 
     error: str = ""
     mode: int = 0o400
     certificates: tuple[CertificateFacts, ...] = ()
     revocations: tuple[RevocationFacts, ...] = ()
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class StateFacts:
 
     exists: bool = True
     usable: bool = True
+    closed: bool = False  # to who looks here, who is not root
     not_mounted: str = ""
     """What to say of the mount that the machine declares for it; "" where that is there, or none is declared."""
 
@@ -83,4 +86,5 @@ class Facts:
     open_files: int | None = None  # how many a process may have (soft limit); None: no limit, or not known
     evidence_recipients: Sequence[RecipientFacts] = ()  # of [sensor], in the order of the configuration
     respond_error: str = ""  # why the file that bounds blocking cannot be used; empty when it can, or is not needed
+    closed: Sequence[Path] = ()  # what else who looks here may not look into
     authority_key: Path | None = None  # the private key of the CA, where it lies beside its certificate

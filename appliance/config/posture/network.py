@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from appliance.base import limits
@@ -32,6 +33,8 @@ def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     else:
         yield from _respond(config.sensor, facts)
         yield from _evidence(config.sensor, facts)
+    if config.panel.metrics and not _is_local(config.panel.metrics.host):
+        yield rules.METRICS_OPEN.found("panel.metrics", f"metrics can be read at {config.panel.metrics}")
     for each in config.destination:
         subject = f'destination "{each.name}"'
         if isinstance(each, ObjectStoreDestination):
@@ -102,6 +105,13 @@ def _evidence(sensor: Sensor, facts: Facts) -> Iterator[Finding]:
         yield rules.EVIDENCE_KEPT.found(
             subject, "control PDUs of associations that a rule spoke about are kept, sealed"
         )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_wide(network: Network) -> bool:

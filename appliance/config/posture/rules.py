@@ -5,6 +5,13 @@ from __future__ import annotations
 from appliance.config.posture.finding import Rule
 
 # Files and certificates
+NOT_LOOKED_AT = Rule(
+    "not-looked-at",
+    "warning",
+    "Whether they are there, whole, and kept from others is not known to this run.",
+    "Run it as root: sudo appliance check. Where the programs run as this user (`appliance run`), they cannot use them "
+    "either.",
+)
 FILE_UNREADABLE = Rule(
     "file-unreadable",
     "error",
@@ -168,6 +175,13 @@ PEER_PROPOSED = Rule(
     "note",
     "It is refused until a person has agreed to it.",
     "Set accept = true if you know the device, or remove the entry.",
+)
+METRICS_OPEN = Rule(
+    "metrics-on-network",
+    "warning",
+    "They are in clear, and nobody is asked for a password: names of devices and destinations, and faults, can be "
+    "read by all who reach the port.",
+    'Use "127.0.0.1:9465" and a proxy that asks, or let the firewall admit Prometheus alone.',
 )
 FEW_OPEN_FILES = Rule(
     "too-few-open-files",

@@ -16,6 +16,8 @@ def vault_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     where = config.appliance.state_dir
     if facts.state.not_mounted:
         yield rules.STATE_NOT_MOUNTED.found("appliance.state_dir", facts.state.not_mounted)
+    elif facts.state.closed:
+        pass
     elif not facts.state.usable:
         what = "is no directory that we can write" if facts.state.exists else "is not there and cannot be made"
         yield rules.STATE_UNUSABLE.found("appliance.state_dir", f"{where} {what}")

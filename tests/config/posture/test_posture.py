@@ -236,6 +236,21 @@ ROUTE = '[[route]]\nto = ["pacs"]\n'
                 ("identity-unneeded", "vault.identity", "nothing here needs to open objects"),
             ],
         ),
+        (('[sensor]', '[panel]\nmetrics = "127.0.0.1:9465"\n[sensor]'), []),
+        (('[sensor]', '[panel]\nmetrics = "localhost:9465"\n[sensor]'), []),
+        (
+            ('[sensor]', '[panel]\nmetrics = "[::]:9465"\n[sensor]'),
+            [("metrics-on-network", "panel.metrics", "metrics can be read at [::]:9465")],
+        ),
+        (
+            ('[sensor]', f'[alerts]\nsyslog = "tls://siem:6514"\nca = "{TLS}/client.crt"\n[sensor]'),
+            [("ca-without-authority", "alerts.ca", f"{TLS}/client.crt holds no certificate of a CA")],
+        ),
+        (
+            ('[sensor]', f'[alerts]\nsyslog = "tls://siem:6514"\ncertificate = "{TLS}/site-ca.crt"\n'
+             f'key = "{TLS}/client.key"\n[sensor]'),
+            [],
+        ),
         (
             (ROUTE, ""),
             [
@@ -416,6 +431,17 @@ OURS = "receive.certificate"
             ("identity-not-recipient", "vault.identity", "objects are not sealed to this identity"),
         ),
         ({"identity": None}, None),
+        (
+            {
+                "files": {**FILES, Path("/keys/index"): FileFacts("Permission denied", closed=True)},
+                "state": StateFacts(usable=False, closed=True),
+            },
+            ("not-looked-at", "check", "this user may not look at /keys/index, /var/lib/appliance"),
+        ),
+        (
+            {"closed": [TLS / "site-ca.key"]},
+            ("not-looked-at", "check", f"this user may not look at {TLS}/site-ca.key"),
+        ),
     ],
 )
 def test_what_the_box_has(facts: dict[str, Any], finding: tuple[str, str, str] | None) -> None:

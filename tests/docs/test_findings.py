@@ -1,0 +1,34 @@
+"""The page of what `appliance check` finds is the code's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from appliance.config.posture.finding import Rule
+from appliance.config.posture.rules import RULES
+from tests.units.machine import REPOSITORY
+
+
+def test_it_is_made_from_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/findings.py", "--check"],
+        cwd=REPOSITORY,
+        env={"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_each_says_why_it_matters_and_how_to_mend_it(rule: Rule) -> None:
+    assert rule.why.endswith(".") and len(rule.why.split()) >= 4
+    assert rule.fix.endswith(".") and len(rule.fix.split()) >= 3
+
+
+def test_no_id_is_there_twice() -> None:
+    assert max(Counter(rule.id for rule in RULES).values()) == 1
