@@ -18,7 +18,7 @@ from appliance.inspection.evidence import Evidence, EvidencePacket
 from appliance.inspection.flow import Carries, Flow, endpoints
 from appliance.inspection.flow_table import FlowTable
 from appliance.inspection.fragments import Fragments
-from appliance.inspection.frames import Buffer, Fragment, Segment, parse
+from appliance.inspection.frames import Buffer, Fragment, Segment, Unread, parse
 from appliance.inspection.inventory import Inventory
 from appliance.inspection.judgement import Judgement
 from appliance.inspection.link_watch import LinkWatch
@@ -159,8 +159,10 @@ class Inspection:
     def _uncommon(self, now: float, frame: Buffer, wire_length: int, vlan: int | None) -> None:
         """A frame whose headers are not the usual ones."""
         found = parse(frame, wire_length)
-        if found is None:
+        if found is None or isinstance(found, Unread):
             self._other(now, frame, vlan)
+            if found is not None:
+                self._blind(found.value)
             return
         vlans = found.vlans if vlan is None else (vlan, *found.vlans)
         if isinstance(found, Segment):
@@ -198,6 +200,8 @@ class Inspection:
             except Exception as error:  # noqa: BLE001 - as for a segment
                 self._failed(error, None)
                 return
+            if whole.unread is not None:
+                self._blind(whole.unread.value)
             waiting += whole.fragments
             for segment, packet in whole.segments:
                 key, seq, ack, flags, start, length, vlans, link = segment
@@ -307,6 +311,10 @@ class Inspection:
         if not stream.flow.conflicted:
             stream.flow.conflicted = True
             self.report(Conflict(stream.flow, stream.from_client, how))
+
+    def _blind(self, what: str) -> None:
+        self.statistics.blind += 1
+        self.report(Blind(None, what))
 
     def _failed(self, error: Exception, stream: Stream | None) -> None:
         self.statistics.faults += 1

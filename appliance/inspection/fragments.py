@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from appliance.base import limits
-from appliance.inspection.frames import UDP, Buffer, Fragment, Segment, begins_tunnel, within_packet
+from appliance.inspection.frames import MAY_CARRY, UDP, Buffer, Fragment, Segment, Unread, begins_tunnel, within_packet
 from appliance.inspection.memory import Memory
 
 _LEAST = 20  # bytes; a first fragment that holds less hides the flags of TCP (RFC 1858)
@@ -25,6 +25,7 @@ class Whole:
     segments: list[tuple[Segment, bytes]] = field(default_factory=list)  # with the buffer that `start` counts in
     fragments: list[tuple[Fragment, bytes]] = field(default_factory=list)  # of a packet within, likewise
     abuse: str = ""  # ours, never the sender's
+    unread: Unread | None = None
 
 
 class _Packet:
@@ -58,7 +59,7 @@ class Fragments:
         key = fragment.source, fragment.target, fragment.fragment_id, kind
         packet = self._packets.get(key)
         if packet is None:
-            if fragment.protocol == UDP and not begins_tunnel(fragment, frame):
+            if fragment.protocol not in MAY_CARRY or (fragment.protocol == UDP and not begins_tunnel(fragment, frame)):
                 return whole  # what else UDP carries is nobody's business here
             packet = self._packets[key] = _Packet(now)
             if len(self._packets) > limits.SENSOR_FRAGMENTED.default:
@@ -114,8 +115,10 @@ class Fragments:
             found = within_packet(version, packet.protocol, last.source + last.target, last.vlans)
             if isinstance(found, Segment):
                 whole.segments.append((found, version))
-            elif found is not None:
+            elif isinstance(found, Fragment):
                 whole.fragments.append((found, version))
+            else:
+                whole.unread = found or whole.unread
 
     def _make_room(self, key: tuple[bytes, bytes, int, int]) -> None:
         """Where flows and fragments keep more than they may, other fragments go, the oldest first."""

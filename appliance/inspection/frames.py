@@ -8,6 +8,7 @@ Pure functions over one frame. They never raise on what a frame says, and never 
 from __future__ import annotations
 
 import struct
+from enum import Enum
 from typing import NamedTuple
 
 Buffer = bytes | bytearray | memoryview
@@ -16,7 +17,9 @@ ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_IPV6 = 0x86DD
 _VLAN_TYPES = frozenset((0x8100, 0x88A8, 0x9100))
 _MAX_TAGS = 4
-_MAX_WRAPS = 2  # encapsulations within each other
+_MAX_WRAPS = 4  # encapsulations within each other
+_SNAP = b"\xaa\xaa\x03\0\0\0"  # IEEE 802.2 in front of an Ethernet type; Windows takes IP behind it (RFC 1042)
+_LONGEST_802_3 = 1500
 
 TCP, UDP, GRE = 6, 17, 47
 _IP_IN_IP, _IPV6_IN_IP = 4, 41
@@ -70,15 +73,25 @@ class Fragment(NamedTuple):
     link: int
 
 
-def parse(frame: Buffer, wire_length: int) -> Segment | Fragment | None:
-    """Find the TCP segment of an Ethernet frame. None when there is none: another protocol, or headers cut short."""
+class Unread(Enum):
+    """Why it is not known what a frame carries."""
+
+    DEEP = "frames with more tags, labels or tunnels within each other than are looked into"
+    CUT = "frames of which the capture kept too little to find their headers"
+
+
+Found = Segment | Fragment | Unread | None
+
+
+def parse(frame: Buffer, wire_length: int) -> Found:
+    """Find the TCP segment of an Ethernet frame. None where there is none: another protocol, or headers that end."""
     try:
         return _ethernet(frame, 0, wire_length, 0)
     except struct.error:
-        return None
+        return Unread.CUT if len(frame) < wire_length else None
 
 
-def _ethernet(frame: Buffer, link: int, end: int, wraps: int) -> Segment | Fragment | None:
+def _ethernet(frame: Buffer, link: int, end: int, wraps: int) -> Found:
     (ethertype,) = _ETHERTYPE.unpack_from(frame, link)
     at = link + 14
     vlans: tuple[int, ...] = ()
@@ -87,12 +100,15 @@ def _ethernet(frame: Buffer, link: int, end: int, wraps: int) -> Segment | Fragm
         (ethertype,) = _U16.unpack_from(frame, at + 2)
         vlans += (tci & 0x0FFF,)
         at += 4
+    if ethertype in _VLAN_TYPES:
+        return Unread.DEEP
+    if ethertype <= _LONGEST_802_3 and frame[at : at + 6] == _SNAP:
+        (ethertype,) = _U16.unpack_from(frame, at + 6)
+        at += 8
     return _network(frame, at, end, ethertype, vlans, link, wraps)
 
 
-def _network(
-    frame: Buffer, at: int, end: int, ethertype: int, vlans: tuple[int, ...], link: int, wraps: int
-) -> Segment | Fragment | None:
+def _network(frame: Buffer, at: int, end: int, ethertype: int, vlans: tuple[int, ...], link: int, wraps: int) -> Found:
     if ethertype == ETHERTYPE_IPV4:
         return _ipv4(frame, at, end, vlans, link, wraps)
     if ethertype == ETHERTYPE_IPV6:
@@ -106,7 +122,7 @@ def _network(
     return None
 
 
-def _mpls(frame: Buffer, at: int, end: int, vlans: tuple[int, ...], link: int, wraps: int) -> Segment | Fragment | None:
+def _mpls(frame: Buffer, at: int, end: int, vlans: tuple[int, ...], link: int, wraps: int) -> Found:
     """What stands behind the labels is not said; its first four bits tell (RFC 4928)."""
     for _ in range(_MAX_LABELS):
         bottom = frame[at + 2 : at + 3]
@@ -116,13 +132,13 @@ def _mpls(frame: Buffer, at: int, end: int, vlans: tuple[int, ...], link: int, w
             if kind and kind[0] >> 4 in (4, 6):
                 inner = ETHERTYPE_IPV4 if kind[0] >> 4 == 4 else ETHERTYPE_IPV6
                 return _network(frame, at, end, inner, vlans, link, wraps)
-            return _ethernet(frame, at + 4, end, wraps + 1) if wraps < _MAX_WRAPS else None  # a pseudowire (RFC 4448)
-    return None
+            if wraps >= _MAX_WRAPS:
+                return Unread.DEEP
+            return _ethernet(frame, at + 4, end, wraps + 1)  # a pseudowire (RFC 4448)
+    return Unread.DEEP
 
 
-def _ipv4(
-    frame: Buffer, at: int, wire_end: int, vlans: tuple[int, ...], link: int, wraps: int
-) -> Segment | Fragment | None:
+def _ipv4(frame: Buffer, at: int, wire_end: int, vlans: tuple[int, ...], link: int, wraps: int) -> Found:
     version, total, identity, fragment, protocol, addresses = _IPV4.unpack_from(frame, at)
     header = (version & 0x0F) * 4
     if version >> 4 != 4 or header < 20:
@@ -139,9 +155,7 @@ def _ipv4(
     return _transport(frame, start, end, protocol, addresses, vlans, link, wraps)
 
 
-def _ipv6(
-    frame: Buffer, at: int, wire_end: int, vlans: tuple[int, ...], link: int, wraps: int
-) -> Segment | Fragment | None:
+def _ipv6(frame: Buffer, at: int, wire_end: int, vlans: tuple[int, ...], link: int, wraps: int) -> Found:
     version, length, following, addresses = _IPV6.unpack_from(frame, at)
     if version >> 28 != 6:
         return None
@@ -151,7 +165,7 @@ def _ipv6(
 
 def _extended(
     frame: Buffer, at: int, end: int, following: int, addresses: bytes, vlans: tuple[int, ...], link: int, wraps: int
-) -> Segment | Fragment | None:
+) -> Found:
     """What stands behind an IPv6 header: extension headers in any order (RFC 8200 4.1), then the rest.
 
     As many as the frame holds: receivers take them all.
@@ -160,7 +174,8 @@ def _extended(
         if following == _FRAGMENT:
             after, offset, identity = struct.unpack_from("!BxHI", frame, at)
             if offset & 0xFFF9:
-                if after not in _MAY_CARRY or end < at + 8:
+                # What the others say of the next header does not count (RFC 8200 4.5).
+                if (offset < 8 and after not in MAY_CARRY) or end < at + 8:
                     return None
                 source, target = addresses[:16], addresses[16:]
                 whole = (identity, after, offset & 0xFFF8, bool(offset & 1), at + 8, end - at - 8, vlans, link)
@@ -177,27 +192,28 @@ def _extended(
 
 
 _CARRIES = frozenset((TCP, UDP, GRE, _IP_IN_IP, _IPV6_IN_IP))
-_MAY_CARRY = _CARRIES | {_HOP_BY_HOP, _ROUTING, _FRAGMENT, _DESTINATION, _AUTHENTICATION}
+MAY_CARRY = _CARRIES | {_HOP_BY_HOP, _ROUTING, _FRAGMENT, _DESTINATION, _AUTHENTICATION}
 
 
 def _transport(
     frame: Buffer, at: int, end: int, protocol: int, addresses: bytes, vlans: tuple[int, ...], link: int, wraps: int
-) -> Segment | Fragment | None:
+) -> Found:
     if protocol == TCP:
         return _tcp(frame, at, end, addresses, vlans, link)
-    if wraps < _MAX_WRAPS:
-        if protocol == GRE:
-            return _gre(frame, at, end, link, wraps + 1)
-        if protocol == _IP_IN_IP:
-            return _ipv4(frame, at, end, vlans, link, wraps + 1)
-        if protocol == _IPV6_IN_IP:
-            return _ipv6(frame, at, end, vlans, link, wraps + 1)
-        if protocol == UDP and _U16.unpack_from(frame, at + 2)[0] == _VXLAN_PORT:
-            return _ethernet(frame, at + 16, end, wraps + 1)
-    return None
+    if protocol not in _CARRIES or (protocol == UDP and _U16.unpack_from(frame, at + 2)[0] != _VXLAN_PORT):
+        return None
+    if wraps >= _MAX_WRAPS:
+        return Unread.DEEP
+    if protocol == GRE:
+        return _gre(frame, at, end, link, wraps + 1)
+    if protocol == _IP_IN_IP:
+        return _ipv4(frame, at, end, vlans, link, wraps + 1)
+    if protocol == _IPV6_IN_IP:
+        return _ipv6(frame, at, end, vlans, link, wraps + 1)
+    return _ethernet(frame, at + 16, end, wraps + 1)
 
 
-def _gre(frame: Buffer, at: int, end: int, link: int, wraps: int) -> Segment | Fragment | None:
+def _gre(frame: Buffer, at: int, end: int, link: int, wraps: int) -> Found:
     flags, kind = struct.unpack_from("!HH", frame, at)
     if flags & 0x4007:  # source routing, or another version
         return None
@@ -228,7 +244,7 @@ def begins_tunnel(fragment: Fragment, frame: Buffer) -> bool:
     return fragment.offset == 0 and port == _U16.pack(_VXLAN_PORT)
 
 
-def within_packet(packet: Buffer, protocol: int, addresses: bytes, vlans: tuple[int, ...]) -> Segment | Fragment | None:
+def within_packet(packet: Buffer, protocol: int, addresses: bytes, vlans: tuple[int, ...]) -> Found:
     """What the payload of an IP packet that was put together from fragments holds."""
     try:
         six = len(addresses) == 32

@@ -120,6 +120,9 @@ class Recognise:
         if not flow.joined and self._witness.expects_dicom(flow):
             self._witness.statistics.blind += 1
             self._witness.report(Blind(flow, "segments were lost at the beginning of a connection"))
+        elif self._stream.cut:
+            self._witness.statistics.blind += 1
+            self._witness.report(Blind(None, "segments of which the capture kept too little to tell what they carry"))
         flow.joined = True
 
     def conflict(self, offset: int) -> None:

@@ -49,6 +49,7 @@ class Stream:
 
     __slots__ = (
         "ack",
+        "cut",
         "finished",
         "flow",
         "from_client",
@@ -79,6 +80,7 @@ class Stream:
         self.last = now
         self.ack = -1  # the last acknowledgement number that this side sent
         self.finished = False
+        self.cut = False  # the capture kept less of a segment than was needed
         self.opened = False  # its SYN or SYN-ACK was seen
         self.reader: Reader
         self.other: Stream
@@ -168,7 +170,8 @@ class Stream:
         if data:
             self.reader.feed(data, offset)
         missing = end - max(offset + len(data), self.shunt)
-        if missing > 0:  # the capture cut the frame short
+        if missing > 0:
+            self.cut = True
             self._lose(missing)
 
     def _hold(self, now: float, offset: int, data: memoryview, end: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.inspection.frames import Fragment, Segment, parse
+from appliance.inspection.frames import Fragment, Segment, Unread, parse
 from tests.inspection.wire import ACK, frame
 
 V4 = ("10.0.0.1", 40000, "10.0.0.2", 104)
@@ -82,9 +82,19 @@ def test_a_frame_cut_short_still_tells_its_length() -> None:
     assert found.length == 1000
 
 
+@pytest.mark.parametrize("hosts", [V4, V6])
+def test_headers_that_the_capture_cut_off_are_said_to_be(hosts: tuple[str, int, str, int]) -> None:
+    data = frame(*hosts, 1, 1, ACK, b"z", vlans=(7,))
+    headers = len(data) - 1
+    for size in range(headers - 6):
+        assert parse(data[:size], len(data)) is Unread.CUT, size
+        assert parse(data[:size], size) in (None, Unread.CUT)
+    assert isinstance(parse(data[:headers], len(data)), Segment)
+
+
 @given(st.binary(max_size=200), st.integers(0, 70000))
 def test_anything_is_a_segment_a_fragment_or_nothing(data: bytes, length: int) -> None:
-    assert isinstance(parse(data, length), Segment | Fragment | None)
+    assert isinstance(parse(data, length), Segment | Fragment | Unread | None)
 
 
 @given(st.data())

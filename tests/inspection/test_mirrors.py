@@ -59,7 +59,6 @@ def test_what_a_mirror_wraps_is_seen(outer: bytes) -> None:
 @pytest.mark.parametrize(
     "outer",
     [
-        ip(47, struct.pack("!HH", 0, 0x6558) + TWICE),  # three deep
         ip(47, struct.pack("!HH", 1, 0x6558) + INNER),  # another version
         ip(47, struct.pack("!HH", 0, 0x1234) + INNER),
         ip(17, struct.pack("!HHHH", 50000, 4788, 16 + len(INNER), 0) + b"\x08\0\0\0\0\0\x1e\0" + INNER),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 
@@ -129,8 +130,21 @@ def test_group_6_options_of_ip() -> None:
     assert hear(MACS + b"\x08\0" + bytes(header) + PACKET[20:]) == {"D01"}
 
 
+def test_group_6_later_fragments_that_lie_about_what_they_carry() -> None:
+    """The next header of any but the first does not count (RFC 8200 4.5)."""
+    made = [bytearray(fragment(SIX, *each)) for each in pieces(SIX[54:], 96)]
+    for each in made[1:]:
+        each[54] = 59
+    assert "D01" in hear(*map(bytes, made))
+
+
 def _tags(*tags: tuple[int, int]) -> bytes:
     return b"".join(struct.pack("!HH", kind, vlan) for kind, vlan in tags)
+
+
+def _snap(body: bytes) -> bytes:
+    """A frame that says its length in place of a type (RFC 1042). Windows takes IP in it."""
+    return struct.pack("!H", 6 + len(body)) + b"\xaa\xaa\x03\0\0\0" + body
 
 
 WRAPPED = {
@@ -138,6 +152,8 @@ WRAPPED = {
     "a priority tag": _tags((0x8100, 0xE000)) + b"\x08\0" + PACKET,
     "QinQ": _tags((0x88A8, 20), (0x8100, 30)) + b"\x08\0" + PACKET,
     "three tags": _tags((0x9100, 1), (0x8100, 20), (0x8100, 30)) + b"\x08\0" + PACKET,
+    "802.2 and SNAP": _snap(b"\x08\0" + PACKET),
+    "802.2 and SNAP, IPv6, in a VLAN": _tags((0x8100, 20)) + _snap(b"\x86\xdd" + PACKET_6),
     "MPLS": b"\x88\x47" + struct.pack("!I", 16 << 12 | 1 << 8 | 64) + PACKET,
     "MPLS, three labels": b"\x88\x47" + struct.pack("!III", 1 << 12, 2 << 12, 3 << 12 | 1 << 8) + PACKET,
     "MPLS, IPv6": b"\x88\x47" + struct.pack("!I", 2 << 12 | 1 << 8 | 64) + PACKET_6,
@@ -175,3 +191,46 @@ TUNNELS = {
 @pytest.mark.parametrize("how", TUNNELS)
 def test_group_7_tunnels(how: str) -> None:
     assert "D01" in hear(MACS + b"\x08\0" + TUNNELS[how])
+
+
+def _labelled(inner: bytes) -> bytes:
+    if inner[12:14] == b"\x88\x47":
+        return inner[:14] + bytes(4) + inner[14:]
+    return MACS + b"\x88\x47" + struct.pack("!I", 1 << 8) + inner[14:]
+
+
+# How to wrap a frame in one more of its kind, and how many are looked into.
+DEEP: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
+    "tags": (4, lambda inner: inner[:12] + _tags((0x8100, 20)) + inner[12:]),
+    "labels": (8, _labelled),
+    "pseudowires": (4, lambda inner: MACS + b"\x88\x47\0\0\1\0" + bytes(4) + inner),
+    "IP in IP": (4, lambda inner: MACS + b"\x08\0" + _ip(4, inner[14:])),
+    "GRE": (4, lambda inner: MACS + b"\x08\0" + _ip(47, struct.pack("!HH", 0, 0x6558) + inner)),
+}
+
+
+@pytest.mark.parametrize("how", DEEP)
+def test_group_7_more_within_each_other_than_is_looked_into_is_told(how: str) -> None:
+    most, wrap = DEEP[how]
+    made = WHOLE
+    for _ in range(most):
+        made = wrap(made)
+    assert hear(made) >= {"D01"}
+    assert hear(wrap(made)) == {"D43"}
+
+
+@pytest.mark.parametrize("snap", [14, 40, 54, 60])
+@pytest.mark.parametrize("whole", [WHOLE, SIX])
+def test_a_capture_that_keeps_too_little_of_each_frame_says_so(whole: bytes, snap: int) -> None:
+    """tcpdump once kept 68 bytes, and a capture from elsewhere may have any limit."""
+    watching = engine()
+    watching.inspect([(1.0, whole[:snap], len(whole), None)])
+    assert rules(watching) == ["D43"]
+
+
+def test_a_capture_of_other_protocols_may_keep_little() -> None:
+    """What is left alone after its first bytes is not missed."""
+    web = frame(STRANGER, 40000, OWN, 80, 7, 1, ACK | PSH, b"GET /index.html HTTP/1.0\r\n" * 20)
+    watching = engine()
+    watching.inspect([(1.0, web[:68], len(web), None)])
+    assert rules(watching) == []
