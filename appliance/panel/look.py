@@ -12,7 +12,8 @@ from appliance.base.errors import ApplianceError, CryptoError
 from appliance.config.model import Config
 from appliance.host.certificate_facts import read_certificates
 from appliance.host.clock import synchronised
-from appliance.panel.health.facts import CertificateEnd, Facts, Machine
+from appliance.host.revocation import read_revocations
+from appliance.panel.health.facts import CertificateEnd, Facts, ListEnd, Machine
 from appliance.panel.machine import look_at_machine
 from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.layout import StateLayout
@@ -41,6 +42,8 @@ class Look:
         self.machine = Machine()
         self.clock_set = True
         self.certificates: tuple[CertificateEnd, ...] = ()
+        self.lists: tuple[ListEnd, ...] = ()
+        self._lists_as_of: tuple[int, int, int] | None = None
 
     @property
     def mounted(self) -> bool:
@@ -58,6 +61,7 @@ class Look:
         self.machine = look_at_machine(self._config.appliance.state_dir)
         self.clock_set = synchronised()
         self.certificates = tuple(self._end(place, path) for place, path in named(self._config))
+        self.lists = self._of_lists()
 
     def facts(
         self, status: Mapping[str, Any], now: float, *, own: Mapping[str, Any], exporter: Mapping[str, Any] | None
@@ -74,6 +78,7 @@ class Look:
             machine=self.machine,
             clock_set=self.clock_set,
             certificates=self.certificates,
+            lists=self.lists,
             own=own,
             exporter=exporter,
         )
@@ -95,12 +100,17 @@ class Look:
         self._stood = self._stood or there  # who starts first sees an empty one
         return "" if there or not self._stood else "what was there is gone, as if it were not mounted"
 
+    def _of_lists(self) -> tuple[ListEnd, ...]:
+        """Read where they changed: a hospital's may name many thousands."""
+        path = self._config.receive.client_crl
+        signature = _signature(path) if path else None
+        if signature is None or signature != self._lists_as_of:
+            self._lists_as_of, self.lists = signature, tuple(lists(self._config))
+        return self.lists
+
     def _end(self, place: str, path: Path) -> CertificateEnd:
-        try:
-            status = path.stat()
-            signature = (status.st_ino, status.st_mtime_ns, status.st_size)
-        except OSError as error:
-            return CertificateEnd(place, str(path), None, error.strerror or "it is not there")
+        if (signature := _signature(path)) is None:
+            return CertificateEnd(place, str(path), *_ends(path))
         known = self._read.get(path)
         if known is None or known[0] != signature:
             known = self._read[path] = (signature, *_ends(path))
@@ -123,6 +133,23 @@ def named(config: Config) -> Iterator[tuple[str, Path]]:
         yield from _some(("alerts.certificate", config.alerts.certificate), ("alerts.ca", config.alerts.ca))
 
 
+def lists(config: Config) -> Iterator[ListEnd]:
+    """The revocation lists that `receive` asks: of each CA the newest, as OpenSSL takes it."""
+    receive = config.receive
+    if not receive.listen or receive.client_crl is None:
+        return
+    place, path = "receive.client_crl", receive.client_crl
+    try:
+        found = read_revocations(_content(path))
+    except (OSError, CryptoError) as error:
+        why = (error.strerror or "no answer") if isinstance(error, OSError) else error.message
+        yield ListEnd(place, str(path), error=why)
+        return
+    for each in {each.issuer: each for each in sorted(found, key=lambda one: one.last_update)}.values():
+        ends = each.next_update.timestamp() if each.next_update else None
+        yield ListEnd(place, str(path), each.issuer, each.last_update.timestamp(), ends)
+
+
 def _some(*pairs: tuple[str, Path | None]) -> Iterator[tuple[str, Path]]:
     yield from ((place, path) for place, path in pairs if path is not None)
 
@@ -130,11 +157,25 @@ def _some(*pairs: tuple[str, Path | None]) -> Iterator[tuple[str, Path]]:
 def _ends(path: Path) -> tuple[float | None, str]:
     """When the first certificate of a file ends; of a file of CAs, the last of them: one that is valid is enough."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            certificates = read_certificates(file.read(_LONGEST))
+        certificates = read_certificates(_content(path))
     except (OSError, CryptoError) as error:
         return None, (error.strerror or "no answer") if isinstance(error, OSError) else error.message
     authorities = [each.not_after.timestamp() for each in certificates if each.authority]
     leads = certificates[0]
     return (leads.not_after.timestamp() if not leads.authority else max(authorities)), ""
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None where it cannot be seen."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _content(path: Path) -> bytes:
+    """Never waits: opening a FIFO would."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_LONGEST)

@@ -8,6 +8,7 @@ import stat
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from appliance.host.certificates import Authority
 from appliance.host.issued_register import Register
 from tests.cli.sites import make_site
 from tests.cli.terminal import on_a_terminal
+from tests.host.pki import revocation_list
 
 Capture = pytest.CaptureFixture[str]
 NAME = "edge.example"
@@ -350,6 +352,27 @@ def test_status_of_what_is_not_there_or_does_not_fit(site: Path, capsys: Capture
     Authority.create("x").issue("x", [NAME], server=True).write(tls(site) / "appliance.crt", site.with_name("other"))
     assert certs(site, "status") == 1
     assert "is not the certificate of" in " ".join(capsys.readouterr().out.split())
+
+
+def test_status_of_a_revocation_list_that_turns_everybody_away(site: Path, capsys: Capture) -> None:
+    (tls(site) / "site-ca.key").rename(site.with_name("elsewhere"))
+    authority = Authority.load((tls(site) / "site-ca.crt").read_bytes(), site.with_name("elsewhere").read_bytes())
+
+    def status(content: bytes) -> tuple[int, dict[str, Any]]:
+        (tls(site) / "site-ca.crl").unlink()
+        (tls(site) / "site-ca.crl").write_bytes(content)
+        capsys.readouterr()
+        ended = certs(site, "status", "--json")
+        return ended, json.loads(capsys.readouterr().out)[-1]
+
+    ended, entry = status(revocation_list(authority))
+    assert (ended, entry["place"], entry["level"]) == (0, "receive.client_crl", "ok")
+    ended, entry = status(revocation_list(authority, end=timedelta(hours=-1)))
+    assert ended == 1 and entry["level"] == "alarm" and "all devices of this CA are refused" in entry["what"]
+    ended, entry = status(revocation_list(Authority.create("another CA")))
+    assert ended == 1 and "it has no list that" in entry["problems"][0]
+    assert certs(site, "status") == 1
+    assert "who was revoked by CN=another CA; until" in capsys.readouterr().out
 
 
 # The CA that is built in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from appliance.panel.look import Look, named
 from appliance.vault.declared_mount import DeclaredMount
 from appliance.vault.refusals import Condition, DiskRefused
 from tests.cli.sites import make_site
+from tests.host.pki import revocation_list
 
 DAY = 86400
 
@@ -72,6 +73,23 @@ def test_of_several_cas_the_last_to_end_counts(site: Path) -> None:
     ca.write_bytes(both)
     (end,) = [each.not_after for each in look(site).certificates if each.place == "receive.client_ca"]
     assert end is not None and datetime.fromtimestamp(end, UTC) > datetime.now(UTC)
+
+
+def test_revocation_lists_are_read_again_when_they_change(site: Path) -> None:
+    seen = look(site)
+    (end,) = seen.lists
+    assert (end.place, end.error) == ("receive.client_crl", "") and (end.ends or 0) > time.time() + 3000 * DAY
+    path = site.parent / "tls/site-ca.crl"
+    other = Authority.create("another CA")
+    older, newer = (revocation_list(other, begin=-each, end=each) for each in (timedelta(days=2), timedelta(days=1)))
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes() + newer + older)
+    seen.again()
+    ends = {each.issuer: each.ends for each in seen.lists}
+    assert len(ends) == 2 and 0 < (ends["CN=another CA"] or 0) - time.time() <= DAY  # the newest counts
+    path.unlink()
+    seen.again()
+    assert [each.error for each in seen.lists] == ["No such file or directory"]
 
 
 def test_the_medium(site: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import shlex
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from appliance.cli.certs.slots import slots
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import console, write_json
 from appliance.config.load import load_config
+
+if TYPE_CHECKING:
+    from appliance.panel.health.facts import ListEnd
 
 _NEEDS_SOMEBODY = 1
 
@@ -31,7 +34,7 @@ def command(path: Path, as_json: bool) -> None:
 
     Example: appliance certs status
     """
-    from appliance.panel.look import named
+    from appliance.panel.look import lists, named
 
     config = load_config(path)
     places = {slot.certificate: slot.name for slot in slots(config).values()}
@@ -40,10 +43,10 @@ def command(path: Path, as_json: bool) -> None:
     for entry, (_, file) in zip(found, named(config), strict=True):
         if entry["fix"] and BUILT_IN in entry.get("issuer", "") and file in places:
             entry["fix"] += f" The built-in CA does it: `appliance certs renew --for {shlex.quote(places[file])}`."
+    found += [_list_entry(each) for each in lists(config)]
     for each, problem in _problems(config):
-        for entry in found:
-            if entry["place"] == each:
-                entry["problems"].append(problem)
+        if about := next((entry for entry in found if entry["place"] == each), None):
+            about["problems"].append(problem)
     if as_json:
         write_json(found)
     else:
@@ -80,6 +83,19 @@ def _entry(place: str, file: Path, requested: bool) -> dict[str, Any]:
     }
 
 
+def _list_entry(each: ListEnd) -> dict[str, Any]:
+    """The same of a revocation list."""
+    from appliance.panel.health.facts import Facts
+    from appliance.panel.health.revocations import check
+
+    (finding,) = check(Facts(time.time(), lists=[each]))
+    shown: dict[str, Any] = {"place": each.place, "path": each.path, "requested": False, "problems": []}
+    if not each.error:
+        shown["issuer"] = each.issuer
+        shown["until"] = datetime.fromtimestamp(each.ends, UTC).isoformat() if each.ends is not None else None
+    return {**shown, "level": finding.level.name.lower(), "what": finding.what, "fix": finding.fix}
+
+
 def _problems(config: Any) -> list[tuple[str, str]]:
     """What `appliance check` says of the same places, dates left out: those are in each entry."""
     from appliance.cli.gather import gather
@@ -104,6 +120,8 @@ def _show(entry: dict[str, Any]) -> None:
             escape(f"  {entry['subject']}{names}; {entry['key']}; by {entry['issuer']}; until {entry['until'][:10]}")
         )
         out.print(f"  SHA-256 {entry['sha256']}")
+    elif entry.get("issuer"):
+        out.print(escape(f"  who was revoked by {entry['issuer']}; until {(entry['until'] or 'for ever')[:10]}"))
     if entry["requested"]:
         out.print("  a new one was requested: `appliance certs install` when it comes")
     for line in (*entry["problems"], *([entry["fix"]] if entry["fix"] else [])):

@@ -23,6 +23,19 @@ class CertificateEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class ListEnd:
+    """From when to when a revocation list holds (seconds since the epoch; `ends` is None where it says no end), or why
+    the file cannot be read."""
+
+    place: str
+    path: str
+    issuer: str = ""
+    begins: float = 0.0
+    ends: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What the board says of itself; None, or empty, where it does not. Temperatures in °C, the rest as fractions."""
 
@@ -56,6 +69,8 @@ class Facts:
     machine: Machine = field(default_factory=Machine)
     clock_set: bool = True
     certificates: Sequence[CertificateEnd] = ()
+    lists: Sequence[ListEnd] = ()
+    """Of who was revoked; of each CA the newest."""
     own: Mapping[str, Any] = field(default_factory=dict)
     """What the panel says of its own configuration; see `host/reloading.py`."""
     exporter: Mapping[str, Any] | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from appliance.panel.board import Board
 from appliance.panel.health import QUESTIONS, examine
-from appliance.panel.health.facts import CertificateEnd, Facts, Machine
+from appliance.panel.health.facts import CertificateEnd, Facts, ListEnd, Machine
 from appliance.panel.health.finding import Level
 from appliance.panel.lamps import BY_KEY
 from tests.panel.health.given import DAY, EXPORTER, NOW, QUEUE, ROOM, ago, facts, forward, said
@@ -27,6 +27,8 @@ SPOILT += [
     facts(programs={"receive": said(config={"restart": ["receive.listen"]})}),
     facts(certificates=[CertificateEnd("a", "/a", NOW + days * DAY) for days in (-3, 0, 3, 10, 20, 50)]),
     facts(certificates=[CertificateEnd("a", "/a", None, "No such file")]),
+    facts(lists=[ListEnd("l", "/l", str(left), NOW - 7 * DAY, NOW + left * DAY) for left in (-1, 0, 0.5, 3)]),
+    facts(lists=[ListEnd("l", "/l", error="No such file")]),
     facts(machine=Machine(86.0, None, 90.0, True, 1.1, True, {"vda": 3}, 0.4)),
     facts(machine=Machine(81.0, None, None, False, 0.9, False)),
     facts(programs={"forward": {**forward(), "links": {"eth0": False}, "rises": {"link_errors": ago(5, 400)}}}),
@@ -45,7 +47,12 @@ SPOILT += [
 
 def test_a_box_that_is_well() -> None:
     found = examine(facts())
-    assert {each.question for each in found if each.level is Level.OK} == {*QUESTIONS} - {"reports", "blocks", "left"}
+    assert {each.question for each in found if each.level is Level.OK} == {*QUESTIONS} - {
+        "reports",
+        "blocks",
+        "left",
+        "revocations",
+    }
     assert not [each for each in found if each.level is not Level.OK or each.lamps or each.fix]
 
 
