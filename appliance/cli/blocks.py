@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import LocalError
+from appliance.cli.group import Commands
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import console, say, write_json
 from appliance.cli.status import age
@@ -16,7 +17,7 @@ from appliance.config.load import load_config
 from appliance.host.control import ask
 
 
-@click.group(name="blocks")
+@click.group(name="blocks", cls=Commands)
 def command() -> None:
     """Show and end blocks: `list`, `release`. Only root and respond's own user may ask.
 

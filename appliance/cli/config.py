@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from appliance.base.errors import LocalError
+from appliance.cli.group import Commands
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.config.load import load_config
 from appliance.config.model import Config
 
 
-@click.group(name="config")
+@click.group(name="config", cls=Commands)
 def command() -> None:
     """Show the configuration as it counts: `show`, `schema`. `appliance check` says what is wrong with it.
 

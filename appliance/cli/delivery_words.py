@@ -24,6 +24,9 @@ def state_of(queue: dict[str, Any]) -> tuple[str, str]:
     return "ok", "green"
 
 
+BY_A_PERSON = "a person holds it back"
+"""As in vault/deliveries.py, whose import would take longer than a whole command."""
+
 LEFT = ("not configured", "yellow")
 """The state of a destination that the configuration does not name any more; see `delivery/left.py`."""
 
@@ -54,3 +57,18 @@ def last_error(queue: dict[str, Any], now: float | None = None) -> str:
         return str(queue.get("error") or "")
     ago = (time.time() if now is None else now) - last["at"]
     return f"{last['reason']} ({span(ago)} ago)"
+
+
+def held_advice(held: list[dict[str, Any]], destinations: dict[str, Any]) -> list[str]:
+    """What to do about what is held, one line a destination: what the last refusal said, where it is of this kind."""
+    lines = []
+    for name in dict.fromkeys(each["destination"] for each in held):
+        last = destinations.get(name, {}).get("last_error") or {}
+        reasons = {each["reason"] for each in held if each["destination"] == name}
+        if last.get("advice") and last["reason"] in reasons:
+            lines.append(f"{name}: {last['advice']}")
+        elif reasons == {BY_A_PERSON}:
+            lines.append(f"{name}: `appliance queue release {name} OBJECT` lets one go on.")
+        else:
+            lines.append(f"{name}: journalctl -u appliance-forward APPLIANCE_EVENT=DELIVERY-HELD has the whole story.")
+    return lines

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import DiskError, LocalError
+from appliance.cli.group import Commands
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import console, say, write_json
 from appliance.config.load import load_config
@@ -16,7 +17,7 @@ from appliance.config.load import load_config
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
-@click.group(name="evidence")
+@click.group(name="evidence", cls=Commands)
 def command() -> None:
     """Show and open sealed captures: `list` on the box, `open` where the identity is.
 

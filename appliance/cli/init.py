@@ -17,6 +17,7 @@ import click
 
 from appliance.base.errors import LocalError
 from appliance.cli.first_config import Places, first_config
+from appliance.cli.hand_over import hand_over
 from appliance.cli.options import DEFAULT_CONFIG, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import given_passphrase, passphrase_options
@@ -161,22 +162,36 @@ def command(
         say(f"The recovery kit is in {recovery_file}. Move it off this box: whoever has both can read every object.")
     if with_ca and not passphrase:
         say(f"The key of the CA, {places.authority.with_suffix('.key')}, has no passphrase: `appliance certs protect`.")
-    if not with_ca:
-        say(certificate_wish(places, names))
-    say(f"Next: add your devices to {places.config}, then run `appliance check --config {places.config}`.")
+    hand_over(*site.made)
+    say(next_steps(places, names, with_ca))
 
 
-def certificate_wish(places: Places, names: tuple[str, ...]) -> str:
-    """How to get certificates from the hospital's CA."""
-    asked = " ".join(f"--name {shlex.quote(each)}" for each in names)
+def next_steps(places: Places, names: tuple[str, ...], with_ca: bool) -> str:
+    """What is left to do, each with its command."""
     config = "" if places.config == DEFAULT_CONFIG else f" --config {shlex.quote(str(places.config))}"
+    asked = " ".join(f"--name {shlex.quote(each)}" for each in names)
+    start = "systemctl enable --now appliance.target" if not config else f"appliance run{config}"
+    if with_ca:
+        return f"""\
+Next:
+  1. A certificate for each device, with a page that says what to type there:
+       appliance certs issue "CT suite 2" --name ct2.rad.example --ae-title CT_SUITE2 --address 10.20.0.11 \\
+         --pkcs12 -d /media/usb{config}
+  2. The device and your PACS into {places.config}, and then: appliance check{config}
+  3. {start}"""
     return f"""\
-Certificates are still missing. Trust the CA that signs those of your modalities, and ask it for yours:
-  appliance certs trust THE-CERTIFICATE-OF-THE-CA{config}
-  appliance certs request {asked} -o edge.csr{config}
-Have edge.csr signed for TLS servers, and then:
-  appliance certs install THE-CERTIFICATE{config}
-A site without a CA moves this directory away and begins with: appliance init --with-ca"""
+Next:
+  1. The CA of your hospital:
+       appliance certs trust CA-FILE{config}
+  2. A certificate of it for this box, signed for TLS servers:
+       appliance certs request {asked} -o edge.csr{config}
+       appliance certs install CERTIFICATE{config}
+  3. Your devices and your PACS into {places.config}, and for a PACS called "pacs" there, signed for TLS clients:
+       appliance certs request --for pacs -o client.csr{config}
+       appliance certs install --for pacs CERTIFICATE{config}
+  4. appliance check{config}
+  5. {start}
+A site without a CA moves {places.config.parent} away and begins with: appliance init --with-ca"""
 
 
 def _host_name(ae_title: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from appliance.base.errors import LocalError
+from appliance.cli.group import Commands
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.config.load import load_config
@@ -17,7 +18,7 @@ from appliance.panel.desk import ask
 from appliance.panel.lamps import FUNCTIONS, OFF, SINGLE, STEADY, TABLE
 
 
-@click.group(name="lamps", invoke_without_command=True)
+@click.group(name="lamps", cls=Commands, invoke_without_command=True)
 @click.pass_context
 @config_option
 @json_option

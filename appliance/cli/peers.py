@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from appliance.cli.group import Commands
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.pcap import inspect_file, own_option, registry_of
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from appliance.inspection.learning import Proposal
 
 
-@click.group(name="peers")
+@click.group(name="peers", cls=Commands)
 def command() -> None:
     """Propose entries for devices that were seen: `learn`.
 

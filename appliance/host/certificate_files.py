@@ -11,7 +11,7 @@ import binascii
 import codecs
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,16 @@ def read_handed(content: bytes, passphrase: str | None = None) -> Handed:
     if is_pkcs12(content):
         return _from_pkcs12(content, passphrase)
     return Handed(_once(_from_der(content)))
+
+
+def together(files: Iterable[Handed]) -> Handed:
+    """What several files hold, as if it were one."""
+    certificates: list[x509.Certificate] = []
+    key = None
+    for each in files:
+        certificates += each.certificates
+        key = key or each.key
+    return Handed(_once(certificates), key)
 
 
 def is_pkcs12(content: bytes) -> bool:

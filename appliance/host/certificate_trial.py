@@ -75,7 +75,10 @@ def _chain(given: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate
         )
         if issuer is None:
             who = current.issuer.rfc4514_string()
-            yield f"its chain does not lead to a trusted CA: nobody here is {who}"
+            yield (
+                f"its chain does not lead to a trusted CA: the certificate of {who} is missing. Name that file behind "
+                "this one, or `appliance certs trust` it"
+            )
             return
         if not _may_sign(issuer, depth):
             yield f"{issuer.subject.rfc4514_string()} may not sign certificates like this"

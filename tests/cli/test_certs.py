@@ -92,7 +92,7 @@ def test_a_request_is_signed_by_a_hospital_and_installed(
     assert certs(site, "request", "-o", tmp_path / "other") == 70  # one at a time
     signed = sign(request, ca, tmp_path / "edge.pem")
     assert certs(site, "install", signed) == 65  # by a CA that nobody named
-    assert "does not lead to a trusted CA: nobody here is CN=Hospital CA" in capsys.readouterr().err
+    assert "does not lead to a trusted CA: the certificate of CN=Hospital CA is missing" in capsys.readouterr().err
     assert certs(site, "install", signed, "--ca", ca[1]) == 0
     assert (tls(site) / "appliance.crt").read_bytes() == signed.read_bytes()
     assert (mode(tls(site) / "appliance.crt"), mode(tls(site) / "appliance.key")) == (0o444, 0o400)
@@ -162,7 +162,7 @@ def test_a_chain_with_a_ca_in_between_is_followed_as_openssl_does(site: Path, tm
     assert certs(site, "request", "-o", request) == 0
     leaf = sign(request, (between_key, between), tmp_path / "leaf.pem")
     assert certs(site, "install", leaf, "--ca", root[1]) == 65
-    assert "nobody here is CN=Issuing CA" in capsys.readouterr().err
+    assert "the certificate of CN=Issuing CA is missing" in capsys.readouterr().err
     whole = tmp_path / "whole.pem"
     whole.write_bytes(leaf.read_bytes() + between.read_bytes())
     assert certs(site, "install", whole, "--ca", root[1]) == 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from appliance.cli.delivery_words import advice, forecast, last_error, pace, state_of
+from appliance.cli.delivery_words import BY_A_PERSON, advice, forecast, held_advice, last_error, pace, state_of
+from appliance.cli.uid_names import with_names
+from appliance.vault import deliveries
 
 
 def test_the_words_for_a_destination() -> None:
@@ -29,3 +31,22 @@ def test_the_words_for_a_destination() -> None:
     assert advice({"advice": "", "last_error": past}) == "Look there."
     assert advice({"advice": "Check it.", "last_error": past}) == "Check it."
     assert advice({"advice": "", "last_error": None}) == ""
+
+
+def test_what_to_do_about_what_is_held() -> None:
+    said = "Have 1.2.840.10008.5.1.4.1.1.2 with 1.2.840.10008.1.2.1 configured there."
+    held = [{"destination": "pacs", "reason": "not accepted"}, {"destination": "other", "reason": "too long"},
+            {"destination": "third", "reason": "a person holds it back"}]  # fmt: skip
+    destinations = {"pacs": {"last_error": {"reason": "not accepted", "advice": said}}, "other": {"last_error": None}}
+    refused, unknown, by_hand = held_advice(held, destinations)
+    assert refused == f"pacs: {said}"
+    assert "APPLIANCE_EVENT=DELIVERY-HELD" in unknown and unknown.startswith("other: ")
+    assert BY_A_PERSON == deliveries.BY_A_PERSON
+    assert by_hand == "third: `appliance queue release third OBJECT` lets one go on."
+
+
+def test_uids_of_the_standard_have_names_and_others_stay_as_they_are() -> None:
+    assert with_names("Have 1.2.840.10008.5.1.4.1.1.2 with 1.2.840.10008.1.2.1 there, 1.2.840.10008.9999, 1.2.3.") == (
+        "Have CT Image Storage (1.2.840.10008.5.1.4.1.1.2) with Explicit VR Little Endian (1.2.840.10008.1.2.1) there, "
+        "1.2.840.10008.9999, 1.2.3."
+    )

@@ -155,3 +155,10 @@ def test_no_colour_goes_into_a_pipe(colour: dict[str, str], seen: bool) -> None:
     done = subprocess.run(command, capture_output=True, env={**os.environ, **colour})
     assert (b"\x1b[" in done.stderr + done.stdout) is seen
     assert done.returncode == 78
+
+
+@pytest.mark.parametrize("name", sorted(name for name, each in EVERY.items() if isinstance(each, click.Group)))
+def test_the_list_of_a_group_cuts_no_sentence_off(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*name.split(), "--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert listed and "..." not in listed

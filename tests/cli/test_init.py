@@ -22,6 +22,17 @@ from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity
 from tests.cli.sites import make_site
 
+DESTINATION = """
+[[destination]]
+name = "pacs"
+kind = "dimse"
+address = "pacs.example:2762"
+ae_title = "PACS"
+ca = "{tls}/site-ca.crt"
+certificate = "{tls}/appliance-client.crt"
+key = "{tls}/appliance-client.key"
+"""
+
 
 def modes(directory: Path) -> dict[str, str]:
     return {
@@ -100,40 +111,24 @@ def test_without_a_ca_it_says_what_to_ask_for(
     assert not list((tmp_path / "a b/tls").iterdir())
     assert run(["check", "--config", str(config)]) == 78
     # What it says is done, word by word, with OpenSSL as the hospital's CA.
-    trusted, asked, installed = re.findall(r"^  appliance (certs .*)$", said, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
-    assert run(shlex.split(asked)) == 0
-    ca = [
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/CN=Hospital",
-        "-keyout",
-        "ca.key",
-    ]
     usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
-    sign = [
-        "-in",
-        "edge.csr",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        "-copy_extensions",
-        "copyall",
-    ]
-    for command in (
-        ["openssl", "req", "-x509", *ca, *usage, "-out", "ca.crt"],
-        ["openssl", "x509", "-req", *sign, "-out", "edge.pem"],
-    ):
-        subprocess.run(command, check=True, capture_output=True)
-    shown = subprocess.run(["openssl", "x509", "-in", "edge.pem", "-noout", "-text"], capture_output=True, text=True)
-    assert "DNS:edge.example, IP Address:10.20.0.1" in shown.stdout
-    assert run([each.replace("THE-CERTIFICATE-OF-THE-CA", "ca.crt") for each in shlex.split(trusted)]) == 0
-    assert run([each.replace("THE-CERTIFICATE", "edge.pem") for each in shlex.split(installed)]) == 0
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key"]
+    made = ["openssl", "req", "-x509", *key, "-subj", "/CN=Hospital", *usage, "-out", "ca.pem"]
+    subprocess.run(made, check=True, capture_output=True)
+    trusted, *others = re.findall(r"^ {7}appliance (certs .*)$", said, re.MULTILINE)
+    assert run(shlex.split(trusted.replace("CA-FILE", "ca.pem"))) == 0
+    with config.open("a") as file:
+        file.write(DESTINATION.format(tls=tmp_path / "a b/tls"))
+    for asked, installed, request in zip(others[::2], others[1::2], ("edge.csr", "client.csr"), strict=True):
+        assert run(shlex.split(asked)) == 0
+        sign = ["-in", request, "-CA", "ca.pem", "-CAkey", "ca.key", "-copy_extensions", "copyall", "-out", "leaf.pem"]
+        subprocess.run(["openssl", "x509", "-req", *sign], check=True, capture_output=True)
+        shown = subprocess.run(
+            ["openssl", "x509", "-in", "leaf.pem", "-noout", "-text"], capture_output=True, text=True
+        )
+        assert "DNS:edge.example, IP Address:10.20.0.1" in shown.stdout
+        assert run([each.replace("CERTIFICATE", "leaf.pem") for each in shlex.split(installed)]) == 0
     assert modes(tmp_path / "a b")["tls/appliance.key"] == "400"
     assert run(["check", "--config", str(config)]) == 0
 

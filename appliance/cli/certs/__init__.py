@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from appliance.cli.certs import install, issue, issued, protect, renew, request, revoke, status, trust
+from appliance.cli.group import Commands
 
 
-@click.group(name="certs")
+@click.group(name="certs", cls=Commands)
 def command() -> None:
     """Show, request, install and issue certificates.
 

@@ -74,6 +74,11 @@ def command(
     for each in files.values():
         if each.exists():
             raise LocalError(f"{each} exists already", fix="Nothing was written: move it away or name another -d.")
+    if not directory.is_dir():
+        raise LocalError(
+            f"there is no directory {directory}",
+            fix="Nothing was issued. Is the stick mounted there? Else make it, or name another -d.",
+        )
     authority = opened(certificate_of_ca, key_of_ca, passphrase_file, passphrase_fd)
     key = None if asked else private_key("rsa" if old_pkcs12 else "ec")
     public = asked.key if asked else key.public_key() if key else None

@@ -11,6 +11,7 @@ import click
 from appliance.base.errors import CryptoError
 from appliance.cli.certs.authority import opened, places
 from appliance.cli.certs.slots import names_in_force, slot_of, slot_option
+from appliance.cli.hand_over import hand_over
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import passphrase_options
@@ -58,6 +59,7 @@ def command(
     if against:
         raise CryptoError(f"the CA cannot give a good one: {'; '.join(against)}", fix="Nothing was changed.")
     install_pair(slot.certificate, pem, slot.key, key_pem(key))
+    hand_over(slot.key)
     (facts,) = read_certificates(pem)
     until = f"{facts.not_after:%Y-%m-%d}"
     if as_json:

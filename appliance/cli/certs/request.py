@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from appliance.base.errors import LocalError
-from appliance.cli.certs.slots import names_in_force, slot_of, slot_option
+from appliance.cli.certs.slots import SERVER, names_in_force, slot_of, slot_option, slots
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.config.load import load_config
@@ -19,7 +19,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command(name="request")
 @slot_option
 @click.option("--name", "names", multiple=True, help="A DNS name or address that it is for; may be repeated.  "
-              "[default: those of the certificate in force]")  # fmt: skip
+              "[default: those of the certificate in force, or else of that for receive]")  # fmt: skip
 @click.option("--key-type", "kind", type=click.Choice(["ec", "rsa"]), default="ec", show_default=True,
               help="P-256, or RSA 3072 for old devices.")  # fmt: skip
 @click.option("-o", "--output", type=_FILE, help="Write the request to this file, not to standard output.")
@@ -48,7 +48,7 @@ def command(
             f"a request was made already, and its key waits at {slot.requested}",
             fix="Install its certificate, or use --force to forget that key and make another.",
         )
-    wanted = names or names_in_force(slot)
+    wanted = names or names_in_force(slot) or names_in_force(slots(config).get(SERVER, slot))
     if not wanted:
         raise click.UsageError("Give --name: there is no certificate yet from which the names could come.")
     made = make_request(config.appliance.ae_title, wanted, server=slot.server, client=not slot.server, kind=kind)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from appliance.cli.group import Commands
 from appliance.cli.keys import export, kit, new, rotate, show
 
 
-@click.group(name="keys")
+@click.group(name="keys", cls=Commands)
 def command() -> None:
     """Show, make, rotate and export keys: `show`, `new`, `rotate`, `export`, `kit`.
 

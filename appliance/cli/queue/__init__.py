@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from appliance.cli.group import Commands
 from appliance.cli.queue import drain, listing, showing, steering
 
 
-@click.group(name="queue")
+@click.group(name="queue", cls=Commands)
 def command() -> None:
     """Show and steer deliveries.
 

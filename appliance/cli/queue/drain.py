@@ -81,6 +81,8 @@ class Progress:
         """How it is now."""
         self._most = max(self._most, left)
         words, _ = state_of(queue)
+        if queue.get("paused") is not None:
+            words += f", until `appliance queue release {self._destination}`"
         rest = ", ".join(filter(None, (pace(queue), forecast(queue).replace("?", ""), "" if words == "ok" else words)))
         line = f"{self._destination}: {self._most - left} of {self._most} gone{', ' if rest else ''}{rest}"
         if self._terminal:

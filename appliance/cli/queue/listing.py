@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from appliance.cli.delivery_words import LEFT, advice, forecast, last_error, pace, state_of
+from appliance.cli.delivery_words import LEFT, advice, forecast, held_advice, last_error, pace, state_of
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import terminal, write_json
 from appliance.cli.queue.asking import ask, destination_argument
+from appliance.cli.uid_names import with_names
 from appliance.panel.health.words import span
 
 
@@ -69,11 +70,17 @@ def list_held(destination: str | None, path: Path, as_json: bool) -> None:
 
     Example: appliance queue held pacs
     """
+    from rich.markup import escape
+
     held = ask(path, "held", destination=destination)["held"]
     if as_json:
         write_json(held)
-    else:
-        terminal().print(held_table(held) if held else "Nothing is held.")
+        return
+    screen = terminal()
+    screen.print(held_table(held) if held else "Nothing is held.")
+    if held:
+        for line in held_advice(held, ask(path, "queue")["destinations"]):
+            screen.print(escape(with_names(line)))
 
 
 def held_table(held: list[dict[str, Any]]) -> Any:

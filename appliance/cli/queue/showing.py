@@ -17,6 +17,7 @@ from appliance.cli.options import config_option, json_option
 from appliance.cli.output import terminal, write_json
 from appliance.cli.queue.asking import ask
 from appliance.cli.queue.listing import held_table
+from appliance.cli.uid_names import with_names
 from appliance.panel.health.words import amount, span
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{32}")
@@ -57,7 +58,7 @@ def _destination(name: str, answer: dict[str, Any]) -> Iterator[Any]:
     facts = Table(box=None, show_header=False, pad_edge=False)
     rows = [
         ("state", f"[{colour}]{words}[/]"),
-        ("breaker", f"{queue['circuit']}, {queue['failures']} failures in a row" if queue["failures"] else "closed"),
+        ("failures", f"{queue['failures']} in a row" if queue["failures"] else ""),
         ("waiting", str(queue["waiting"])),
         ("gathering", f"{queue['gathering']}, until their studies are complete" if queue["gathering"] else ""),
         ("on their way", str(queue["leased"])),
@@ -71,7 +72,7 @@ def _destination(name: str, answer: dict[str, Any]) -> Iterator[Any]:
         ("held back", f"by a person since {_when(queue['paused'])}" if queue["paused"] is not None else ""),
         ("stopped by", escape(queue["error"])),
         ("last error", escape(last_error(queue)) if queue["last_error"] else ""),
-        ("what to do", escape(advice(queue))),
+        ("what to do", escape(with_names(advice(queue)))),
         ("no proof", escape(queue.get("proof_error", ""))),
     ]
     for row in rows:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from appliance.cli.group import Commands
 from appliance.cli.vault import export, hold, listing, opening, rebuild, rewrap, studies, verify
 
 
-@click.group(name="vault")
+@click.group(name="vault", cls=Commands)
 def command() -> None:
     """Show, check, open and keep what is stored.
 

@@ -16,7 +16,8 @@ FILE_UNREADABLE = Rule(
     "file-unreadable",
     "error",
     "The program that needs this file does not start, or does without what it is for.",
-    "Put the file there, readable by the program's user, or correct the path.",
+    "Put the file there, readable by the program's user, or correct the path. `appliance certs request` and `install` "
+    "bring certificates, `appliance certs trust` those of a CA.",
 )
 KEY_EXPOSED = Rule(
     "key-exposed",
