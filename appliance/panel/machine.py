@@ -1,4 +1,4 @@
-"""Looks at the board: its supply, its heat, the wear of its medium, errors of file systems, pressure on memory.
+"""Looks at the board: supply, heat, wear of the medium, errors of file systems, pressure on memory and disks.
 
 Reads small files of the kernel, which are there or not; what is not there is not known, and no trouble.
 """
@@ -28,7 +28,8 @@ def look_at_machine(state: Path, root: Path = Path("/")) -> Machine:
         life_used=used,
         nearly_spent=spent,
         file_system_errors=dict(_file_system_errors(root / "sys/fs/ext4")),
-        memory_pressure=_pressure(root),
+        memory_pressure=_pressure(root, "memory", "some"),
+        disk_pressure=_pressure(root, "io", "full"),
     )
 
 
@@ -114,12 +115,13 @@ def _file_system_errors(file_systems: Path) -> Iterator[tuple[str, int]]:
             yield each.name, errors
 
 
-def _pressure(root: Path) -> float | None:
-    """The share of five minutes in which somebody waited for memory. Units hide /proc/pressure, and not the other."""
-    for name in ("sys/fs/cgroup/memory.pressure", "proc/pressure/memory"):
+def _pressure(root: Path, what: str, who: str) -> float | None:
+    """The share of five minutes in which `who` ("some" or "full": everybody with something to do) waited for it. Units
+    hide /proc/pressure, and not the other."""
+    for name in (f"sys/fs/cgroup/{what}.pressure", f"proc/pressure/{what}"):
         for line in _text(root / name).splitlines():
             words = dict(word.split("=", 1) for word in line.split() if "=" in word)
-            if line.startswith("some") and "avg300" in words:
+            if line.startswith(who) and "avg300" in words:
                 try:
                     return float(words["avg300"]) / 100
                 except ValueError:

@@ -353,6 +353,7 @@ METRICS: tuple[Metric, ...] = (
     _gauge(
         "appliance_memory_pressure_ratio", "Share of 5 minutes with waits for memory.", _of_machine("memory_pressure")
     ),
+    _gauge("appliance_disk_pressure_ratio", "Share of 5 minutes all waiting for a disk.", _of_machine("disk_pressure")),
     _gauge("appliance_link_up", "Whether a network port that was connected has a link.", _links, "port"),
     _counter("appliance_link_receive_errors_total", "Frames that came in damaged.", _of("forward", "link_errors")),
     _gauge("appliance_certificate_not_after_timestamp_seconds", "When a certificate ends.", _ends, "certificate"),

@@ -95,10 +95,12 @@ def test_errors_of_file_systems(tmp_path: Path) -> None:
     assert look_at_machine(tmp_path, tmp_path).file_system_errors == {"mmcblk0p2": 0, "sda1": 3}
 
 
-@pytest.mark.parametrize("where", ["sys/fs/cgroup/memory.pressure", "proc/pressure/memory"])
-def test_memory(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("where", ["sys/fs/cgroup/{}.pressure", "proc/pressure/{}"])
+def test_memory_and_disks(tmp_path: Path, where: str) -> None:
     some, full = "avg10=0.00 avg60=3.10 avg300=12.50 total=9", "avg10=0.00 avg60=0.00 avg300=1.00 total=1"
-    put(tmp_path / where, f"some {some}\nfull {full}")
-    assert look_at_machine(tmp_path, tmp_path).memory_pressure == 0.125
-    put(tmp_path / where, "some avg300=odd")
+    for what in ("memory", "io"):
+        put(tmp_path / where.format(what), f"some {some}\nfull {full}")
+    seen = look_at_machine(tmp_path, tmp_path)
+    assert (seen.memory_pressure, seen.disk_pressure) == (0.125, 0.01)
+    put(tmp_path / where.format("memory"), "some avg300=odd")
     assert look_at_machine(tmp_path, tmp_path).memory_pressure is None

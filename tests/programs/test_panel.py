@@ -36,7 +36,9 @@ directory = Path(sys.argv.pop(1))
 find = leds.find
 leds.find = lambda names, _=None, **more: find(names, directory, **more)
 from appliance.cli.main import run
-from appliance.panel import board
+from appliance.panel import board, look
+from appliance.panel.health.facts import Machine
+look.look_at_machine = lambda _: Machine()  # how this machine is, is not asked here
 board.SILENT_AFTER = float(os.environ.get("SILENT_AFTER", board.SILENT_AFTER))
 sys.exit(run(sys.argv[1:]))
 """

@@ -51,6 +51,8 @@ class Machine:
     """By device."""
     memory_pressure: float | None = None
     """Of five minutes, in which somebody waited for memory."""
+    disk_pressure: float | None = None
+    """Of five minutes, in which everybody who had something to do waited for a disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ DAY = 86400.0
 GIB = 1 << 30
 
 ROOM = Room(100 * GIB, 60 * GIB, 10 * GIB, 1_000_000, 900_000, 100_000, True)
-MACHINE = Machine(51.0, None, 90.0, False, 0.2, False, {"mmcblk0p2": 0}, 0.0)
+MACHINE = Machine(51.0, None, 90.0, False, 0.2, False, {"mmcblk0p2": 0}, 0.0, 0.2)
 QUEUE = {
     "waiting": 0, "gathering": 0, "leased": 0, "held": 0, "delivered": 7, "oldest": None, "error": "", "advice": "",
     "blocked": False,

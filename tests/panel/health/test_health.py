@@ -29,7 +29,7 @@ SPOILT += [
     facts(certificates=[CertificateEnd("a", "/a", None, "No such file")]),
     facts(lists=[ListEnd("l", "/l", str(left), NOW - 7 * DAY, NOW + left * DAY) for left in (-1, 0, 0.5, 3)]),
     facts(lists=[ListEnd("l", "/l", error="No such file")]),
-    facts(machine=Machine(86.0, None, 90.0, True, 1.1, True, {"vda": 3}, 0.4)),
+    facts(machine=Machine(86.0, None, 90.0, True, 1.1, True, {"vda": 3}, 0.4, 0.95)),
     facts(machine=Machine(81.0, None, None, False, 0.9, False)),
     facts(programs={"forward": {**forward(), "links": {"eth0": False}, "rises": {"link_errors": ago(5, 400)}}}),
     facts(programs={"forward": {**forward(), "links": {"eth0": False, "eth1": True}}}),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.panel.health import filesystems, heat, links, memory, supply, wear
+from appliance.panel.health import filesystems, heat, links, memory, speed, supply, wear
 from appliance.panel.health.facts import Facts, Machine
 from appliance.panel.health.finding import Finding, Level
 from tests.panel.health.given import MACHINE, ago, facts, forward
@@ -16,7 +16,7 @@ def of(**change: object) -> Facts:
     return facts(machine=replace(MACHINE, **change))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("check", [supply.check, heat.check, wear.check, filesystems.check, memory.check])
+@pytest.mark.parametrize("check", [supply.check, heat.check, wear.check, filesystems.check, memory.check, speed.check])
 def test_a_board_that_tells_nothing_is_no_trouble(check: object) -> None:
     assert list(check(facts(machine=Machine()))) == []  # type: ignore[operator]
 
@@ -61,6 +61,12 @@ def test_errors_of_file_systems() -> None:
 @pytest.mark.parametrize(("waited", "level"), [(0.0, Level.OK), (0.09, Level.OK), (0.3, Level.WARN)])
 def test_memory(waited: float, level: Level) -> None:
     (found,) = memory.check(of(memory_pressure=waited))
+    assert found.level is level
+
+
+@pytest.mark.parametrize(("waited", "level"), [(0.6, Level.OK), (0.95, Level.WARN)])
+def test_speed(waited: float, level: Level) -> None:
+    (found,) = speed.check(of(disk_pressure=waited))
     assert found.level is level
 
 
