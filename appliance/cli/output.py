@@ -6,6 +6,7 @@ one, `{"error": …}` takes its place, and the sentence for people is on stderr 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -32,9 +33,11 @@ def console(stderr: bool = False) -> Console:
 
 
 def terminal() -> Console:
-    """For tables: colours and the width of a terminal; plain text, and wide, elsewhere."""
+    """For tables: colours and the width of a terminal; plain text, and wide, elsewhere. What it has no letter for is ?."""
     from rich.console import Console
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
 
 

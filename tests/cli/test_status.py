@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -143,6 +144,15 @@ def test_every_trouble_fits_on_a_terminal_and_hangs_together() -> None:
         assert all(len(line) <= 80 for line in lines)
         for line in lines[1 : lines.index("")]:
             assert line.startswith(("! ", "  ", "    → ", "      ")), lines
+
+
+def test_a_terminal_without_our_letters_shows_the_rest(panel: Answering) -> None:
+    panel.answer(BAD)
+    command = [sys.executable, "-m", "appliance", "status", "--config", str(panel.config)]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert b"    ? `appliance queue held` says why." in done.stdout
 
 
 def test_a_box_that_starts_is_not_called_well() -> None:
