@@ -33,7 +33,7 @@ def console(stderr: bool = False) -> Console:
 
 
 def terminal() -> Console:
-    """For tables: colours and the width of a terminal; plain text, and wide, elsewhere. What it has no letter for is ?."""
+    """For tables: colours and the width of a terminal; plain text, and wide, elsewhere. What it cannot write is "?"."""
     from rich.console import Console
 
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -68,6 +68,20 @@ class Board:
         if program and program.snapshot.get("pid") == pid and not program.snapshot.get("stopped"):
             program.ended = now
 
+    def clock_was_set(self, step: float) -> None:
+        """The clock jumped: what is known happened as long ago as before, and nobody fell silent by that."""
+        self._started += step
+        self._moved += step
+        self._awaited = {name: since + step for name, since in self._awaited.items()}
+        for program in self._programs.values():
+            program.seen += step if program.seen else 0.0
+            program.since += step
+            program.ended = None if program.ended is None else program.ended + step
+            for rise in program.rises.values():
+                rise["first"] += step
+                rise["last"] += step
+        self._alerts = deque(({**each, "seen": each["seen"] + step} for each in self._alerts), KEPT_ALERTS)
+
     def status(self, expected: tuple[str, ...], now: float) -> dict[str, Any]:
         """All of it as JSON values: of each program its `state` (starting, ok, silent, ended, stopped, never), since
         when, and its words."""

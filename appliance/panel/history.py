@@ -22,6 +22,12 @@ class History:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Finding] = {}
 
+    def clock_was_set(self, step: float) -> None:
+        """The clock jumped: everything is so for as long as before."""
+        for key, finding in self._known.items():
+            if finding.since is not None:
+                self._known[key] = replace(finding, since=finding.since + step)
+
     def update(self, findings: Iterable[Finding], now: float) -> tuple[list[Finding], Change]:
         """The findings, each with the time since which it is so, and what changed. A cleared finding keeps the time
         since which it had been bad."""

@@ -43,6 +43,9 @@ _LOOK_EVERY = 10.0  # seconds between two looks at the box, however quiet the pr
 # What other programs say in the log, or the alert itself says to the collector, is not said again.
 _LOGGED_BY_OTHERS = frozenset({"alerts", "configuration", "destination", "held", "identity", "syslog"})
 _METRICS_SOCKET = "metrics"
+_STEP = (
+    2.0  # seconds by which the clock may be off from how it ran before; a box without a battery is set after its start
+)
 
 
 def expected(config: Config) -> tuple[str, ...]:
@@ -72,6 +75,7 @@ class Panel:
         self._reloading = Reloading(config, path, "panel", self._put_in_force, files=_renewed)
         runtime = config.appliance.runtime_dir
         self._board = Board(time.time())
+        self._clock = time.time() - time.monotonic()
         self._history = History()
         self._collector = Collector(runtime)
         self._desk = Desk(runtime)
@@ -86,7 +90,8 @@ class Panel:
         self._looked = 0.0
         self._answer: dict[str, Any] = {}
         self._renew_lamps: float | None = None
-        self._view = View(self._look.facts(self._status(), time.time(), own={}, exporter=None))
+        now = self._now()
+        self._view = View(self._look.facts(self._status(now), now, own={}, exporter=None))
         self._scrape = self._serve_metrics(config)
 
     def run(self, signals: Signals) -> None:
@@ -105,7 +110,7 @@ class Panel:
                     self._desk.answer(self._answer)
                 elif isinstance(key.data, Lifeline):
                     self._lifelines.release(key.data.program)
-                    self._board.ended(key.data.program, key.data.pid, time.time())
+                    self._board.ended(key.data.program, key.data.pid, self._now())
                 elif key.data is signals.socket:
                     signals.drain()
             self._reloading.attend()
@@ -131,11 +136,20 @@ class Panel:
         due.append(self._reloading.wait())
         return max(0.0, min(each for each in due if each is not None))
 
+    def _now(self) -> float:
+        """The time of day, which what we remember goes along with where it is set."""
+        now, before = time.time(), self._clock
+        self._clock = now - time.monotonic()
+        if abs(step := self._clock - before) > _STEP:
+            self._board.clock_was_set(step)
+            self._history.clock_was_set(step)
+        return now
+
     def _hear(self) -> None:
         received = self._collector.receive()
         if received is None or not may_speak(received[0], received[1]["program"]):
             return
-        snapshot, now = received[1], time.time()
+        snapshot, now = received[1], self._now()
         program, pid = snapshot["program"], snapshot["pid"]
         self._board.post(snapshot, now)
         # Whoever was refused by the medium knows before we look at it, and when it is well again.
@@ -149,8 +163,8 @@ class Panel:
         elif not self._lifelines.hold(program, pid):
             self._board.ended(program, pid, now)
 
-    def _status(self) -> dict[str, Any]:
-        return self._board.status(expected(self._config), time.time())
+    def _status(self, now: float) -> dict[str, Any]:
+        return self._board.status(expected(self._config), now)
 
     def _judge(self) -> None:
         """From what is known to findings, and from those to all that is shown."""
@@ -160,7 +174,8 @@ class Panel:
             self._lamps.take_up(leds.find(self._config.panel.leds, again=True))
             if self._exporter is None:
                 self._exporter = self._export(self._config)
-        now, status = time.time(), self._status()
+        now = self._now()
+        status = self._status(now)
         exporter = self._exporter.state() if self._exporter else None
         own = self._reloading.snapshot()
         facts = self._look.facts(status, now, own=own, exporter=exporter)

@@ -1,5 +1,7 @@
 """The board knows who speaks, who fell silent and who never spoke."""
 
+import pytest
+
 from appliance.panel.board import KEPT_RULES, MOVING, Board
 
 EXPECTED = ("receive", "forward")
@@ -127,3 +129,24 @@ def test_programs_that_nobody_expected_are_shown_too() -> None:
     board = Board(0)
     board.post({"program": "sensor"}, 1)
     assert states(board, 2)["sensor"] == "ok"
+
+
+@pytest.mark.parametrize("step", [86400.0 * 900, -7200.0])
+def test_a_clock_that_is_set_makes_nobody_silent_and_nothing_longer_ago(step: float) -> None:
+    board = Board(1000)
+    board.status((*EXPECTED, "sensor"), 1000)
+    board.post({"program": "receive", "not_stored": 0, "pid": 1}, 1001)
+    board.post({"program": "receive", "not_stored": 3, "pid": 1, "stored_bytes": 9}, 1002)
+    board.post({"program": "forward", "pid": 2}, 1002)
+    board.ended("forward", 2, 1003)
+    board.post({"program": "receive", "alert": {"src_ip": "192.0.2.1"}}, 1004)
+    before = board.status((*EXPECTED, "sensor"), 1005)
+    board.clock_was_set(step)
+    after = board.status((*EXPECTED, "sensor"), 1005 + step)
+    assert [said["state"] for said in after["programs"].values()] == ["ok", "ended", "starting"]
+    assert after["moving"] == before["moving"]
+    for name, said in after["programs"].items():
+        assert said["since"] == before["programs"][name]["since"] + step
+    assert after["programs"]["sensor"]["seen"] is None
+    assert after["programs"]["receive"]["rises"]["not_stored"] == {"first": 1002 + step, "last": 1002 + step, "by": 3}
+    assert after["alerts"]["latest"][0]["seen"] == 1004 + step

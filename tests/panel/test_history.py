@@ -46,3 +46,11 @@ def test_what_is_no_longer_asked_about_is_cleared() -> None:
     (cleared,) = history.update([], 9)[1].cleared
     assert cleared.level is Level.OK and cleared.since == 5 and not cleared.lamps
     assert not history.update([], 10)[1].cleared
+
+
+def test_a_clock_that_is_set_changes_no_span() -> None:
+    history = History()
+    history.update([finding(Level.WARN)], 100.0)
+    history.clock_was_set(5000.0)
+    (dated,), change = history.update([finding(Level.WARN)], 5160.0)
+    assert dated.since == 5100.0 and not change.raised

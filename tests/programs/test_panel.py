@@ -39,6 +39,10 @@ from appliance.cli.main import run
 from appliance.panel import board, look
 from appliance.panel.health.facts import Machine
 look.look_at_machine = lambda _: Machine()  # how this machine is, is not asked here
+if "CLOCK" in os.environ:
+    import time
+    right, wrong = time.time, Path(os.environ["CLOCK"])
+    time.time = lambda: right() + float(wrong.read_text())
 board.SILENT_AFTER = float(os.environ.get("SILENT_AFTER", board.SILENT_AFTER))
 sys.exit(run(sys.argv[1:]))
 """
@@ -255,6 +259,29 @@ def test_a_program_that_hangs_lights_the_alarm_when_it_was_silent_too_long(
     assert box.status()["programs"]["receive"]["state"] == "silent"
     box.programs["receive"].send_signal(signal.SIGCONT)
     until(lambda: (box.shows("ready"), box.shows("alarm")) == (ON, OFF))
+
+
+def test_a_clock_that_is_set_after_the_start_makes_nobody_silent(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    monkeypatch.setenv("CLOCK", str(clock))
+    box.start()
+    until(box.answers, 15)
+    for name in ("receive", "forward", "sensor", "respond"):
+        box.talk(name)
+    until(lambda: (box.shows("ready"), box.shows("alarm")) == (ON, OFF))
+    before = box.status()
+    (tmp_path / "new").write_text("90000")
+    (tmp_path / "new").rename(clock)
+    box.programs["receive"].kill()  # it is judged anew
+    until(lambda: box.shows("alarm") == FAST)
+    after = box.status()
+    assert after["time"] > before["time"] + 80000
+    (bad,) = [each for each in after["findings"] if each["level"] != "ok"]
+    assert bad["subject"] == "receive" and after["time"] - bad["since"] < 60
+    assert after["time"] - after["programs"]["forward"]["since"] < 60
 
 
 def test_the_ready_lamp_is_renewed_while_we_live_and_goes_dark_when_we_hang(running: Box) -> None:
