@@ -112,6 +112,13 @@ class BlockSet:
 
     def remove(self, addresses: Iterable[Address]) -> None:
         """Block them no longer. One that is not blocked any more is none to worry about."""
+        wanted = frozenset(addresses)
+        try:
+            self._delete(wanted)
+        except FilterFailed:
+            self._delete(wanted)  # the time of one was over between the look and the deletion
+
+    def _delete(self, addresses: Iterable[Address]) -> None:
         there = {family: _elements(self._list(family) or {}) for family in self._families}
         self._do(
             [

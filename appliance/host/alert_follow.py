@@ -5,6 +5,7 @@ Reads only. What is no record, such as a line cut short, is passed over.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import threading
@@ -17,6 +18,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from appliance.base.errors import DiskError
+from appliance.host.alerts import numbered
 
 _EVENTS: list[type[FileSystemEvent]] = [FileModifiedEvent, FileCreatedEvent, FileMovedEvent]
 _LONGEST_LINE = 1 << 20
@@ -30,35 +32,43 @@ class Tail:
         self._path = path
         self._file: BinaryIO | None = None
         self._rest = b""
-        self._open(from_start)
-
-    def _open(self, from_start: bool) -> None:
-        self.close()
         try:
-            self._file = self._path.open("rb")
+            self._file = path.open("rb")
         except FileNotFoundError:
             return
         if not from_start:
             self._file.seek(0, 2)
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """The new records; those of a file that was rotated meanwhile come first."""
+        """The new records; those of files that were rotated meanwhile come first."""
         yield from self._drain()
-        if self._rotated():
+        while (following := self._following()) is not None:
             yield from self._drain()  # what came between the two looks
-            self._rest = b""
-            self._open(from_start=True)
+            self.close()
+            self._file, self._rest = following, b""
             yield from self._drain()
 
-    def _rotated(self) -> bool:
-        try:
-            named = self._path.stat()
-        except FileNotFoundError:
-            return False
-        if self._file is None:
-            return True
-        ours = os.fstat(self._file.fileno())
-        return (named.st_dev, named.st_ino) != (ours.st_dev, ours.st_ino)
+    def _following(self) -> BinaryIO | None:
+        """The file that was begun after ours; the oldest that is kept, where ours is not. None where ours is the
+        newest."""
+        ours = _identity(self._file) if self._file else None
+        younger: BinaryIO | None = None
+        gap = 0  # one is there while a writer renames them
+        for number in itertools.count():
+            try:
+                file = numbered(self._path, number).open("rb")
+            except FileNotFoundError:
+                gap += 1
+                if gap > 1 or not number:
+                    return younger
+                continue
+            if _identity(file) == ours:
+                file.close()
+                return younger
+            if younger:
+                younger.close()
+            younger = file
+        return None
 
     def _drain(self) -> Iterator[dict[str, Any]]:
         while self._file is not None and (piece := self._file.read(65536)):
@@ -78,6 +88,11 @@ class Tail:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _identity(file: BinaryIO) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino
 
 
 class _Wake(FileSystemEventHandler):

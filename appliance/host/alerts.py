@@ -6,14 +6,16 @@ pass over it. Writers find out by themselves when another one rotated the file.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from appliance.base import limits
 from appliance.base.errors import DiskError
@@ -127,15 +129,15 @@ def numbered(path: Path, number: int) -> Path:
 
 def read_alerts(path: Path) -> Iterator[dict[str, Any]]:
     """All records that are kept, the oldest first. What is no record, such as a line cut short, is passed over."""
-    number = 1
-    while numbered(path, number).exists():
-        number += 1
-    for each in range(number - 1, -1, -1):
-        try:
-            file = numbered(path, each).open("rb")
-        except FileNotFoundError:
-            continue
-        with file:
+    with contextlib.ExitStack() as opened:
+        files: list[BinaryIO] = []
+        for number in itertools.count():  # all of them now: they are renamed while we read
+            try:
+                files.append(opened.enter_context(numbered(path, number).open("rb")))
+            except FileNotFoundError:
+                if number:
+                    break
+        for file in reversed(files):
             for line in file:
                 try:
                     record = json.loads(line)

@@ -14,6 +14,7 @@ from appliance.base import catalogue
 from appliance.base.errors import ApplianceError, ConfigError, DiskError
 from appliance.base.throttle import Throttle
 from appliance.capture.block_channel import Asker
+from appliance.capture.card import Card
 from appliance.capture.certificate import read_certificate
 from appliance.capture.healed import Healed
 from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
@@ -68,6 +69,7 @@ class Sensor:
         self._reloading = Reloading(config, path, "sensor", self._put_in_force, bell=False)
         self._interface = config.sensor.interface
         self._source = source
+        self._card = Card(self._interface)
         layout = StateLayout(config.appliance.state_dir)
         self._place = OwnDirectory(layout.root, layout.alerts)
         self._inventory = InventoryFile(layout.alerts / NAME)
@@ -170,6 +172,10 @@ class Sensor:
         lost, down = self._source.losses()
         if lost:
             self._inspection.lost(lost, time.time())
+        if missed := self._card.lost():
+            self._inspection.lost(
+                missed, time.time(), "frames lost or damaged before the network card's driver had them"
+            )
         if down:
             self._inspection.lost(0, time.time(), f"the interface {self._interface} went down")
         for gap in self._source.take_gaps():

@@ -230,6 +230,24 @@ def test_without_the_capability_it_says_which_one_is_missing(lab: Wire) -> None:
         BlockSet("self", 8, nft).prepare()
 
 
+def test_a_block_that_ends_just_when_it_is_taken_out_is_no_failure(lab: Wire) -> None:
+    blocks = inside(lab)
+    blocks.prepare()
+    blocks.add(STRANGER, 60, "D05")
+    blocks.add(OTHER, 60, "D05")
+    real, raced = blocks.run, []
+
+    def nft(arguments: list[str], script: str) -> tuple[int, str, str]:
+        if "delete element" in script and not raced:
+            raced.append(script)
+            lab.inside("nft", f"delete element inet appliance_respond blocked4 {{ {STRANGER} }}", check=True)
+        return real(arguments, script)
+
+    blocks.run = nft
+    blocks.remove([STRANGER, OTHER])
+    assert raced and blocks.elements() == {}
+
+
 # What nft may say, and never did here.
 
 

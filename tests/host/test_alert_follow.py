@@ -49,6 +49,24 @@ def test_a_rotated_log_is_followed_without_loss(tmp_path: Path) -> None:
     assert (tmp_path / "sensor.jsonl.5").exists()
 
 
+def test_a_follower_that_was_held_up_misses_none_of_the_files_that_are_kept(tmp_path: Path) -> None:
+    log = AlertLog(tmp_path / "sensor.jsonl", max_bytes=200, keep=6)
+    log.append({"n": 0, "pad": "x" * 50})
+    tail = Tail(tmp_path / "sensor.jsonl", from_start=False)
+    for number in range(1, 12):
+        log.append({"n": number, "pad": "x" * 50})
+    assert (tmp_path / "sensor.jsonl.4").exists()
+    assert [each["n"] for each in tail.read()] == list(range(1, 12))
+    (tmp_path / "sensor.jsonl.1").rename(tmp_path / "sensor.jsonl.9")  # as while a writer renames them
+    assert list(tail.read()) == []
+    (tmp_path / "sensor.jsonl.9").rename(tmp_path / "sensor.jsonl.1")
+    for number in range(100, 200):  # its own file is gone, too
+        log.append({"n": number, "pad": "x" * 50})
+    found = [each["n"] for each in tail.read()]
+    assert found == list(range(found[0], 200)) and len(found) >= 12
+    tail.close()
+
+
 def test_torn_and_strange_lines_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "sensor.jsonl"
     path.write_bytes(b'{"n":1}\n{"n":')

@@ -48,6 +48,18 @@ def test_a_full_file_is_rotated_and_the_oldest_goes(tmp_path: Path) -> None:
     assert len(numbers) > 20
 
 
+def test_a_rotation_while_they_are_read_hides_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    log = AlertLog(path, max_bytes=30, keep=9)
+    for number in range(6):
+        log.append({"number": number})
+    reading = read_alerts(path)
+    found = [next(reading)["number"]]
+    for number in range(6, 9):
+        log.append({"number": number})
+    assert found + [record["number"] for record in reading] == list(range(6))
+
+
 def test_a_record_larger_than_the_file_is_still_written(tmp_path: Path) -> None:
     path = tmp_path / "alerts.jsonl"
     log = AlertLog(path, max_bytes=50)

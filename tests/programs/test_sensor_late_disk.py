@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from appliance.capture.card import Card
 from appliance.capture.healed import Healed
 from appliance.capture.inventory_file import InventoryFile, read_inventory
 from appliance.capture.source import Source
@@ -174,3 +175,16 @@ def test_names_that_resolve_late_put_no_older_registry_in_force(
     assert waited == [old, new, True, old]
     assert made._inspection.registry is second is not first
     end(made)
+
+
+def test_what_the_network_card_lost_is_told(
+    tmp_path: Path, signals: Signals, mount: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount["there"] = True
+    statistics = tmp_path / "lo" / "statistics"
+    statistics.mkdir(parents=True)
+    monkeypatch.setattr(sensor, "Card", lambda interface: Card(interface, tmp_path))
+    watch(configuration(tmp_path), signals, [lambda: (statistics / "rx_missed_errors").write_text("12\n")], [])
+    records = list(read_alerts(tmp_path / "state" / "alerts" / "sensor.jsonl"))
+    said = [each["alert"]["metadata"]["evidence"] for each in records if each["alert"]["signature_id"] == "D43"]
+    assert said == ["frames lost or damaged before the network card's driver had them: 12"]
