@@ -1,12 +1,14 @@
 """How programs tell the panel their state: datagrams to one AF_UNIX socket, sent without ever waiting.
 
-A full queue or an absent panel drops the datagram and counts it; the next one says so. The panel trusts the kernel's
+A full queue or an absent panel drops the datagram and counts it; the next one says so. What is longer than the kernel
+takes loses its longest part, and counts as well. The panel trusts the kernel's
 word on who sent (SCM_CREDENTIALS), not the datagram's.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -18,7 +20,8 @@ from typing import Any
 from appliance.base.errors import LocalError
 
 _UCRED = struct.Struct("=iII")
-MAX_DATAGRAM = 65536
+MAX_DATAGRAM = 256 << 10
+"""Bytes: more than a socket sends of itself (net.core.wmem_default, 208 KiB), so that none is cut off."""
 
 
 def panel_socket(runtime_dir: Path) -> Path:
@@ -58,12 +61,18 @@ class Reporter:
         """Send one snapshot, JSON values only. Says whether the panel's queue took it."""
         with self._lock:
             body = {"program": self._program, "pid": os.getpid(), "dropped": self.dropped, **snapshot}
-            try:
-                self._socket.sendto(json.dumps(body, separators=(",", ":")).encode(), self._address)
-            except OSError:
-                self.dropped += 1
-                return False
-            return True
+            while True:
+                try:
+                    self._socket.sendto(json.dumps(body, separators=(",", ":")).encode(), self._address)
+                except OSError as error:
+                    self.dropped += 1
+                    if error.errno != errno.EMSGSIZE or not snapshot or "alert" in snapshot:
+                        return False
+                    longest = max(snapshot, key=lambda key: len(json.dumps(body.get(key))))
+                    snapshot = {key: value for key, value in snapshot.items() if key != longest}
+                    body.pop(longest)  # the rest says that we are there
+                    continue
+                return True
 
     def close(self) -> None:
         """Release the socket."""

@@ -67,3 +67,19 @@ def test_a_name_of_another_user_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "unlink", forbidden)
     with pytest.raises(LocalError, match=r"panel\.sock belongs to another user"):
         Collector(tmp_path)
+
+
+def test_a_program_with_much_to_say_is_heard_whole_and_with_far_too_much_in_part(tmp_path: Path) -> None:
+    collector, reporter = Collector(tmp_path), Reporter(tmp_path, "forward")
+    destinations = {f"destination {number}": {"error": "x" * 600} for number in range(250)}
+    assert reporter.send({"objects": 1, "destinations": destinations})
+    received = collector.receive()
+    assert received is not None and received[1]["destinations"] == destinations
+    too_much = {f"destination {number}": {"error": "x" * 600} for number in range(20_000)}
+    assert reporter.send({"objects": 1, "destinations": too_much})
+    received = collector.receive()
+    assert received is not None and (received[1]["objects"], received[1]["pid"]) == (1, os.getpid())
+    assert "destinations" not in received[1] and reporter.dropped == 1
+    assert not reporter.send({"alert": too_much}), "without it these words would be another's: the state of the program"
+    collector.close()
+    reporter.close()
