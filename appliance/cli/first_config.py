@@ -143,10 +143,10 @@ def first_config(
         "index_key": f"file:{places.index_key}",
     }
     words = "`appliance certs revoke` writes it" if with_ca else "fetch that of your CA before you name it"
-    quoted = {key: _quoted(str(value)) for key, value in values.items()}
-    return _TEXT.format_map({**quoted, "crl": "" if with_ca else "# ", "crl_words": words})
+    written = {key: quoted(str(value)) for key, value in values.items()}
+    return _TEXT.format_map({**written, "crl": "" if with_ca else "# ", "crl_words": words})
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A basic string of TOML 1.0: JSON's escapes are a part of its own, but for DEL."""
-    return json.dumps(text).replace("\x7f", "\\u007f")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

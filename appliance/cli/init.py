@@ -8,34 +8,19 @@ from __future__ import annotations
 import shlex
 import socket
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from appliance.base.errors import LocalError
 from appliance.cli.first_config import Places, first_config
 from appliance.cli.hand_over import hand_over
-from appliance.cli.options import DEFAULT_CONFIG, json_option
+from appliance.cli.options import DEFAULT_CONFIG, as_in_config, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import given_passphrase, passphrase_options
 from appliance.config.load import parse_config
 from appliance.config.values import parse_ae_title, parse_host_name, parse_host_port
-
-
-def _as_in_config(parse: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A callback that reads an option as the configuration reads such a value."""
-
-    def callback(context: click.Context, option: click.Parameter, value: Any) -> Any:
-        try:
-            return tuple(str(parse(each)) for each in value) if isinstance(value, tuple) else str(parse(value))
-        except ValueError as error:
-            raise click.BadParameter(str(error), context, option) from None
-
-    return callback
-
 
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -53,14 +38,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--config", type=_FILE, help="The configuration file, if not appliance.toml in --dir.")
 @click.option(
     "--ae-title",
-    callback=_as_in_config(parse_ae_title),
+    callback=as_in_config(parse_ae_title),
     default="EDGE01",
     show_default=True,
     help="The AE title of this box.",
 )
 @click.option(
     "--listen",
-    callback=_as_in_config(parse_host_port),
+    callback=as_in_config(parse_host_port),
     default="[::]:2762",
     show_default=True,
     help="Where to listen for DICOM over TLS.",
@@ -81,7 +66,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--name",
     "names",
     multiple=True,
-    callback=_as_in_config(parse_host_name),
+    callback=as_in_config(parse_host_name),
     help="A DNS name or address that modalities use for this box; may be repeated.  [default: its host name]",
 )
 @click.option(

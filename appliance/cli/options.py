@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,3 +40,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, 
 json_lines_option = click.option(
     "--json", "as_json", is_flag=True, help="Write JSON, one document a line, for machines."
 )
+
+
+def as_in_config(parse: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that reads an option as the configuration reads such a value."""
+
+    def callback(context: click.Context, option: click.Parameter, value: Any) -> Any:
+        try:
+            if value is None:
+                return None
+            return tuple(str(parse(each)) for each in value) if isinstance(value, tuple) else str(parse(value))
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, option) from None
+
+    return callback

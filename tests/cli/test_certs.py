@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from appliance.cli.main import run
+from appliance.config.load import load_config
 from appliance.host.certificates import Authority
 from appliance.host.issued_register import Register
 from tests.cli.sites import make_site
@@ -398,6 +399,20 @@ def test_a_device_gets_its_files_and_its_page(site: Path, tmp_path: Path, capsys
     site.write_text(site.read_text() + "\n" + entry.replace("\n  ", "\n").strip() + "\n")
     assert run(["check", "--config", str(site)]) == 0
     assert certs(site, "issue", *arguments, "-d", out) == 70  # nothing is overwritten
+
+
+def test_what_the_page_has_for_the_configuration_is_taken_whatever_the_names(site: Path, tmp_path: Path) -> None:
+    odd = "Röntgen (2) Süd/West"
+    arguments = (odd, "--name", "ct2.example", "--ae-title", 'A"B', "--address", "10.20.0.12", "--server")
+    assert certs(site, "issue", *arguments, "-d", tmp_path) == 0
+    page = next(tmp_path.glob("*.txt")).read_text()
+    entry = page[page.index("  [[peer]]") : page.index("  Or this")]
+    site.write_text(site.read_text() + "\n" + entry.replace("\n  ", "\n").strip() + "\n")
+    (peer,) = load_config(site).peer
+    assert (peer.name, peer.ae_titles, str(peer.addresses[0])) == (odd, ('A"B',), "10.20.0.12/32")
+    assert '"10.20.0.12"' in entry
+    for wrong in (("CT", "--ae-title", "X" * 17), ("CT", "--address", "10.20.0.12/29"), ('CT "2"',)):
+        assert certs(site, "issue", *wrong, "--name", "ct.example", "-d", tmp_path) == 2
 
 
 def test_the_page_of_a_pacs_has_its_destination(site: Path, tmp_path: Path) -> None:

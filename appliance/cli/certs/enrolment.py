@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import fill
 
 from appliance.base.errors import CryptoError
+from appliance.cli.first_config import quoted
 from appliance.config.model import Config
 from appliance.config.posture.facts import CertificateFacts
 from appliance.host.certificate_facts import read_certificates
@@ -45,10 +46,10 @@ def page(
     name = certificate.names[0] if certificate.names else certificate.subject
     peer = [
         "  [[peer]]",
-        f'  name        = "{device}"',
-        f'  ae_titles   = ["{ae_title or "ITS_AE_TITLE"}"]',
-        f'  addresses   = ["{address or "ITS.ADDRESS"}"]',
-        f'  certificate = "san:{name}"',
+        f"  name        = {quoted(device)}",
+        f"  ae_titles   = [{quoted(ae_title or 'ITS_AE_TITLE')}]",
+        f"  addresses   = [{quoted(address or 'ITS.ADDRESS')}]",
+        f"  certificate = {quoted(f'san:{name}')}",
     ]
     marked = fill(
         "This certificate comes from the CA that is built into the appliance, for a site that has none of its own. "
@@ -101,16 +102,16 @@ def _upstream(config: Config, device: str, name: str, ae_title: str | None) -> l
         "  Or this, where it is a PACS that gets images from here:",
         "",
         "  [[destination]]",
-        f'  name        = "{device}"',
+        f"  name        = {quoted(device)}",
         '  kind        = "dimse"',
         f'  address     = "{f"[{name}]" if ":" in name else name}:2762"',
-        f'  ae_title    = "{ae_title or "ITS_AE_TITLE"}"',
-        f'  ca          = "{config.receive.client_ca}"',
-        f'  certificate = "{tls / "appliance-client.crt"}"',
-        f'  key         = "{tls / "appliance-client.key"}"',
+        f"  ae_title    = {quoted(ae_title or 'ITS_AE_TITLE')}",
+        f"  ca          = {quoted(str(config.receive.client_ca))}",
+        f"  certificate = {quoted(str(tls / 'appliance-client.crt'))}",
+        f"  key         = {quoted(str(tls / 'appliance-client.key'))}",
         "",
         "  [[route]]",
-        f'  to = ["{device}"]',
+        f"  to = [{quoted(device)}]",
     ]
 
 

@@ -12,21 +12,29 @@ import click
 from appliance.base.errors import LocalError
 from appliance.cli.certs.authority import opened, places
 from appliance.cli.certs.enrolment import page
-from appliance.cli.options import config_option, json_option
+from appliance.cli.options import as_in_config, config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import passphrase_options
 from appliance.config.load import load_config
+from appliance.config.values import parse_ae_title, parse_name, parse_network
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _WORDS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else on a scanner's keyboard
 
 
+def _address(value: str) -> str:
+    parse_network(value)
+    return value  # as it was written, which is what the configuration takes too
+
+
 @click.command(name="issue")
-@click.argument("device")
+@click.argument("device", callback=as_in_config(parse_name))
 @click.option("--name", "names", multiple=True, help="A DNS name or address of the device; may be repeated.  [default: "
               "those in --request]")  # fmt: skip
-@click.option("--ae-title", help="The AE title that it calls itself, for the page.")
-@click.option("--address", help="The address that it calls from, for the page.")
+@click.option(
+    "--ae-title", callback=as_in_config(parse_ae_title), help="The AE title that it calls itself, for the page."
+)
+@click.option("--address", callback=as_in_config(_address), help="The address that it calls from, for the page.")
 @click.option("--request", "request", type=click.Path(path_type=Path, dir_okay=False, exists=True),
               help="A request (PKCS #10) that the device made; its key stays there.")  # fmt: skip
 @click.option("--pkcs12", is_flag=True, help="Also write key and certificates as one file under a passphrase.")
