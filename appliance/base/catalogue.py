@@ -18,7 +18,7 @@ PROGRAM_HANGS = Event(
     "PROGRAM-HANGS",
     Level.CRITICAL,
     "{program} gave no sign of life for {span} and is ended",
-    "It is started again; if it repeats, report it with the lines before this one.",
+    "It is started again; if it repeats, report the lines that follow, which say where it was.",
     "alarm",
 )
 PROGRAM_ABSENT = Event(
@@ -31,7 +31,7 @@ ENGINE_STUCK = Event(
     "ENGINE-STUCK",
     Level.CRITICAL,
     "{engine} of {program} ended or comes no further",
-    "The watchdog ends the program, which is started again; if it repeats, report it with the lines before.",
+    "The watchdog ends the program, which says where it was and is started again; if it repeats, report those lines.",
     "alarm",
 )
 CONFIG_LOADED = Event("CONFIG-LOADED", Level.NOTICE, "configuration {detail} is in force")

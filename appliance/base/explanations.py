@@ -24,7 +24,8 @@ root, or let systemd start it (systemctl enable --now appliance-sensor).""",
 A part of the program ended, or has been at one piece of work for minutes, while the rest of it goes on. The
 program says so by feeding its watchdog no longer: systemd, or `appliance run`, ends it and starts it again, and
 it takes up what was under way. Nothing that was answered is lost. A disk that does not answer looks the same:
-read the kernel's log (dmesg). If the disk is well and it repeats, report it with the lines before.""",
+read the kernel's log (dmesg). If the disk is well and it repeats, report it with the lines that follow: they say where
+each thread was, in files, lines and functions.""",
     "CONFIG-REJECTED": """\
 The changed file has a mistake. What was in force stays in force, no association was dropped. Run `appliance
 check`: it names every mistake with its line. Save the mended file; it is read again.""",

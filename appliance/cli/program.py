@@ -18,6 +18,7 @@ from appliance.programs.names import PROGRAMS
 def command(name: str, path: Path) -> None:
     """Run one program until it is told to stop."""
     dumps.forbid_dumps()  # plaintext or keys pass through the memory of most of them, and no unit may be there
+    dumps.tell_where()
     log.configure(name)
     libraries.silence()
     config = load_config(path)

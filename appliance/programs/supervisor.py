@@ -34,6 +34,7 @@ _LONGEST_DELAY = 30.0
 _STEADY = 60.0  # seconds after which a program counts as well again
 _GRACE = 20.0
 _HANGS = 60.0  # seconds without a beat of the watchdog
+_LAST_WORDS = 2.0  # seconds to say where it hangs
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class _Program:
     start_at: float | None = 0.0  # monotonic; None: not to be started
     ready: bool = False
     beaten: float = 0.0  # monotonic; counts once it is ready
+    aborted: float | None = None  # when it was told to say where it hangs, and end
     absent: bool = False
     unwanted: bool = False  # by the configuration of now
 
@@ -132,12 +134,22 @@ class Supervisor:
             if away:
                 program.beaten = now
             if now - program.beaten >= _HANGS:
-                log(catalogue.PROGRAM_HANGS, program=program.name, span=f"{now - program.beaten:.0f} s")
-                program.process.kill()
-                program.ready = False
+                left = min(left, self._end(program, now))
             else:
                 left = min(left, program.beaten + _HANGS - now)
         return left
+
+    @staticmethod
+    def _end(program: _Program, now: float) -> float:
+        """A step in ending who hangs, and the seconds until the next."""
+        assert program.process
+        if program.aborted is None:
+            program.aborted = now
+            log(catalogue.PROGRAM_HANGS, program=program.name, span=f"{now - program.beaten:.0f} s")
+            program.process.send_signal(signal.SIGABRT)
+        elif now - program.aborted >= _LAST_WORDS:
+            program.process.kill()  # it was stopped, or is deep in the kernel
+        return _LAST_WORDS
 
     def _start(self, program: _Program) -> None:
         environment = {**os.environ, "NOTIFY_SOCKET": str(self._notify_path)}
@@ -145,7 +157,7 @@ class Supervisor:
         environment.pop("WATCHDOG_PID", None)
         program.process = subprocess.Popen(command(program.name, self._path), env=environment)
         program.started = time.monotonic()
-        program.ready = False
+        program.ready, program.aborted = False, None
 
     def _hear(self) -> None:
         data, ancillary, _, _ = self._notify.recvmsg(4096, socket.CMSG_SPACE(_UCRED.size))

@@ -295,6 +295,11 @@ def test_forward_feeds_the_watchdog_only_while_its_engines_move(
         manager.forget()
         assert (manager.hear("WATCHDOG", 2) is None) == (engine != "works"), box.log
         assert ("ENGINE-STUCK: adoption of forward" in box.log) == (engine != "works"), box.log
+        if engine == "hangs":
+            assert box.process
+            box.process.send_signal(signal.SIGABRT)  # as systemd does
+            assert box.process.wait(10) == -signal.SIGABRT
+            assert "in hang" in box.log and "adoption.py" in box.log, "where it was is said"
     finally:
         assert box.process
         box.process.kill()
