@@ -134,6 +134,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "local": "the addresses of the site; DICOM from or to others is alerted. Empty: not looked at",
         "vlans": "the VLAN ids that frames may carry. Empty: not looked at",
         "dhcp_servers": "who may hand out addresses. Empty: the first that was seen",
+        "moving": "addresses that a cluster moves between its machines; that is no alert",
         "server": "what else speaks DICOM on the VLAN and is no stranger",
         "respond": "off, dry-run (says whom it would block) or block",
         "respond_rules": "for which rules an address is blocked",

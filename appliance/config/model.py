@@ -186,7 +186,7 @@ class SensorServer(Section):
 class Sensor(Section):
     """[sensor]: what is watched, and what belongs there."""
 
-    interface: Interface = Field(description='the interface to watch, like "eth1"')
+    interface: Interface = Field(description='the interface to watch, like "eth1"; a change takes a restart')
     mode: Literal["mirror", "inline", "host"] = "mirror"
     decoy_ae: AETitle | None = None
     decoy_port: Port | None = None

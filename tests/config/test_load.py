@@ -60,7 +60,7 @@ BROKEN = {
         "[sensor]\nzzz = 1\n",
         "zzz",
         "sensor.zzz: unknown key; "
-        "known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, server, "
+        "known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, moving, server, "
         "respond, respond_rules, respond_for, respond_file, "
         "evidence_recipients, evidence_quota",
     ),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from appliance.cli.demo.dcmtk import Modality
 from appliance.config.load import load_config
 from tests.delivery.relay import Relay
 from tests.delivery.upstream import StoreScp, free_port, until
 from tests.e2e.conftest import Start, starting
+from tests.e2e.test_receive import associated
 from tests.programs.test_forward import Box
 
 
@@ -242,6 +247,40 @@ def test_under_one_supervisor_the_sensor_goes_and_comes_with_its_section(start: 
     site.config.write_text(text)
     assert box.wait(lambda: bool(box.pids("sensor")), 15)
     assert "PROGRAM-DIED" not in site.log.read_text()
+
+
+def test_what_is_changed_about_a_device_counts_for_its_next_association(start: Start) -> None:
+    site, box, _ = start()
+    ct, good = Modality("CT1", site.ct), site.config.read_text()
+    hour = time.localtime().tm_hour
+    closed = f"{(hour + 12) % 24:02}:00-{(hour + 14) % 24:02}:00"
+
+    def put_in_force(text: str) -> None:
+        site.config.write_text(text)
+        os.kill(box.pids("receive")[0], signal.SIGHUP)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        assert box.wait(lambda: box.said("receive").get("config", {}).get("digest") == digest, 20, 0.05)
+
+    with associated(site) as begun:
+        assert ct.echo(site.port, "EDGE01") == ""
+        for old, new in (
+            ('["CT1"]', '["CT2"]'),
+            ('["CT1"]\naddresses   = ["127.0.0.1"]', '["CT1"]\naddresses   = ["127.0.0.2"]'),
+            ("san:ct1.demo.example", "san:other.demo.example"),
+            ('["CT1"]', '["CT1"]\naccept = false'),
+            ('["CT1"]', f'["CT1"]\nhours = "{closed}"'),
+            ('["CT1"]', '["CT1"]\nservices = ["store"]'),
+            ('["CT1"]', '["CT1"]\nmax_associations = 1'),
+            ('["CT1"]', '["CT1"]\nuser_identity = { type = "username", usernames = ["ct"] }'),
+            ('called_ae_titles = ["EDGE01", "PACS"]', 'called_ae_titles = ["PACS"]'),
+        ):
+            assert old in good
+            put_in_force(good.replace(old, new, 1))
+            assert ct.echo(site.port, "EDGE01") != "", new
+        put_in_force(good)
+        assert ct.echo(site.port, "EDGE01") == ""
+        begun.sendall(bytes.fromhex("05000000000400000000"))  # A-RELEASE-RQ: it began under what was, and is there yet
+        assert begun.recv(10)[:1] == b"\x06"
 
 
 HEARD_LATE = """
