@@ -283,6 +283,7 @@ LOSS_MEMORY = Limit("memory of losses", "s", 3600, 60, 86400, "a loss is a findi
 # Export to a collector of syslog.
 SYSLOG_RECORD = Limit("syslog record", "bytes", 2048, 480, 8192, "what every collector takes, RFC 5425 4.3.1")
 SYSLOG_SPOOL = Limit("syslog spool", "bytes", 16 << 20, 1 << 16, 1 << 30, "some 30000 records; the oldest go first")
+SYSLOG_HELD = Limit("held syslog records", "bytes", 256 << 10, 4096, 16 << 20, "in memory, where the disk takes none")
 SYSLOG_SEGMENT = Limit("syslog spool file", "bytes", 256 << 10, 4096, 16 << 20, "dropped at a time when it is full")
 SYSLOG_SETTLE = Limit("syslog settle", "s", 10, 1, 300, "a record counts as taken when its connection lived on so long")
 SYSLOG_CONNECT = Limit("syslog connect", "s", 10, 1, 120, "TCP and TLS to the collector")

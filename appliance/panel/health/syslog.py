@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 
+from appliance.base import limits
 from appliance.panel.health.facts import Facts
 from appliance.panel.health.finding import Finding, Level
 from appliance.panel.health.words import count
@@ -34,7 +35,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield Finding("syslog", name, Level.WARN, what, fix, state["since"], ("alarm:notice",))
     else:
         yield Finding("syslog", name, Level.OK, "takes alerts" if state["connected"] else "is being called")
-    if state["lost"]:
+    if state["lost"] and facts.now - state["lost_at"] <= limits.LOSS_MEMORY.default:
         what = f"{count(state['lost'], 'record')} could not be kept for it"
         fix = "They are in `appliance alerts` and in the log. Mend the way to the collector."
         yield Finding("syslog", "spool", Level.WARN, what, fix, lamps=("alarm:notice",))

@@ -60,6 +60,7 @@ class Exporter:
         self._inbox: queue.Queue[Message | None] = queue.Queue(limits.SYSLOG_PENDING.default)
         self._overflow = 0
         self._told = 0  # losses that were said
+        self._seen_lost, self._lost_at = 0, 0.0  # as of the last `state`
         self._stopping = threading.Event()
         self._bell, self._clapper = socket.socketpair()
         self._bell.setblocking(False)
@@ -85,12 +86,16 @@ class Exporter:
 
     def state(self) -> dict[str, Any]:
         """JSON values for `status` and metrics."""
+        lost = self._spool.lost + self._overflow
+        if lost > self._seen_lost:
+            self._seen_lost, self._lost_at = lost, time.time()
         return {
             "collector": self._address,
             **self._state,
             "waiting": self._spool.waiting,
             "bytes": self._spool.size,
-            "lost": self._spool.lost + self._overflow,
+            "lost": lost,
+            "lost_at": self._lost_at,
         }
 
     def stop(self, seconds: float = 3.0) -> None:

@@ -3,11 +3,13 @@
 Files named by the number of their first record, each a run of frames ("LEN SP MSG"); `settled` holds the number of the
 first record that was not surely taken. A kill loses nothing that was appended; a power cut what was not synced. A tail
 that was cut short is removed at the next start. When the bound is reached the oldest file goes, and its records count
-as lost. One thread at a time: the caller sees to that.
+as lost. What a disk refuses stays in memory, as far as that goes, so that a collector hears of it all the same, and is
+written down when the disk takes it. One thread at a time: the caller sees to that.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ class _Segment:
     first: int
     end: int  # the number after its last record
     size: int
+    memory: bytearray | None = None  # what of it the disk did not take: all, and only of the newest
 
 
 class Spool:
@@ -74,23 +77,59 @@ class Spool:
         return sum(segment.size for segment in self._segments)
 
     def append(self, render: Callable[[int], bytes]) -> int:
-        """Keep a record; `render` is told its number. Raises `DiskError` where the disk will not, and counts it."""
+        """Keep a record; `render` is told its number. Raises `DiskError` where neither the disk nor memory takes it: it
+        is counted."""
         data = frame(render(self.next))
         try:
+            self._write_down()
             segment = self._room_for(len(data))
             written = os.write(self._descriptor, data)
             if written < len(data):
                 os.ftruncate(self._descriptor, segment.size)
-                raise OSError(28, os.strerror(28))  # ENOSPC
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._dirty = True
         except OSError as error:
-            self.lost += 1
-            raise DiskError(
-                f"cannot write to {self._directory}: {error.strerror}", fix="Make room on the disk."
-            ) from None
+            held = self._held(len(data))
+            if held is None:
+                self.lost += 1
+                raise DiskError(
+                    f"cannot write to {self._directory}: {error.strerror}", fix="Make room on the disk."
+                ) from None
+            segment, _ = held
+            held[1].extend(data)
         segment.size += len(data)
         segment.end = self.next = self.next + 1
-        self._dirty = True
         return self.next - 1
+
+    def _held(self, length: int) -> tuple[_Segment, bytearray] | None:
+        """Where a record goes that the disk refuses; None where memory is full, too."""
+        newest = self._segments[-1] if self._segments else None
+        if newest and newest.memory is not None:
+            full = len(newest.memory) + length > limits.SYSLOG_HELD.default
+            return None if full else (newest, newest.memory)
+        self._close()
+        if newest and newest.first == newest.end:  # begun, and refused before its first record
+            self._segments.pop()
+        memory = bytearray()
+        self._segments.append(_Segment(self._path(self.next), self.next, self.next, 0, memory))
+        return self._segments[-1], memory
+
+    def _write_down(self) -> None:
+        """What stayed in memory goes to the disk. Raises OSError where it still does not."""
+        newest = self._segments[-1] if self._segments else None
+        if newest is None or newest.memory is None:
+            return
+        try:
+            self._open(newest.path)
+            os.ftruncate(self._descriptor, 0)
+            if os.write(self._descriptor, newest.memory) < len(newest.memory):
+                os.ftruncate(self._descriptor, 0)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._sync_directory()
+        except OSError:
+            self._close()
+            raise
+        newest.memory, self._dirty = None, True
 
     def sync(self) -> None:
         """Have what was appended outlive a power cut. A disk that refuses is told by the next `append`."""
@@ -111,7 +150,7 @@ class Spool:
             at, first, offset = self._cursor
             if (at, first) != (number, segment.first):
                 at, offset = segment.first, 0
-            data = _read(segment.path, offset, segment.size)
+            data = _read(segment.path, offset, segment.size) if segment.memory is None else segment.memory[offset:]
             found = bytearray()
             for start, length in _frames(data):
                 if at >= number:
@@ -131,6 +170,9 @@ class Spool:
 
     def tidy(self) -> None:
         """Write down what is settled, and remove the files that nobody needs any more."""
+        newest = self._segments[-1] if self._segments else None
+        if newest and newest.memory is not None and newest.end <= self.settled:
+            self._segments.pop()  # it was taken, and need not go to the disk any more
         beside = self._directory / "settled.new"
         try:
             beside.write_text(f"{self.settled}\n")
@@ -146,6 +188,10 @@ class Spool:
 
     def close(self) -> None:
         """Write everything down."""
+        try:
+            self._write_down()
+        except OSError:
+            pass  # it is told as what waited
         self.sync()
         self.tidy()
         self._close()
@@ -186,17 +232,23 @@ class Spool:
         if newest is None or newest.end != self.next or newest.size + length > self._segment_bytes:
             self.sync()
             self._close()
-            newest = _Segment(self._directory / f"{self.next:020d}{_SUFFIX}", self.next, self.next, 0)
+            newest = _Segment(self._path(self.next), self.next, self.next, 0)
             self._open(newest.path)
             self._segments.append(newest)
-            descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            self._sync_directory()
         elif self._descriptor < 0:
             self._open(newest.path)
         return newest
+
+    def _path(self, first: int) -> Path:
+        return self._directory / f"{first:020d}{_SUFFIX}"
+
+    def _sync_directory(self) -> None:
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _open(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -221,7 +273,7 @@ def _read(path: Path, offset: int, end: int) -> bytes:
         return b""
 
 
-def _frames(data: bytes) -> Iterator[tuple[int, int]]:
+def _frames(data: bytes | bytearray) -> Iterator[tuple[int, int]]:
     """Start and length of each whole frame, up to the first thing that is none."""
     start = 0
     while start < len(data):

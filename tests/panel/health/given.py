@@ -25,7 +25,7 @@ QUEUE = {
 }  # fmt: skip
 EXPORTER = {
     "collector": "siem.example:6514", "connected": True, "error": "", "since": NOW - 60, "sent": 3, "waiting": 0,
-    "bytes": 0, "lost": 0,
+    "bytes": 0, "lost": 0, "lost_at": 0.0,
 }  # fmt: skip
 
 

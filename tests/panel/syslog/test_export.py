@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import signal
 import socket
@@ -236,6 +237,24 @@ def test_only_the_right_collector_is_told_anything(site: Site, sink: Sink, tmp_p
     until(lambda: made.state()["waiting"] == 1)
     assert sink.records() == []
     made.stop()
+
+
+def test_a_collector_whose_certificate_is_over_hears_everything_when_it_has_another(site: Site, tmp_path: Path) -> None:
+    began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=9)
+    old = site.authority.issue("old", ("localhost",), server=True, now=began, lifetime=datetime.timedelta(days=8))
+    (tmp_path / "old.crt").write_bytes(old.certificate)
+    (tmp_path / "old.key").write_bytes(old.key)
+    late = Sink(server_context(tmp_path / "old.crt", tmp_path / "old.key", site.root / "ca.crt"))
+    made = exporter(site, late.port, tmp_path / "spool")
+    for number in range(1, 4):
+        made.offer(message(number))
+    until(lambda: made.state()["waiting"] == 3 and "certificate has expired" in made.state()["error"])
+    late.close()
+    assert late.records() == []
+    renewed = Sink(site.context, late.port)
+    until(lambda: renewed.records() == [1, 2, 3])
+    made.stop()
+    renewed.close()
 
 
 def test_a_certificate_file_that_is_gone_is_no_end(site: Site, sink: Sink, tmp_path: Path) -> None:

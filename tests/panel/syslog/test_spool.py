@@ -141,27 +141,58 @@ def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
 
 
 FULL = """
-import resource, signal, sys
+import os, resource, signal, sys
 from pathlib import Path
 from appliance.base.errors import DiskError
 from appliance.panel.syslog.spool import Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 spool = Spool(Path(sys.argv[1]))
 spool.append(lambda number: b"%020d" % number)
-resource.setrlimit(resource.RLIMIT_FSIZE, (40, resource.RLIM_INFINITY))
-try:
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+for _ in range(3):
     spool.append(lambda number: b"%020d" % number)
-except DiskError:
-    print(spool.lost)
+print(spool.lost, spool.waiting, spool.read(1)[1], spool.read(3)[1])
+if sys.argv[2] == "for good":
+    spool.settle(5)
+    spool.tidy()
+    spool.append(lambda number: b"%020d" % number)
+    print(spool.read(1)[0][-1:].decode(), spool.waiting)
+    try:
+        while True:
+            spool.append(lambda number: b"%05000d" % number)
+    except DiskError:
+        print(spool.lost, 50 < spool.waiting < 54)
+    os._exit(0)
+if sys.argv[2] == "until the end":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    spool.close()
+    os._exit(0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 spool.append(lambda number: b"%020d" % number)
+print(spool.read(2)[1])
 """
 
 
+def full(directory: Path, how: str) -> list[str]:
+    command = [sys.executable, "-c", FULL, str(directory), how]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
 def test_a_full_disk_is_counted_and_leaves_no_half_record(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert done.stdout == "1\n"
-    assert take(Spool(tmp_path), 1) == [1, 2]
+    said = full(tmp_path, "a while")
+    assert said == ["0 4 2 5", "6"]  # what is read stands in one file, or in memory
+    assert take(Spool(tmp_path), 1) == [1, 2, 3, 4, 5]
+
+
+def test_a_disk_that_stays_full_leaves_what_was_not_told(tmp_path: Path) -> None:
+    (said, again, last) = full(tmp_path, "for good")
+    assert (said, again, last) == ("0 4 2 5", "5 1", "1 True")
+    assert take(Spool(tmp_path), 1) == []
+
+
+def test_a_disk_that_has_room_at_the_end_gets_what_waits(tmp_path: Path) -> None:
+    assert full(tmp_path, "until the end") == ["0 4 2 5"]
+    assert take(Spool(tmp_path), 1) == [1, 2, 3, 4]
 
 
 PUT = """
