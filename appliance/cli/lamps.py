@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from appliance.base.errors import LocalError
+from appliance.base.errors import ApplianceError, LocalError
 from appliance.cli.group import Commands
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
@@ -15,15 +15,18 @@ from appliance.config.load import load_config
 from appliance.config.places import places_of
 from appliance.panel import leds
 from appliance.panel.desk import ask
-from appliance.panel.lamps import FUNCTIONS, OFF, SINGLE, STEADY, TABLE
+from appliance.panel.lamps import FUNCTIONS, OFF, SINGLE, STEADY, TABLE, alone
+
+_HEADINGS = {"alone": "the lamp", "means": "that means", "do": "what to do"}
 
 
 @click.group(name="lamps", cls=Commands, invoke_without_command=True)
 @click.pass_context
 @config_option
 @json_option
-def command(context: click.Context, path: Path, as_json: bool) -> None:
-    """Show what each lamp means, and what it shows now.
+@click.option("--directory", type=click.Path(path_type=Path), default=leds.CLASS, hidden=True)
+def command(context: click.Context, path: Path, as_json: bool, directory: Path) -> None:
+    """Show what each lamp means, and what it shows now. On a box with one lamp: what that one shows.
 
     Example: appliance lamps test
     """
@@ -38,6 +41,7 @@ def command(context: click.Context, path: Path, as_json: bool) -> None:
             "lamp": row.function,
             "state": row.state,
             "shows": row.pattern.name,
+            "alone": alone(row),
             "means": row.meaning,
             "do": row.fix,
             "now": shown.get(row.function) == row.state,
@@ -51,14 +55,24 @@ def command(context: click.Context, path: Path, as_json: bool) -> None:
 
     from appliance.cli.output import terminal
 
+    single = SINGLE in _lamps_of(path, directory)
+    keys = ("alone", "means", "do") if single else ("lamp", "shows", "means", "do")
     table = Table()
-    for heading in ("", "lamp", "shows", "that means", "what to do"):
-        table.add_column(heading)
+    for key in ("", *keys):
+        table.add_column(_HEADINGS.get(key, key))
     for row in rows:
-        table.add_row("now" if row["now"] else "", *(str(row[key]) for key in ("lamp", "shows", "means", "do")))
+        if row["alone"] or not single:
+            table.add_row("now" if row["now"] else "", *(str(row[key]) for key in keys))
     terminal().print(table)
     if not shown:
         say("The appliance does not run: its lamps are off, or show what the kernel makes of them.")
+
+
+def _lamps_of(path: Path, directory: Path) -> dict[str, leds.Led]:
+    try:
+        return leds.find(load_config(path).panel.leds, directory, again=True)
+    except ApplianceError:
+        return {}  # the table is good without
 
 
 @command.command(name="test")

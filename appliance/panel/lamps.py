@@ -139,10 +139,17 @@ def patterns(shown: Mapping[str, str]) -> dict[str, Pattern]:
     return found | {SINGLE: BY_KEY[urgent].single}
 
 
+def alone(row: Row) -> str:
+    """What a box with one lamp shows for a state, in words; "" for a state that it does not tell from others."""
+    if row.by != "panel":
+        return "dark"
+    return row.single.name if row.key in (*URGENCY, "ready:serving") else ""
+
+
 def as_markdown() -> str:
     """The table for people, as the README has it."""
     lines = ["| lamp | shows | that means | what to do | a box with one lamp |", "|---|---|---|---|---|"]
     for row in TABLE:
-        only = "dark" if row.by != "panel" else "–" if row.key not in (*URGENCY, "ready:serving") else row.single.name
+        only = alone(row) or "–"
         lines.append(f"| {row.function} | {row.pattern.name} | {row.meaning} | {row.fix} | {only} |")
     return "\n".join(lines) + "\n"

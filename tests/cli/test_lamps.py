@@ -33,6 +33,19 @@ def test_the_table(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(json.loads(capsys.readouterr().out)) == len(TABLE)
 
 
+def test_a_box_with_one_lamp_is_told_what_that_one_shows(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lamp(tmp_path / "leds", "edge:green:single")
+    assert run(["lamps", "--directory", str(tmp_path / "leds"), "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert "6 flashes, pause" in out and "on with short gaps" in out and "dark" in out
+    assert "no association is open" not in out, "which it does not show"
+    config.write_text(config.read_text() + "\nbroken\n")
+    assert run(["lamps", "--directory", str(tmp_path / "leds"), "--config", str(config)]) == 0
+    assert "6 flashes, pause" not in capsys.readouterr().out
+
+
 def try_them(config: Path, directory: Path) -> int:
     return run(["lamps", "test", "--seconds", "0.1", "--directory", str(directory), "--config", str(config)])
 
