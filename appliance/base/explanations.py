@@ -149,7 +149,7 @@ the PACS has no storage commitment, set proof = "status" for this [[destination]
     "PROOF-OVERDUE": """\
 The destination took our request for storage commitment and did not report in time. It is asked again, under a new
 Transaction UID, with growing pauses; after ten requests its instances are held. Most often the PACS reports over
-an association of its own, and cannot reach this box or does not know it: see "Proof" in the README.""",
+an association of its own, and cannot reach this box or does not know it: see "Proof" in docs/upstreams.md.""",
     "SYNTAXES-UNTOLD": """\
 `receive` does not know which transfer syntaxes the destinations take, so it prefers uncompressed ones, which
 all of them take. It costs room and time and loses nothing. Check that runtime_dir is there and writable for

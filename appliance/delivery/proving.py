@@ -295,7 +295,7 @@ class Prover:
         self._say(
             catalogue.PROOF_OVERDUE,
             "no report on storage commitment came in time",
-            'Can it reach us for its reports (README, "Proof")? Look at storage commitment in its log.',
+            'Can it reach us for its reports (docs/upstreams.md, "Proof")? Look at storage commitment in its log.',
             instances=instances,
         )
 
