@@ -24,7 +24,7 @@ from click.shell_completion import CompletionItem
 
 from appliance import __version__
 from appliance.base.errors import ApplianceError, DiskError, Fault
-from appliance.cli.output import colours, expect_json, fail, fail_json, print_error, say
+from appliance.cli.output import colours, expect_json, fail, fail_json, print_error, say, write_what_can_be_written
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -151,6 +151,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit status. The one place where errors become words and numbers."""
     status = 0
     expect_json(arguments)
+    write_what_can_be_written()
     try:
         status = _invoke(arguments)
         if sys.stdout:  # None where it was closed before we began

@@ -33,18 +33,25 @@ def console(stderr: bool = False) -> Console:
 
 
 def terminal() -> Console:
-    """For tables: colours and the width of a terminal; plain text, and wide, elsewhere. What it cannot write is "?"."""
+    """For tables: colours and the width of a terminal; plain text, and wide, elsewhere."""
     from rich.console import Console
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
     return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
+def write_what_can_be_written() -> None:
+    """From now on a letter that a terminal does not have is "?", and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def write_json(value: Any) -> None:
     """A result for machines: the one JSON document on stdout."""
     _answers.given = True
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    letters = encoding.lower().replace("-", "") != "utf8"  # \u00fc, where there is no ü
+    click.echo(json.dumps(value, indent=2, ensure_ascii=letters, default=str))
 
 
 def write_json_line(value: Any) -> None:

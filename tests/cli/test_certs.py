@@ -355,6 +355,14 @@ def test_status_of_what_is_not_there_or_does_not_fit(site: Path, capsys: Capture
     assert "is not the certificate of" in " ".join(capsys.readouterr().out.split())
 
 
+def test_status_where_there_is_none(site: Path, capsys: Capture) -> None:
+    text = re.sub("(?m)^(listen|certificate|key|client_c..) .*\n", "", site.read_text())
+    site.write_text(text.replace("[receive]\n", '[receive]\nlisten_plain = ["127.0.0.1:11112"]\n'))
+    capsys.readouterr()
+    assert certs(site, "status") == 0
+    assert capsys.readouterr() == ("", "The configuration names no certificate.\n")
+
+
 def test_status_of_a_revocation_list_that_turns_everybody_away(site: Path, capsys: Capture) -> None:
     (tls(site) / "site-ca.key").rename(site.with_name("elsewhere"))
     authority = Authority.load((tls(site) / "site-ca.crt").read_bytes(), site.with_name("elsewhere").read_bytes())
@@ -575,6 +583,10 @@ def test_where_no_list_is_configured_it_says_what_to_add(site: Path, tmp_path: P
     assert line == f'client_crl = "{tls(site)}/site-ca.crl"'
     site.write_text(site.read_text().replace("[receive]\n", f"[receive]\n{line}\n"))
     assert run(["check", "--config", str(site)]) == 0
+    # What was not handed out is not on record.
+    assert certs(site, "issue", "MR", "--name", "mr.example", "-d", tmp_path / "nowhere") == 70
+    assert "Nothing was issued" in capsys.readouterr().err
+    assert certs(site, "revoke", "MR") == 78
     # Another CA's certificate is not ours to revoke.
     stranger = tmp_path / "stranger.crt"
     Authority.create("EDGE01 site CA (built into the appliance)").issue("x", ["x"], client=True).write(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -155,3 +156,18 @@ def test_a_configuration_of_somebody_else_is_a_missing_right_and_not_a_wrong_wor
     assert run(["queue", "list", "--config", str(config)]) == 78
     said = f"appliance: error: we may not read {config}. Run this as root (sudo), or have its owner let you.\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("how", [["queue", "list", "--config", "/\u7206"], ["vault", "show", "--help"]])
+def test_a_terminal_without_our_letters_gets_the_rest(how: list[str]) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-m", "appliance", *how], env=environment, capture_output=True)
+    assert b"unforeseen" not in done.stderr and b"?" in done.stderr + done.stdout
+    assert done.returncode == (0 if "--help" in how else 78)
+
+
+def test_json_needs_no_letters(tmp_path: Path) -> None:
+    code = "from appliance.cli import output; output.write_what_can_be_written(); output.write_json({'a': 'R\\u7206'})"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert json.loads(done.stdout) == {"a": "R\u7206"}

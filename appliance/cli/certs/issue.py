@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from pathlib import Path
@@ -86,6 +87,10 @@ def command(
         raise LocalError(
             f"there is no directory {directory}",
             fix="Nothing was issued. Is the stick mounted there? Else make it, or name another -d.",
+        )
+    if not (directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)):
+        raise LocalError(
+            f"cannot write into {directory}", fix="Nothing was issued: make the directory, or name another -d."
         )
     authority = opened(certificate_of_ca, key_of_ca, passphrase_file, passphrase_fd)
     key = None if asked else private_key("rsa" if old_pkcs12 else "ec")

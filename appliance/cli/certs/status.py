@@ -15,7 +15,7 @@ from appliance.base.errors import CryptoError
 from appliance.cli.certs.authority import BUILT_IN
 from appliance.cli.certs.slots import slots
 from appliance.cli.options import config_option, json_option
-from appliance.cli.output import console, write_json
+from appliance.cli.output import console, say, write_json
 from appliance.config.load import load_config
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def command(path: Path, as_json: bool) -> None:
             about["problems"].append(problem)
     if as_json:
         write_json(found)
+    elif not found:
+        say("The configuration names no certificate.")
     else:
         for entry in found:
             _show(entry)
