@@ -21,20 +21,25 @@ LAST = 48
 # What a rule that is built does not see, and what it would take.
 LIMITS = {
     "D02": "Any registered caller may call any registered server, unless its entry lists whom it `calls`.",
-    "D03": "An Ethernet address is not bound to an AE title; D38 sees an IP address that moves.",
+    "D03": "Also, after a day: an allowed address that is new to a title in use elsewhere, and an Ethernet address other than "
+    "the one that announces the caller's address.",
     "D04": "Different names are counted; one pair that is tried again and again is a wrong setting (D01, D02).",
     "D05": "NUL-padded UIDs of a registered device are told for information: old devices pad them too.",
     "D06": "What is proposed is quiet, what is asked for counts: by `services` at us, by `asks` at others.",
     "D08": "Queries of patients and studies, in clear: their first bytes. Rates are fixed numbers, not learned.",
     "D10": "Implementation class, version name, maximum length and JA4. Not TTL, window or the list of contexts.",
-    "D11": "For information where it may be a `[[destination]]` whose host name does not resolve.",
+    "D11": "For information: who answers at a port of DICOM where nothing was said, and who may be a `[[destination]]` of "
+    "which the host name does not resolve.",
+    "D12": "In clear at any port, over TLS at DICOM ports and registered servers.",
     "D13": "The title in clear (over TLS `receive` sees it: R04); any TCP segment for the port, not UDP.",
     "D14": "By ARP and neighbour discovery, a day after the sensor began.",
     "D16": "At registered servers and DICOM ports.",
-    "D17": "TLS 1.2 and before, where certificates are in clear. A renewal that is due is for information. Issuer and "
-    "names are not compared: the unit may not read the CA. For TLS 1.3 it would take what `receive` and `forward` see "
+    "D17": "TLS 1.2 and before, where certificates are in clear. A renewal that is due is for information. Names "
+    "are compared for a `[[destination]]`, issuers are not: the unit may not read the CA. For TLS 1.3 it would take what `receive` and `forward` see "
     "of their own peers.",
     "D18": "Alerts in clear only; TLS 1.3 encrypts those of the client.",
+    "D19": "At registered servers and DICOM ports; for information at other ports of registered machines, unless the hello "
+    "says what it is for (ALPN).",
     "D24": "Connections that are closed again are none. "
     "Silence in mid-association is for the deadlines of `receive`, and of other servers for nobody.",
     "D25": "Associations in clear.",
@@ -42,16 +47,17 @@ LIMITS = {
     "D29": "Where a flow begins with a DICOM file. A file inside HTTP or SMB would take parsers of those.",
     "D30": "By the class of the document. Whether a device should send documents at all is for `sop_classes` (D33).",
     "D32": "The first time after a device was known for a day.",
-    "D34": "Instances in an hour, beside the busiest hour before; in clear. Bytes are not counted.",
-    "D35": "Needs `hours` of the peer. Hours are not learned.",
+    "D34": "Instances and bytes in an hour, beside the busiest hour before; in clear.",
+    "D35": "By `hours` of the peer, or where it has none by the hours of 14 days before.",
     "D36": "Every new pair of machines, a day after the sensor began.",
     "D37": "A number within ten minutes, not a ratio.",
     "D38": "What a switch sends to the mirror. VRRP and HSRP addresses may move, and those in `moving`, unless two "
     "announce them at a time. A lease that ran out is for information.",
     "D39": "Without `dhcp_servers` those of the first day are taken for the right ones.",
     "D40": "Verification of registered servers by registered callers is no sweep.",
-    "D41": "DTP, another root bridge, tags that are not in `vlans`. LLDP is not read.",
+    "D41": "DTP, another root bridge, tags that are not in `vlans`; for information who begins to speak LLDP or CDP.",
     "D42": "A flap between ports shows at the switch only.",
+    "D44": "No frame, broadcasts alone, or one direction alone, for five minutes.",
     "D45": "Reload and clock. Start and stop are lines in the log, and will be audit messages.",
     "D46": "Raised by `respond`, not by the sensor. A block counts as mitigation when the filter counted a packet.",
     "D47": "Control PDUs and command sets in one piece; both readings are judged. Bulk data is not compared.",

@@ -250,6 +250,7 @@ SENSOR_MATCHES = Limit("query matches", "answers", 1000, 10, 1 << 20, "to one qu
 SENSOR_FAILED_STORES = Limit("failed stores", "answers", 20, 2, 100000, "of one pair in 600 s")
 SENSOR_ECHO_SWEEP = Limit("echo sweep", "servers", 5, 2, 1000, "asked for verification only by one source in 60 s")
 SENSOR_CONCURRENT = Limit("concurrent associations", "associations", 64, 4, 65536, "in clear, of one pair")
+SENSOR_ANNOUNCED = Limit("announcements", "announcements", 60, 10, 10000, "of one address by one host in 60 s")
 SENSOR_MACS = Limit("new Ethernet addresses", "addresses", 1000, 16, 1 << 20, "in 60 s: more fill a switch's table")
 SENSOR_DECODES = Limit("link-layer frames", "frames", 500, 10, 100000, "of ARP, DHCP, ND and STP, decoded in a second")
 SENSOR_NEIGHBOURS = Limit("neighbours", "addresses", 8192, 64, 1 << 20, "of which the Ethernet address is remembered")
@@ -257,6 +258,9 @@ SENSOR_SILENCE = Limit("silent mirror", "s", 300, 10, 86400, "without a frame, o
 SENSOR_INVENTORY = Limit("inventory", "entries", 4096, 64, 65536, "of one kind; who was seen longest ago goes")
 SENSOR_LEARN = Limit("learning", "s", 86400, 60, 31 << 20, "a device is known that long before its changes are told")
 SENSOR_SURGE = Limit("stored instances", "instances", 1000, 10, 1 << 30, "in an hour, below which no surge is told")
+SENSOR_SURGE_BYTES = Limit(
+    "sent bytes", "bytes", 20 << 30, 1 << 20, 1 << 50, "in an hour, below which no surge is told"
+)
 SENSOR_RING = Limit("capture ring", "bytes", 32 << 20, 1 << 20, 1 << 30, "a quarter second of a full 1 Gbit/s link")
 EVIDENCE_QUOTA = Limit(
     "evidence", "bytes", 64 << 20, 1 << 16, 1 << 40, "sealed, on the disk; the oldest files go first"

@@ -46,6 +46,9 @@ class Change(Enum):
 
     SOFTWARE = "the implementation that an AE title runs"
     TLS_STACK = "the TLS stack of an address (JA4)"
+    MAC = "the Ethernet address from which an AE title on this link calls"
+    PLACE = "the addresses from which an AE title calls"
+    HOUR = "the hours of the day at which an AE title associates"
     SYNTAX = "the transfer syntaxes that an AE title sends"
     PAIR = "who talks to whom"
     RENEWAL = "the certificate of a server, when it was about to expire, by the same issuer"
@@ -62,3 +65,4 @@ class Changed:
     flow: Flow
     before: str
     after: str
+    title: str = ""  # whose, where it matters

@@ -15,7 +15,7 @@ from appliance.base import limits
 from appliance.config.posture.facts import CertificateFacts
 from appliance.inspection.block_request import BlockRequest
 from appliance.inspection.evidence import Evidence, EvidencePacket
-from appliance.inspection.flow import Carries, Flow, endpoints
+from appliance.inspection.flow import DICOM_PORTS, Carries, Flow, endpoints
 from appliance.inspection.flow_table import FlowTable
 from appliance.inspection.fragments import Fragments
 from appliance.inspection.frames import Buffer, Fragment, Segment, Unread, parse
@@ -29,6 +29,7 @@ from appliance.inspection.observations import (
     CertificateSeen,
     Conflict,
     FragmentAbuse,
+    Listening,
     Observation,
     Reconfigured,
     Slow,
@@ -251,6 +252,7 @@ class Inspection:
                 stream = self._table.open(key, seq, length, ack if flags & _ACK else None, now, macs, vlans)
                 if stream is None:
                     return
+                self.statistics.connections += 1
                 if self._table.doubtful:
                     self._table.doubtful = False
                     self._ambiguous(stream, _NOWHERE)
@@ -297,8 +299,10 @@ class Inspection:
         else:  # a tunnel proves nothing: anybody may send what looks like one end of it
             self._table.syn(key, seq, now, answers)
         if answers:
+            self.statistics.answered += 1
             self._probes.answered(key)
             return
+        self.statistics.opened += 1
         self._observe_probe(key, now)
         mac = bytes(frame[link + 6 : link + 12])
         self._judgement.see_all(self._link.opening(key, mac, vlans, self.registry, now), now)
@@ -381,15 +385,18 @@ class Inspection:
         self._judgement.tick(now)
 
     def _count_slow(self, now: float) -> None:
-        """Connections that a DICOM server keeps open for nothing."""
+        """Connections to servers of DICOM on which nothing was said, or no whole request."""
         slow, self._table.slow = self._table.slow, []
         silent, self._table.silent = self._table.silent, []
         for flow in slow:
             if flow.carries is Carries.DICOM or self.expects_dicom(flow):
                 self.report(Slow(flow, now - flow.began))
-        for key in silent:
+        for key, held in silent:
             server, port, client, _ = endpoints(key)
-            if self.registry.server(server, port) is not None:
+            if self.registry.server(server, port) is None:
+                if port in DICOM_PORTS:
+                    self.report(Listening(server, port, client))
+            elif held:
                 self._judgement.see_all(self._judgement.recurrences.silent(client, server, port, now), now)
 
     def reconfigured(self, what: str, now: float) -> None:

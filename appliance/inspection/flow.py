@@ -84,7 +84,7 @@ class Flow:
         self.evidence: FlowEvidence | None = None  # where evidence is kept
         self.proven = False  # each end acknowledged the other's first sequence number: no forged address can
         self.hello: Hello | None = None  # the client's, until it is answered
-        self.memo: tuple[Talk, Device] | None = None  # the inventory's entries for it
+        self.memo: tuple[Talk, Device, list[int]] | None = None  # the inventory's entries for it
         self.client: Stream
         self.server: Stream
 

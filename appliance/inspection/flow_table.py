@@ -58,7 +58,7 @@ class FlowTable:
         self.doubtful = False  # whether the flow that was reopened last may have gone on
         self.evicted: list[Flow] = []  # for the engine to take
         self.slow: list[Flow] = []  # likewise: connections on which no whole request came in time
-        self.silent: list[bytes] = []  # likewise: keys of SYN-ACKs behind which nothing came, not even the end
+        self.silent: list[tuple[bytes, bool]] = []  # likewise: SYN-ACKs behind which nothing came, or only the end
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -236,8 +236,8 @@ class FlowTable:
             if next(iter(self._openings.values())).when >= old:
                 break
             key, opening = self._openings.popitem(last=False)
-            if opening.answers and not (opening.refused or opening.left):
-                self.silent.append(key)
+            if opening.answers and not opening.refused:
+                self.silent.append((key, not opening.left))
         looks = min(_LOOKS + len(self._flows) // 16, len(self._flows))
         while looks > 0:
             key, flow = next(iter(self._flows.items()))

@@ -22,7 +22,13 @@ from appliance.inspection.developments import Change, Changed
 from appliance.inspection.flow import DICOM_PORTS, Flow, endpoints
 from appliance.inspection.inventory_entries import Device, Host, Talk, TlsServer, note
 from appliance.inspection.ja4 import ja4
-from appliance.inspection.link_observations import ConfigurationOffered, HostAppeared, OfferedAnew
+from appliance.inspection.link_observations import (
+    ConfigurationOffered,
+    HostAppeared,
+    OfferedAnew,
+    SwitchAppeared,
+    SwitchPresent,
+)
 from appliance.inspection.observations import (
     AssociationAnswered,
     AssociationRequested,
@@ -40,6 +46,8 @@ _PASSING = frozenset((21, 41, 42, 44))  # padding, pre_shared_key, early_data, c
 _UNCOMPRESSED = frozenset((b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.2"))
 _SURGE = 4  # times the busiest hour
 _RENEWED = 45 * 86400.0  # seconds before its end in which a certificate is renewed
+_IN_USE = 3600.0  # seconds for which a title counts as in use where it called
+_DAYS = 14  # on which a device associated, before its hours are known
 _HOURS = 24  # in which something was stored, before a surge is told
 
 
@@ -102,6 +110,7 @@ class Inventory:
             HelloSeen: self._hello,
             CertificateSeen: self._certificate,
             ConfigurationOffered: self._offered,
+            SwitchPresent: self._present,
         }
         self.sees = frozenset(self._takers)
 
@@ -134,10 +143,13 @@ class Inventory:
             if self._learned(now) and not self._pair_known(talk):
                 yield Changed(Change.PAIR, seen.flow, "", f"{talk.client} to {talk.server} port {talk.port}")
         self.talks.put(talk, proven=True)
+        yield from self._second_place(talk, seen.flow, now)
         device = self._device(talk.client, talk.calling, now)
         yield from self._compare(
             device, _fingerprint(seen.request), talk.implementation, Change.SOFTWARE, seen.flow, now
         )
+        yield from self._hour(device, seen.flow, now)
+        yield from self._mac(device, seen.flow, now)
         for context in seen.accept.contexts:
             for syntax in context.transfer_syntaxes if context.result == 0 else ():
                 syntax = syntax.rstrip(b"\0 ")
@@ -153,8 +165,8 @@ class Inventory:
         memo = seen.flow.memo
         if memo is None:
             talk = self._talk(seen.flow, seen.request, now)
-            memo = seen.flow.memo = talk, self._device(talk.client, talk.calling, now)
-        talk, device = memo
+            memo = seen.flow.memo = talk, self._device(talk.client, talk.calling, now), [0]
+        talk, device, _ = memo
         talk.last = device.last = now
         who = "" if seen.from_client else " of the server"
         new = note(talk.services, seen.command.name.removesuffix("-RQ") + who)
@@ -166,14 +178,59 @@ class Inventory:
             talk.stored += 1
             yield from self._count(device, seen.flow, now)
 
+    def _second_place(self, talk: Talk, flow: Flow, now: float) -> Iterator[object]:
+        """A title that is in use calls from an address that is new to it."""
+        if not self._learned(now) or self.devices.get((talk.client, talk.calling)) is not None:
+            return
+        for other in self.devices:
+            if other.calling == talk.calling and other.client != talk.client and 0 <= now - other.last < _IN_USE:
+                yield Changed(Change.PLACE, flow, other.client, talk.client, talk.calling)
+                return
+
+    def _hour(self, device: Device, flow: Flow, now: float) -> Iterator[object]:
+        """The hours of the day at which a device works, once it was seen on so many days."""
+        day, hour = int(now // 86400), int(now // 3600) % 24
+        if day != device.day:
+            device.day, device.days = day, device.days + 1
+            self.revision += 1
+        near = 1 << hour | 1 << (hour + 1) % 24 | 1 << (hour - 1) % 24
+        if device.days > _DAYS and not device.at_work & near:
+            yield Changed(Change.HOUR, flow, f"{device.days - 1} days", f"{hour:02}:00 UTC", device.calling)
+        device.at_work |= 1 << hour
+
+    def _mac(self, device: Device, flow: Flow, now: float) -> Iterator[object]:
+        """A device of this link calls from an Ethernet address that never announced its address, while another does."""
+        mac = flow.macs[6:12].hex(":")
+        if not note(device.macs, mac, 8):
+            return
+        self.revision += 1
+        host = self.hosts.get(mac)
+        if (host is not None and device.client in host.addresses) or now - device.first <= limits.SENSOR_LEARN.default:
+            return
+        owners = [each.mac for each in self.hosts if device.client in each.addresses]
+        if owners:
+            yield Changed(Change.MAC, flow, owners[-1], mac)
+
     def _count(self, device: Device, flow: Flow, now: float) -> Iterator[object]:
-        """Instances in an hour, beside the busiest hour before."""
+        """Instances and bytes in an hour, beside the busiest hour before."""
         hour = int(now // 3600)
         if hour != device.hour:
             device.busiest = max(device.busiest, device.in_hour)
+            device.most_bytes = max(device.most_bytes, device.bytes_in_hour)
             device.hours += bool(device.in_hour)
-            device.hour, device.in_hour = hour, 0
+            device.hour, device.in_hour, device.bytes_in_hour = hour, 0, 0
         device.in_hour += 1
+        if flow.memo is not None:
+            (sent,), position = flow.memo[2], flow.client.position
+            flow.memo[2][0] = position
+            before, device.bytes_in_hour = device.bytes_in_hour, device.bytes_in_hour + max(0, position - sent)
+            most = max(_SURGE * device.most_bytes, limits.SENSOR_SURGE_BYTES.default)
+            if before < most <= device.bytes_in_hour and device.hours >= _HOURS:
+                words = (
+                    f"{device.most_bytes >> 30} GiB in the busiest hour",
+                    f"{device.bytes_in_hour >> 30} GiB in this hour",
+                )
+                yield Changed(Change.SURGE, flow, *words)
         threshold = max(_SURGE * device.busiest, limits.SENSOR_SURGE.default)
         if device.in_hour == threshold and device.hours >= _HOURS:
             yield Changed(Change.SURGE, flow, f"{device.busiest} in the busiest hour", f"{device.in_hour} in this hour")
@@ -238,6 +295,15 @@ class Inventory:
             self.revision += 1
             if said not in same:
                 yield OfferedAnew(seen.server, seen.mac, seen.how, others, self._learned(now))
+        self.hosts.put(host, proven=True)
+
+    def _present(self, seen: SwitchPresent, registry: Registry, now: float) -> Iterator[object]:
+        host = self.hosts.get(seen.mac) or Host(seen.mac, now, now)
+        host.last = now
+        if note(host.offers, seen.how, 8):
+            self.revision += 1
+            if self._learned(now):
+                yield SwitchAppeared(seen.mac, seen.how)
         self.hosts.put(host, proven=True)
 
     def announced(self, mac: str, address: Address, now: float) -> Iterator[object]:

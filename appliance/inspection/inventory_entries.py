@@ -102,6 +102,12 @@ class Device(Entry):
     in_hour: int = 0  # instances stored in it
     busiest: int = 0  # in any hour before
     hours: int = 0  # in which something was stored
+    bytes_in_hour: int = 0  # that it sent, data and all
+    most_bytes: int = 0  # in any hour before
+    macs: list[str] = field(default_factory=list)  # from which it calls
+    at_work: int = 0  # a bit for each hour of the day (UTC) at which it associated
+    days: int = 0  # on which it did
+    day: int = 0  # the last of them, since the epoch
 
     def __post_init__(self) -> None:
         ipaddress.ip_address(self.client)

@@ -18,6 +18,11 @@ _ICMPV6 = 58
 _ADVERTISEMENT, _NEIGHBOUR = 134, 136
 _TAGS = frozenset((0x8100, 0x88A8, 0x9100))
 _DTP_TARGET, _DTP_SNAP = bytes.fromhex("01000ccccccc"), bytes.fromhex("aaaa0300000c2004")
+_CDP_SNAP = bytes.fromhex("aaaa0300000c2000")
+_LLDP = 0x88CC
+_EXTENSIONS = frozenset((0, 43, 44, 60))  # hop-by-hop, routing, fragment, destination options
+_FRAGMENT = 44
+_CONFIGURE = frozenset((3, 24, 25, 31))  # prefix, route, name servers, search list (RFC 4861, 4191, 8106)
 _SERVES = frozenset((2, 5, 6))  # DHCPOFFER, DHCPACK, DHCPNAK (RFC 2132 9.6)
 _ACKNOWLEDGED = 5
 
@@ -62,7 +67,15 @@ class Trunking:
     mac: str
 
 
-Said = Announcement | Offer | Tree | Trunking
+@dataclass(frozen=True, slots=True)
+class Neighbouring:
+    """A frame in which a switch, or whoever wants to pass for one, says what it is: LLDP (IEEE 802.1AB) or CDP."""
+
+    mac: str
+    how: str
+
+
+Said = Announcement | Offer | Tree | Trunking | Neighbouring
 
 
 def prepare() -> None:
@@ -87,6 +100,8 @@ def decode(frame: Buffer) -> Said | None:
         return _dhcp(frame, at, mac)
     if kind == ETHERTYPE_IPV6:
         return _ipv6(frame, at, mac)
+    if kind == _LLDP:
+        return Neighbouring(mac, "LLDP")
     if kind <= 1500:
         return _llc(frame, at, mac)
     return None
@@ -127,26 +142,46 @@ def _dhcp(frame: Buffer, at: int, mac: str) -> Offer | None:
 def _ipv6(frame: Buffer, at: int, mac: str) -> Announcement | Offer | None:
     following = frame[at + 6]
     source = ipaddress.IPv6Address(bytes(frame[at + 8 : at + 24]))
-    if following == UDP and bytes(frame[at + 40 : at + 44]) == b"\x02\x23\x02\x22":  # from 547 to 546
-        return Offer(source, mac, "DHCPv6") if frame[at + 48] in (2, 7) else None
-    if following != _ICMPV6 or frame[at + 7] != 255:  # a hop limit below that comes from elsewhere (RFC 4861 7.1)
+    hops, body = frame[at + 7], at + 40
+    while following in _EXTENSIONS:  # they hide advertisements from switches (RFC 7113 2)
+        if following == _FRAGMENT and struct.unpack_from("!H", frame, body + 2)[0] & 0xFFF8:
+            return None
+        following, size = frame[body], 8 if following == _FRAGMENT else (frame[body + 1] + 1) * 8
+        body += size
+    if following == UDP and bytes(frame[body : body + 4]) == b"\x02\x23\x02\x22":  # from 547 to 546
+        return Offer(source, mac, "DHCPv6") if frame[body + 8] in (2, 7, 10) else None
+    if following != _ICMPV6 or hops != 255:  # a hop limit below that comes from elsewhere (RFC 4861 7.1)
         return None
-    if frame[at + 40] == _ADVERTISEMENT:
-        return Offer(source, mac, "router advertisement") if struct.unpack_from("!H", frame, at + 46)[0] else None
-    if frame[at + 40] != _NEIGHBOUR:
+    if frame[body] == _ADVERTISEMENT:
+        return Offer(source, mac, "router advertisement") if _configures(bytes(frame[body:])) else None
+    if frame[body] != _NEIGHBOUR:
         return None
     from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr
 
-    said = ICMPv6ND_NA(bytes(frame[at + 40 :]))
+    said = ICMPv6ND_NA(bytes(frame[body:]))
     if ICMPv6NDOptDstLLAddr not in said:
         return None
     address = ipaddress.ip_address(str(said.tgt))
     return Announcement(address, str(said[ICMPv6NDOptDstLLAddr].lladdr), mac, "neighbour discovery", True)
 
 
-def _llc(frame: Buffer, at: int, mac: str) -> Tree | Trunking | None:
+def _configures(advertisement: bytes) -> bool:
+    """Whether a router advertisement has hosts use somebody: as a router (RFC 4861 4.2), for a prefix, or for names."""
+    if struct.unpack_from("!H", advertisement, 6)[0]:
+        return True
+    at = 16
+    while at + 2 <= len(advertisement) and advertisement[at + 1]:
+        if advertisement[at] in _CONFIGURE:
+            return True
+        at += advertisement[at + 1] * 8
+    return False
+
+
+def _llc(frame: Buffer, at: int, mac: str) -> Tree | Trunking | Neighbouring | None:
     if bytes(frame[:6]) == _DTP_TARGET and bytes(frame[at : at + 8]) == _DTP_SNAP:
         return Trunking(mac)
+    if bytes(frame[:6]) == _DTP_TARGET and bytes(frame[at : at + 8]) == _CDP_SNAP:
+        return Neighbouring(mac, "CDP")
     if bytes(frame[at : at + 3]) != b"\x42\x42\x03":
         return None
     from scapy.layers.l2 import STP

@@ -36,6 +36,15 @@ class ForgedAnnouncement:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncementFlood:
+    """One Ethernet address announced one IP address so often within a minute, asked or not."""
+
+    address: Address
+    mac: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationOffered:
     """Somebody hands out addresses or says that it is a router."""
 
@@ -78,6 +87,22 @@ class SwitchTalk:
 
     mac: str
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPresent:
+    """A frame in which its sender says what it is, as switches and some hosts do all day. `how` is "LLDP" or "CDP"."""
+
+    mac: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchAppeared:
+    """Somebody does so who never did, after the inventory had time to learn."""
+
+    mac: str
+    how: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,18 @@ from typing import TypeVar
 
 from appliance.base import limits
 from appliance.config.values import Address
+from appliance.inspection.counts import Counts
 from appliance.inspection.flow import endpoints
 from appliance.inspection.frames import Buffer
-from appliance.inspection.link_decoders import Announcement, Offer, Said, Tree, Trunking, decode
+from appliance.inspection.link_decoders import Announcement, Neighbouring, Offer, Said, Tree, Trunking, decode
 from appliance.inspection.link_observations import (
     AddressMoved,
+    AnnouncementFlood,
     ConfigurationOffered,
     ForeignVlan,
     ForgedAnnouncement,
     MacFlood,
+    SwitchPresent,
     SwitchTalk,
 )
 from appliance.inspection.observations import Touched
@@ -47,6 +50,7 @@ class LinkWatch:
         self._questions: OrderedDict[Address, float] = OrderedDict()  # who was asked for lately
         self._given: OrderedDict[tuple[Address, str], float] = OrderedDict()
         self._root = ""
+        self._often = Counts(_WINDOW, limits.SENSOR_ANNOUNCED.default)
         self.macs: set[bytes] = set()  # that sent something lately; the engine's fast path reads it
         self._since = 0.0
         self._began: float | None = None
@@ -111,6 +115,8 @@ class LinkWatch:
             if said.given is not None:
                 _remember(self._given, said.given, now)
             yield ConfigurationOffered(said.server, said.mac, said.how)
+        elif isinstance(said, Neighbouring):
+            yield SwitchPresent(said.mac, said.how)
         elif isinstance(said, Trunking):
             yield SwitchTalk(said.mac, "asks for a trunk (DTP)")
         elif isinstance(said, Tree):
@@ -124,6 +130,8 @@ class LinkWatch:
             yield ForgedAnnouncement(said.address, said.source, what)
         began = self._began = now if self._began is None else min(self._began, now)
         gratuitous = said.target is None or said.target == said.address
+        if (gratuitous or said.is_reply) and (often := self._often.add((said.sender, said.address), now)):
+            yield AnnouncementFlood(said.address, said.source, often)
         if said.how == "ARP" and not said.is_reply and said.target is not None and not gratuitous:
             _remember(self._questions, said.target, now)
         if said.address == _NONE:  # a probe (RFC 5227 2.1.1): it has no address yet

@@ -146,6 +146,15 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """A host answered at a port that is DICOM's by custom; what it speaks there was not seen."""
+
+    server: Address
+    port: int
+    client: Address
+
+
+@dataclass(frozen=True, slots=True)
 class FragmentAbuse:
     """Fragments of an IP packet that no honest sender makes. `what` is ours."""
 

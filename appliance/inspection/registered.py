@@ -43,6 +43,7 @@ class Server:
     forwarded: bool = False  # we call it with the titles of our peers
     networks: tuple[Network, ...] = ()
     takes_tls: bool = True
+    host: str = ""  # that its certificate has to name
 
     def is_at(self, address: Address) -> bool:
         """Whether it is known to be there."""
@@ -100,6 +101,7 @@ def _destinations(config: Config, surroundings: Surroundings) -> Iterator[Server
                 own=False,
                 forwarded=each.calling_ae_title == "peer",
                 takes_tls=each.over_tls,
+                host=each.server_name or each.address.host,
             )
 
 

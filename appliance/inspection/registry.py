@@ -160,6 +160,14 @@ class Registry:
             or any(caller.is_at(address) for caller in self.callers)
         )
 
+    def names_at(self, address: Address) -> str:
+        """The name of a registered machine at an address; empty where there is none."""
+        if self.is_own(address):
+            return "this appliance"
+        named = [each.name for each in self.callers if each.is_at(address)]
+        named += [each.name for each in self.servers if each.is_at(address)]
+        return named[0] if named else ""
+
     def is_local(self, address: Address) -> bool:
         """Whether an address is one of the site; anything is, where the site is not described."""
         return not self.local or within(address, self.local)

@@ -12,6 +12,9 @@ class Statistics:
     packets: int = 0
     bytes: int = 0  # of frames, as long as they were on the wire
     segments: int = 0  # TCP segments that were no fast skip
+    opened: int = 0  # SYNs
+    answered: int = 0  # SYN-ACKs
+    connections: int = 0  # that carried data
     fragments: int = 0  # IP fragments of TCP, or of a mirror in GRE
     link_frames: int = 0  # ARP, DHCP, neighbour discovery, spanning tree
     undecodable: int = 0  # such frames on which a decoder failed

@@ -16,7 +16,13 @@ NOW = datetime.datetime(2023, 11, 14, tzinfo=datetime.UTC)  # of the scenes
 DAY = datetime.timedelta(days=1)
 
 
-def certificate(begins: int = -10, ends: int = 100, weak: bool = False, issuer: str = "pacs.rad.example") -> bytes:
+def certificate(
+    begins: int = -10,
+    ends: int = 100,
+    weak: bool = False,
+    issuer: str = "pacs.rad.example",
+    names: tuple[str, ...] = (),
+) -> bytes:
     """A certificate that its own key signed, and that key, PEM. Days count from the scenes' day."""
     key = rsa.generate_private_key(65537, 1024) if weak else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pacs.rad.example")])
@@ -28,6 +34,7 @@ def certificate(begins: int = -10, ends: int = 100, weak: bool = False, issuer: 
         .serial_number(1)
         .not_valid_before(NOW + begins * DAY)
         .not_valid_after(NOW + ends * DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in names]), critical=False)
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.base import limits
+from appliance.config.values import parse_network
 from appliance.inspection.engine import Inspection
 from appliance.inspection.inventory import Inventory, Table
 from appliance.inspection.inventory_entries import Host, Talk
 from tests.inspection.handshake import certificate, talk
-from tests.inspection.scene import CT, MR, OLD_PACS, OWN, STRANGER, engine, registry, rules
+from tests.inspection.scene import CT, MR, OLD_PACS, OWN, STRANGER, engine, evidence, registry, rules
+from tests.inspection.test_engine import Tape
 from tests.inspection.test_link_watch import A, B, gratuitous, show
 from tests.inspection.test_tls_hello import client_hello, server_hello
 from tests.inspection.wire import CT_STORAGE, ILE, Wire, associate, command, item, p_data, pdu, pdv, reject, store
@@ -136,6 +140,82 @@ def test_d34_far_more_instances_than_ever() -> None:
         for _ in range(limits.SENSOR_SURGE.default):
             wire.client(store(10)).server(RSP)
         assert rules(watching) == spoke
+
+
+@pytest.mark.parametrize(("size", "spoke"), [(5 << 20, ["D34"]), (4 << 20, [])])
+def test_d34_far_more_bytes_than_ever(size: int, spoke: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SENSOR_SURGE_BYTES", replace(limits.SENSOR_SURGE_BYTES, default=1 << 20))
+    watching = engine()
+    for hour in range(26):
+        wire = meets(watching, BEGAN + 3600 * hour, port=50000 + hour)
+        wire.client(store(1 << 20 if hour == 3 else 100)).server(RSP).client(store(10)).server(RSP)
+    assert rules(watching) == []
+    wire.now = BEGAN + 3600 * 26
+    wire.client(store(size)).server(RSP).client(store(10))  # what one sent is known when it sends the next
+    assert rules(watching) == spoke
+
+
+@pytest.mark.parametrize(("hour", "days", "spoke"), [(3, 15, ["D35"]), (7, 15, []), (8, 15, []), (3, 13, [])])
+def test_d35_an_hour_at_which_a_device_never_worked(hour: int, days: int, spoke: list[str]) -> None:
+    """From 8 to 16 o'clock, an hour's overtime is usual."""
+    watching, midnight = engine(), BEGAN // 86400 * 86400
+    for day in range(days):
+        for each in range(8, 17):
+            meets(watching, midnight + day * 86400 + each * 3600, port=50000 + day * 24 + each)
+    meets(watching, midnight + days * 86400 + hour * 3600, port=60000)
+    records = watching.take_alerts()
+    assert [each["alert"]["signature_id"] for each in records] == spoke
+    assert not spoke or evidence(records, "D35") == "at 03:00 UTC, as on none of 15 days before"
+
+
+SHARED = "10.20.0.64/28"
+
+
+@pytest.mark.parametrize(
+    ("after", "spoke"),
+    [(600, ["D03"]), (2 * 3600, []), (-LEARN, [])],  # in use; idle for long; no time to learn
+)
+def test_d03_a_title_in_use_calls_from_another_address_that_its_entry_allows(after: float, spoke: list[str]) -> None:
+    known = registry()
+    shared = known.peers[0].model_copy(update={"addresses": (parse_network(SHARED),)})
+    watching = Inspection(dataclasses.replace(known, peers=(shared, *known.peers[1:])))
+    meets(watching, BEGAN, "10.20.0.65")
+    meets(watching, BEGAN + LEARN + 60, "10.20.0.65", port=50001)
+    meets(watching, BEGAN + LEARN + 60 + after, "10.20.0.66", port=50002)
+    records = [each for each in watching.take_alerts() if each["alert"]["signature_id"] != "D36"]
+    assert [each["alert"]["signature_id"] for each in records] == spoke
+    if spoke:
+        assert evidence(records, "D03").startswith("it calls from 10.20.0.65 too, and never did from 10.20.0.66")
+
+
+def test_d03_what_we_forward_under_a_devices_title_is_its_own() -> None:
+    watching = engine()
+    for now, port in ((BEGAN, 50000), (BEGAN + LEARN + 60, 50001)):
+        meets(watching, now, CT, port=port)
+    meets(watching, BEGAN + LEARN + 90, OWN, OLD_PACS, 50002, called=b"OLDPACS")
+    assert "D03" not in rules(watching)
+
+
+@pytest.mark.parametrize(
+    ("announced", "spoke"),
+    [
+        ((CT,), ["D03"]),  # the address is announced by another machine of this link
+        ((), []),  # nobody announced it: it is behind a router
+    ],
+)
+def test_d03_a_known_name_and_address_from_another_ethernet_address(
+    announced: tuple[str, ...], spoke: list[str]
+) -> None:
+    watching, tape = engine(), Tape()
+    show(watching, [gratuitous(A, each) for each in announced], BEGAN)
+    meets(watching, BEGAN + 1)  # from 02:00:00:00:00:01, a team of cards, and nobody minds in the first day
+    meets(tape, BEGAN + LEARN + 60, port=50001)  # type: ignore[arg-type]
+    for now, data, size, vlan in tape.packets:
+        watching.inspect([(now, bytes(data[:6]) + bytes.fromhex("0200000000c0") + bytes(data[12:]), size, vlan)])
+    records = watching.take_alerts()
+    assert [each["alert"]["signature_id"] for each in records] == spoke
+    if spoke:
+        assert evidence(records, "D03") == f"{A} announces its address, it calls from 02:00:00:00:00:c0"
 
 
 @pytest.mark.parametrize(("after", "spoke"), [(LEARN + 60, ["D36"]), (60, [])])

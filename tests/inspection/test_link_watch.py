@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_RA, ICMPv6NDOptDstLLAddr, IPv6
+from scapy.layers.inet6 import (
+    ICMPv6ND_NA,
+    ICMPv6ND_RA,
+    ICMPv6NDOptDstLLAddr,
+    ICMPv6NDOptMTU,
+    ICMPv6NDOptPrefixInfo,
+    ICMPv6NDOptRDNSS,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+)
 from scapy.layers.l2 import ARP, LLC, STP, Dot1Q, Dot3, Ether
 from scapy.packet import Packet
 
@@ -202,6 +213,69 @@ def test_d39_both_of_a_pair_are_known_after_a_restart() -> None:
 def test_d39_where_they_are_named(server: str, spoke: list[str]) -> None:
     known = dataclasses.replace(registry(), dhcp_servers=(parse_network("10.20.0.1"),))
     assert rules(show(Inspection(known), [dhcp(server, "offer")])) == spoke
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        (IPv6ExtHdrHopByHop(),),
+        (IPv6ExtHdrDestOpt(), IPv6ExtHdrDestOpt()),
+        (IPv6ExtHdrFragment(offset=0, m=0),),
+    ],
+)
+def test_d39_an_advertisement_behind_extension_headers_is_one(hidden: tuple[Packet, ...]) -> None:
+    """Switches that keep advertisements of hosts away look at the first header only (RFC 7113)."""
+    said = Ether(src=B, dst="33:33:00:00:00:01") / IPv6(src="fe80::66", dst="ff02::1", hlim=255)
+    for header in hidden:
+        said /= header
+    watching = show(engine(), [router("fe80::1")])
+    assert rules(show(watching, [said / ICMPv6ND_RA(routerlifetime=1800)], LATER + DAY)) == ["D39"]
+
+
+@pytest.mark.parametrize(
+    ("option", "spoke"),
+    [
+        (ICMPv6NDOptRDNSS(dns=["fe80::66"]), ["D39"]),
+        (ICMPv6NDOptPrefixInfo(prefix="2001:db8:66::"), ["D39"]),
+        (ICMPv6NDOptMTU(), []),
+    ],
+)
+def test_d39_who_is_no_router_may_still_have_hosts_ask_it_for_names(option: Packet, spoke: list[str]) -> None:
+    watching = show(engine(), [router("fe80::1")])
+    assert rules(show(watching, [router("fe80::66", 0) / option], LATER + DAY)) == spoke
+
+
+def test_d39_a_dhcpv6_server_that_reconfigures() -> None:
+    said = (
+        Ether(src=B) / IPv6(src="fe80::66", dst="fe80::9", hlim=255) / UDP(sport=547, dport=546) / bytes((10, 0, 0, 1))
+    )
+    watching = show(engine(), [gratuitous(A, CT)])
+    assert rules(show(watching, [said], LATER + DAY)) == ["D39"]
+
+
+@pytest.mark.parametrize(("count", "spoke"), [(limits.SENSOR_ANNOUNCED.default, ["D38"]), (59, [])])
+def test_d38_a_flood_of_announcements(count: int, spoke: list[str]) -> None:
+    watching = show(engine(), [gratuitous(B, OLD_PACS)] * count)
+    records = watching.take_alerts()
+    assert [each["alert"]["signature_id"] for each in records] == spoke
+    assert not spoke or evidence(records, "D38") == f"{OLD_PACS} was announced 60 times within a minute"
+
+
+@pytest.mark.parametrize(
+    ("said", "how"),
+    [
+        (Ether(src=C, dst="01:80:c2:00:00:0e", type=0x88CC) / (b"\x02\x07\x04" + bytes(40)), "LLDP"),
+        (Dot3(src=C, dst="01:00:0c:cc:cc:cc") / (bytes.fromhex("aaaa0300000c2000") + bytes(40)), "CDP"),
+    ],
+)
+def test_d41_who_introduces_itself_as_a_switch_and_never_did(said: Packet, how: str) -> None:
+    watching = show(engine(), [said] * 3)
+    assert rules(watching) == []  # there was no time to learn
+    assert rules(show(watching, [said], LATER + DAY)) == []
+    watching = show(show(engine(), [gratuitous(A, CT)]), [said] * 3, LATER + DAY)
+    records = watching.take_alerts()
+    assert evidence(records, "D41") == f"{C} introduces itself as switches do ({how}), and never did"
+    assert [each["alert"]["severity"] for each in records] == [3]
 
 
 @pytest.mark.parametrize("each", [dhcp("10.20.0.66", "discover"), router("fe80::66", 0)])

@@ -9,8 +9,9 @@ import pytest
 from appliance.base import limits
 from appliance.inspection.engine import Inspection
 from tests.inspection.scene import CT, OWN, engine, evidence, registry, rules
+from tests.inspection.test_engine import Tape
 from tests.inspection.test_link_watch import A, gratuitous
-from tests.inspection.wire import Wire
+from tests.inspection.wire import SYN, Wire
 
 LONG = limits.SENSOR_SILENCE.default
 BEGAN = 1_700_000_000.0
@@ -48,6 +49,25 @@ def test_d44_traffic_of_others_is_quiet() -> None:
     assert rules(watching) == []
     watching.tick(BEGAN + 2 * LONG + 2)
     assert evidence(watching.take_alerts(), "D44") == "no frame within 301 s"
+
+
+@pytest.mark.parametrize(("ways", "spoke"), [((True,), ["D44"]), ((False,), ["D44"]), ((True, False), [])])
+def test_d44_a_mirror_of_one_direction(ways: tuple[bool, ...], spoke: list[str]) -> None:
+    """A switch that mirrors what comes into a port, and not what goes out of it, is a usual mistake."""
+    watching, tape = watch(), Tape()
+    for number in range(25):
+        Wire(tape, CT, OWN, client_port=40000 + number, now=BEGAN + 3 + number).association().close()  # type: ignore[arg-type]
+    watching.inspect(each for each in tape.packets if (each[1][34:36] != b"\0\x68") in ways)
+    watching.tick(BEGAN + LONG + 1)
+    assert [rule for rule in rules(watching) if rule == "D44"] == spoke
+
+
+def test_d44_a_scan_alone_is_no_mirror_of_one_direction() -> None:
+    watching = watch()
+    for port in range(1000, 1100):
+        Wire(watching, CT, OWN, port, now=BEGAN + port / 10 - 90).raw(True, 5, SYN)
+    watching.tick(BEGAN + LONG + 1)
+    assert rules(watching) == ["D40"]
 
 
 def test_d45_what_is_judged_by_was_changed() -> None:

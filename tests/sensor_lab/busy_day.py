@@ -2,7 +2,8 @@
 
 Owns the department and what its devices say; it is made from a seed and compressed into no time. Devices differ in what
 they announce, how they cut segments and PDUs, and in what goes wrong on an honest network: segments come twice or in
-another order, servers are busy for a moment, users abort. Nothing of that is anybody's attack.
+another order, servers are busy for a moment, users abort, power fails, an entry is missing somewhere. `everyday.py` has
+what goes on beside them. Nothing of that is anybody's attack.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import random
 import struct
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -23,12 +25,14 @@ from tests.inspection import wire
 from tests.inspection.handshake import certificate, talk
 from tests.inspection.test_engine import Tape
 from tests.inspection.wire import ACK, PSH, command, p_data, pdv
+from tests.sensor_lab import everyday
 
 OWN, PACS, RIS = "10.20.0.2", "10.20.0.3", "10.20.0.5"
 MODALITIES, STATIONS = 24, 6
 MIDNIGHT = 1_699_920_000.0
 WORKLIST, MPPS = b"1.2.840.10008.5.1.4.31", b"1.2.840.10008.3.1.2.3.3"
-FIND, COMMIT = b"1.2.840.10008.5.1.4.1.2.2.1", b"1.2.840.10008.1.20.1"
+FIND, MOVE, COMMIT = b"1.2.840.10008.5.1.4.1.2.2.1", b"1.2.840.10008.5.1.4.1.2.2.2", b"1.2.840.10008.1.20.1"
+HANGING = b"1.2.840.10008.5.1.4.38.2"
 _STUDY = struct.pack("<HHI", 8, 0x52, 6) + b"STUDY " + struct.pack("<HHI", 16, 32, 6) + b"7Q1234"
 _DATA = struct.pack("<HHI", 8, 0x60, 2)
 _KINDS = {b"CT": b"2", b"MR": b"4", b"CR": b"1", b"US": b"6.1"}
@@ -94,9 +98,11 @@ kind = "dimse"
 address = "{PACS}:104"
 ae_title = "PACS"
 tls = "never"
+proof = "commitment"
 [sensor]
 interface = "eth1"
 local = ["10.20.0.0/16"]
+moving = ["10.20.0.9"]
 [[sensor.server]]
 name = "RIS"
 addresses = ["{RIS}"]
@@ -108,9 +114,15 @@ addresses = ["10.20.2.0/24"]
 ae_titles = [{stations}]
 ports = [11112]
 [[sensor.server]]
-name = "PACS calling"
-addresses = ["{PACS}"]
-ae_titles = ["PACS"]
+name = "Modalities"
+addresses = ["10.20.1.0/24"]
+ae_titles = [{", ".join(f'"{each.title.decode()}"' for each in known)}]
+ports = [104]
+[[sensor.server]]
+name = "Monitor"
+addresses = ["10.20.0.8"]
+ae_titles = ["MONITOR"]
+asks = ["echo"]
 """
     return Registry.build(Config.model_validate(tomllib.loads(text)), Surroundings(frozenset({ip_address(OWN)})))
 
@@ -161,17 +173,32 @@ class _Day:
         said.close()
         return said.engine.packets  # type: ignore[attr-defined,no-any-return]
 
+    def evening_before(self, acts: list[Callable[[Device, float], list[Packet]]]) -> list[Packet]:
+        """Two days earlier every device did all that it does, so that the sensor knows them."""
+        packets = []
+        for number, device in enumerate(self.known):
+            for each, act in enumerate([self.over_tls] if device.tls else dict.fromkeys(acts)):
+                packets += act(device, MIDNIGHT - 2 * 86400 + number * 60 + each * 600)
+        packets += self.monitored(MIDNIGHT - 2 * 86400)
+        packets += everyday.leases(MIDNIGHT - 2 * 86400, MIDNIGHT - 2 * 86400 + 1800)
+        packets += everyday.switches(MIDNIGHT - 2 * 86400, MIDNIGHT - 2 * 86400 + 900)
+        return sorted(packets, key=itemgetter(0))
+
     # What devices do.
 
-    def echo(self, device: Device, now: float) -> list[Packet]:
-        said = self.conversation(device.address, OWN, 104, device.mss, now)
-        self.associate(said, device, b"EDGE01", (wire.VERIFICATION,))
+    def echo(
+        self, device: Device, now: float, server: str = OWN, called: bytes = b"EDGE01", port: int = 104
+    ) -> list[Packet]:
+        said = self.conversation(device.address, server, port, device.mss, now)
+        self.associate(said, device, called, (wire.VERIFICATION,))
         self.say(said, True, p_data(pdv(1, 3, command(0x30, sop_class=wire.VERIFICATION))))
         self.say(said, False, p_data(pdv(1, 3, command(0x8030, sop_class=wire.VERIFICATION, more=_status(0)))))
         return self.end(said)
 
-    def store(self, device: Device, now: float, server: str = OWN, called: bytes = b"EDGE01") -> list[Packet]:
-        said = self.conversation(device.address, server, 104, device.mss, now)
+    def store(
+        self, device: Device, now: float, server: str = OWN, called: bytes = b"EDGE01", port: int = 104
+    ) -> list[Packet]:
+        said = self.conversation(device.address, server, port, device.mss, now)
         sop_class = b"1.2.840.10008.5.1.4.1.1." + _KINDS[device.kind]
         maximum = self.associate(said, device, called, (sop_class, wire.VERIFICATION))
         longest = self.dice.choice((4096, 16384, maximum))
@@ -209,8 +236,7 @@ class _Day:
 
     def read(self, device: Device, now: float) -> list[Packet]:
         """A workstation searches the archive."""
-        number = self.dice.randrange(STATIONS)
-        station = Device(b"WS%d" % number, f"10.20.2.{number + 1}", b"CT", b"READER_2", 65536, 1448, False)
+        station = self.station()
         said = self.conversation(station.address, PACS, 104, 1448, now)
         self.associate(said, station, b"PACS", (FIND,))
         self.say(said, True, p_data(pdv(1, 3, command(0x20, True, FIND)), pdv(1, 2, _STUDY)))
@@ -224,11 +250,102 @@ class _Day:
         own = Device(b"EDGE01", OWN, device.kind, b"EDGE_1", 0, 1448, False)
         return self.store(own, now, PACS, b"PACS")
 
+    def move(self, device: Device, now: float) -> list[Packet]:
+        """A workstation has a study moved to itself: the archive calls it."""
+        station = self.station()
+        said = self.conversation(station.address, PACS, 104, 1448, now)
+        self.associate(said, station, b"PACS", (MOVE,))
+        where = struct.pack("<HHI", 0, 0x0600, 4) + station.title.ljust(4)
+        self.say(said, True, p_data(pdv(1, 3, command(0x21, True, MOVE, between=where)), pdv(1, 2, _STUDY)))
+        archive = Device(b"PACS", PACS, device.kind, b"ARCHIVE_9", 16384, 1448, False)
+        brought = self.store(archive, said.now + 0.01, station.address, station.title, 11112)
+        said.now = brought[-1][0] + 0.01
+        self.say(said, False, _answer(1, 0x21, MOVE, 0xFF00) + _answer(1, 0x21, MOVE, 0))
+        return [*self.end(said), *brought]
+
+    def commit(self, device: Device, now: float) -> list[Packet]:
+        """A modality asks the archive to commit itself; the archive reports over an association of its own."""
+        said = self.conversation(device.address, PACS, 104, device.mss, now)
+        self.associate(said, device, b"PACS", (COMMIT,))
+        self.say(said, True, p_data(pdv(1, 3, command(0x130, True, COMMIT)), pdv(1, 2, _STUDY)))
+        self.say(said, False, _answer(1, 0x130, COMMIT, 0))
+        return [*self.end(said), *self.report(device.address, device.title, now + 20)]
+
+    def delivered(self, device: Device, now: float) -> list[Packet]:
+        """The appliance asks the archive to commit itself to what it delivered, and is called back."""
+        own = Device(b"EDGE01", OWN, device.kind, b"EDGE_1", 0, 1448, False)
+        said = self.conversation(OWN, PACS, 104, 1448, now)
+        self.associate(said, own, b"PACS", (COMMIT,))
+        self.say(said, True, p_data(pdv(1, 3, command(0x130, True, COMMIT)), pdv(1, 2, _STUDY)))
+        self.say(said, False, _answer(1, 0x130, COMMIT, 0))
+        return [*self.end(said), *self.report(OWN, b"EDGE01", now + 20)]
+
+    def report(self, to: str, title: bytes, now: float) -> list[Packet]:
+        archive = Device(b"PACS", PACS, b"CT", b"ARCHIVE_9", 16384, 1448, False)
+        said = self.conversation(PACS, to, 104, 1448, now)
+        self.associate(said, archive, title, (COMMIT,))
+        self.say(said, True, p_data(pdv(1, 3, command(0x100, True, COMMIT)), pdv(1, 2, _STUDY)))
+        self.say(said, False, _answer(1, 0x100, COMMIT, 0))
+        return self.end(said)
+
+    def browse(self, device: Device, now: float) -> list[Packet]:
+        """A workstation keeps an association open and searches again and again; then it asks for hanging protocols."""
+        station = self.station()
+        said = self.conversation(station.address, PACS, 104, 1448, now)
+        self.associate(said, station, b"PACS", (FIND, HANGING))
+        for _ in range(6):
+            self.say(said, True, p_data(pdv(1, 3, command(0x20, True, FIND)), pdv(1, 2, _STUDY)))
+            self.say(said, False, _answer(1, 0x20, FIND, 0xFF00) * 190 + _answer(1, 0x20, FIND, 0))
+            said.now += 300
+        nothing = struct.pack("<HHI", 8, 0x16, 0)
+        self.say(said, True, p_data(pdv(3, 3, command(0x20, True, HANGING)), pdv(3, 2, nothing)))
+        self.say(said, False, _answer(3, 0x20, HANGING, 0))
+        return self.end(said)
+
+    def power_off(self, device: Device, now: float) -> list[Packet]:
+        """A modality loses its power in the middle of an instance, and calls again when it is up."""
+        said = self.conversation(device.address, OWN, 104, device.mss, now)
+        sop_class = b"1.2.840.10008.5.1.4.1.1." + _KINDS[device.kind]
+        self.associate(said, device, b"EDGE01", (sop_class, wire.VERIFICATION))
+        self.say(said, True, p_data(pdv(1, 3, command(1, True, sop_class)), pdv(1, 0, _DATA + device.kind)))
+        said.now += 120
+        said.raw(False, said.next[False], wire.RST | ACK)
+        return [*said.engine.packets, *self.echo(device, said.now + 60)]  # type: ignore[attr-defined]
+
+    def refused(self, device: Device, now: float) -> list[Packet]:
+        """The archive lost the entry of a modality, which tries every four seconds until somebody comes."""
+        packets = []
+        for number in range(15):
+            said = self.conversation(device.address, PACS, 104, device.mss, now + 4 * number)
+            self.say(said, True, self.request(device, b"PACS"))
+            self.say(said, False, wire.reject(1, 1, 3))
+            packets += said.close().engine.packets  # type: ignore[attr-defined]
+        return packets
+
+    def monitored(self, now: float) -> list[Packet]:
+        """A vendor's tool verifies every server, every minute of half an hour."""
+        tool = Device(b"MONITOR", "10.20.0.8", b"CT", b"MONITOR_1", 16384, 1448, False)
+        packets = []
+        everybody = [(PACS, b"PACS", 104), (RIS, b"RIS", 104)]
+        everybody += [(f"10.20.2.{number + 1}", b"WS%d" % number, 11112) for number in range(STATIONS)]
+        for minute in range(30):
+            for number, (server, title, port) in enumerate(everybody):
+                packets += self.echo(tool, now + minute * 60 + number, server, title, port)
+        return packets
+
+    def station(self) -> Device:
+        number = self.dice.randrange(STATIONS)
+        return Device(b"WS%d" % number, f"10.20.2.{number + 1}", b"CT", b"READER_2", 65536, 1448, False)
+
+    def request(self, device: Device, called: bytes) -> bytes:
+        return wire.associate(
+            max_length=device.max_length, version_name=device.vendor, called=called, calling=device.title
+        )
+
     def busy(self, device: Device, now: float) -> list[Packet]:
         """A server that has no room for the moment."""
         said = self.conversation(device.address, PACS, 104, device.mss, now)
-        names = {"called": b"PACS", "calling": device.title, "version_name": device.vendor}
-        self.say(said, True, wire.associate(max_length=device.max_length, **names))  # type: ignore[arg-type]
+        self.say(said, True, self.request(device, b"PACS"))
         self.say(said, False, wire.reject(2, 3, 2))
         return said.close().engine.packets  # type: ignore[attr-defined,no-any-return]
 
@@ -260,18 +377,34 @@ def day(associations: int, seed: int) -> tuple[Registry, Iterator[list[Packet]]]
     made = _Day(seed)
     hours = [1, 1, 1, 1, 1, 2, 6, 12, 16, 16, 16, 14, 10, 14, 16, 16, 12, 8, 4, 3, 2, 2, 1, 1]
     plain: list[Callable[[Device, float], list[Packet]]] = [made.store] * 8 + [made.worklist] * 4 + [made.read] * 3
-    plain += [made.fan_out] * 4 + [made.echo]
+    plain += [made.fan_out] * 4 + [made.echo, made.move, made.commit, made.delivered]
+    rare = [made.busy, made.power_off, made.refused, made.browse]
+
+    machines = [OWN, PACS, RIS, *(each.address for each in made.known), *(f"10.20.2.{n + 1}" for n in range(STATIONS))]
+    beside: dict[int, list[Packet]] = defaultdict(list)
+    for now, *packet in (
+        *everyday.neighbours(made.dice, machines, MIDNIGHT, MIDNIGHT + 86400),
+        *everyday.leases(MIDNIGHT, MIDNIGHT + 86400),
+        *everyday.switches(MIDNIGHT, MIDNIGHT + 86400),
+        *everyday.failover(MIDNIGHT + 50_000),
+    ):
+        beside[int(now - MIDNIGHT) // 3600].append((now, *packet))  # type: ignore[arg-type]
 
     def play() -> Iterator[list[Packet]]:
+        yield made.evening_before(plain)
         carried: list[Packet] = []
         for hour, weight in enumerate(hours):
             packets, carried = carried, []
             for _ in range(associations * weight // sum(hours) + 1):
                 device, now = made.dice.choice(made.known), MIDNIGHT + (hour + made.dice.random()) * 3600
                 act = made.over_tls if device.tls else made.dice.choice(plain)
-                if not device.tls and made.dice.random() < 0.002:
-                    act = made.busy
+                if not device.tls and made.dice.random() < 0.008:
+                    act = made.dice.choice(rare)
                 packets += act(device, now)
+            if hour == 11:
+                packets += made.monitored(MIDNIGHT + hour * 3600)
+                packets += everyday.port_checks(OWN, MIDNIGHT + hour * 3600)
+            packets += beside[hour]
             packets.sort(key=itemgetter(0))
             end = MIDNIGHT + (hour + 1) * 3600
             carried = [each for each in packets if each[0] >= end]

@@ -59,6 +59,7 @@ addresses = ["10.20.0.11"]
 tls = "allowed"
 services = ["echo", "store"]
 sop_classes = ["1.2.840.10008.5.1.4.1.1.2"]
+calls = ["ARCH"]
 
 [[peer]]
 name = "MR"
@@ -171,7 +172,7 @@ class Lab:
 
     @property
     def tls(self) -> Path:
-        """Where the PEM files are: ca, edge, pacs, mr, old (expired), foreign (of another CA)."""
+        """Where the PEM files are: ca, edge, pacs, mr, old (expired), early, weak, foreign (of another CA)."""
         return self.where / "tls"
 
     def engine(self) -> Inspection:
@@ -207,6 +208,8 @@ def _write_site(where: Path, mirror: str) -> Path:
             tls / f"{name}.crt", tls / f"{name}.key"
         )
     (tls / "old.pem").write_bytes(certificate(-900, -500))
+    (tls / "early.pem").write_bytes(certificate(5000, 6000))
+    (tls / "weak.pem").write_bytes(certificate(-10, 5000, weak=True))
     (state / "index-key").write_text(IndexKey.generate().export() + "\n")
     (state / "index-key").chmod(0o400)
     more = ", ".join(f'"EDGE{number:02}"' for number in range(2, 20))

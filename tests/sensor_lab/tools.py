@@ -7,6 +7,7 @@ import fcntl
 import socket
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,38 @@ def s_server(lab: Lab, port: int, *options: str, pem: Path | None = None) -> Ite
     process = lab.pacs.serve(port, *command)
     yield
     lab.pacs.stop(process)
+
+
+def without_tls_1_3(hello: bytes) -> bytes:
+    """A ClientHello that offers TLS 1.2 and no more: the extension of versions gets a number that nobody knows."""
+    at = hello.find(b"\0\x2b\0")
+    return hello[:at] + b"\xfa\xaa" + hello[at + 2 :] if at > 0 else hello
+
+
+@contextlib.contextmanager
+def relay(host: Host, port: int, to: int, change: Callable[[bytes], bytes]) -> Iterator[None]:
+    """A port of a host whose connection goes to another port of it; what the client says first is changed on the way.
+
+    Behind it the two keep their loopback to themselves: the mirror sees the relay's side alone.
+    """
+    server = within(host.namespace, lambda: socket.create_server((host.address, port)))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            near, _ = server.accept()
+            far = within(host.namespace, lambda: socket.create_connection((host.address, to), 5))
+            near.settimeout(2)
+            far.settimeout(2)
+            far.sendall(change(near.recv(65536)))
+            near.sendall(far.recv(65536))
+            near.close()
+            far.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield
+    server.close()
+    thread.join(10)
 
 
 class Line:

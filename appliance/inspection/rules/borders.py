@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from appliance.inspection.flow import endpoints
-from appliance.inspection.observations import AssociationRequested, DicomInClear
+from appliance.inspection.flow import DICOM_PORTS, Flow, endpoints
+from appliance.inspection.observations import AssociationRequested, DicomInClear, HelloSeen
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules import shown
 from appliance.inspection.rules.rule import Finding, Rule, Severity
+from appliance.inspection.tls_hello import CLIENT_HELLO
 
 CREDENTIALS = Rule(
     "D09",
@@ -46,14 +47,27 @@ def credentials(seen: AssociationRequested, registry: Registry) -> Finding | Non
 
 def border(seen: DicomInClear, registry: Registry) -> Finding | None:
     """D12. Addresses that the registry names are allowed wherever they are."""
-    client, _, server, _ = endpoints(seen.flow.key)
+    where = _elsewhere(seen.flow, registry)
+    fields = shown.request(seen.request) if seen.request else {}
+    return Finding(BORDER, where, seen.flow, fields) if where else None
+
+
+def border_over_tls(seen: HelloSeen, registry: Registry) -> Finding | None:
+    """D12, where the port says that it is DICOM."""
+    _, _, server, port = endpoints(seen.flow.key)
+    if seen.hello.kind != CLIENT_HELLO or (port not in DICOM_PORTS and registry.server(server, port) is None):
+        return None
+    where = _elsewhere(seen.flow, registry)
+    return Finding(BORDER, f"{where}; TLS at a port of DICOM", seen.flow) if where else None
+
+
+def _elsewhere(flow: Flow, registry: Registry) -> str:
+    client, _, server, _ = endpoints(flow.key)
     outside = [each for each in (client, server) if not registry.is_local(each) or each.is_global]
     strange = [each for each in outside if not registry.is_registered(each)]
     if not strange:
-        return None
-    kind = "a public address" if strange[0].is_global else "not one of the site"
-    fields = shown.request(seen.request) if seen.request else {}
-    return Finding(BORDER, f"{strange[0]} is {kind}", seen.flow, fields)
+        return ""
+    return f"{strange[0]} is {'a public address' if strange[0].is_global else 'not one of the site'}"
 
 
-RULES = {AssociationRequested: (credentials,), DicomInClear: (border,)}
+RULES = {AssociationRequested: (credentials,), DicomInClear: (border,), HelloSeen: (border_over_tls,)}

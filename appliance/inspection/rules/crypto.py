@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from appliance.config.values import Address
 from appliance.inspection.flow import DICOM_PORTS, endpoints
 from appliance.inspection.ja4 import ja4
 from appliance.inspection.observations import DicomInClear, HelloSeen
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules import shown
 from appliance.inspection.rules.rule import Finding, Rule, Severity
-from appliance.inspection.tls_hello import CLIENT_HELLO
+from appliance.inspection.tls_hello import CLIENT_HELLO, Hello
 
 PLAINTEXT = Rule(
     "D15",
@@ -51,9 +52,11 @@ def unlisted_tls(seen: HelloSeen, registry: Registry) -> Finding | None:
     client, _, address, port = endpoints(seen.flow.key)
     server, severity = registry.server(address, port), None
     if server is None:
-        if port not in DICOM_PORTS:
-            return None
         reason = "its server is not registered, its port is DICOM's"
+        if port not in DICOM_PORTS:
+            reason, severity = _elsewhere(seen.hello, client, address, registry), Severity.LOW
+        if not reason:
+            return None
     elif not server.takes_tls:
         reason = f"the entry of {server.name} says that it never speaks TLS"
     elif objection := registry.over_tls(client, server):
@@ -64,6 +67,16 @@ def unlisted_tls(seen: HelloSeen, registry: Registry) -> Finding | None:
         return None
     fields = {"version": seen.hello.version, "ciphers_offered": len(seen.hello.ciphers), "ja4": ja4(seen.hello)}
     return Finding(UNLISTED_TLS, f"{reason}; offers {seen.hello.version}", seen.flow, fields, severity=severity)
+
+
+def _elsewhere(hello: Hello, client: Address, server: Address, registry: Registry) -> str:
+    """What a registered machine has to do with TLS at another port; empty for nothing, and for the web, whose hello
+    says what it is for (ALPN). That of DICOM never does, so this may be DICOM.
+    """
+    if hello.alpn or registry.is_own(client):
+        return ""
+    named = registry.names_at(client) or registry.names_at(server)
+    return f"neither its port nor its hello tells what it is for, and {named} is one of its ends" if named else ""
 
 
 RULES = {DicomInClear: (plaintext,), HelloSeen: (unlisted_tls,)}

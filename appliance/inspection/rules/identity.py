@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.inspection.developments import Change, Changed
 from appliance.inspection.flow import endpoints
 from appliance.inspection.observations import AssociationRequested, Touched
 from appliance.inspection.registry import Calling, Registry
@@ -94,6 +95,19 @@ def unknown_called(seen: AssociationRequested, registry: Registry) -> Finding | 
     return Finding(UNKNOWN_CALLED, evidence, seen.flow, shown.request(seen.request))
 
 
+def second_place(seen: Changed, registry: Registry) -> Finding | None:
+    """D03, where an entry allows many addresses."""
+    if seen.change is Change.MAC:
+        evidence = f"{seen.before} announces its address, it calls from {seen.after}"
+        return Finding(WRONG_ADDRESS, evidence, seen.flow, severity=Severity.MEDIUM, mac=seen.after)
+    client, _, target, port = endpoints(seen.flow.key)
+    title = seen.title if seen.change is Change.PLACE else None
+    if registry.is_own(client) or registry.calling(title, client, registry.server(target, port)) is not Calling.KNOWN:
+        return None
+    evidence = f"it calls from {seen.before} too, and never did from {seen.after}; its entry allows both"
+    return Finding(WRONG_ADDRESS, evidence, seen.flow, severity=Severity.MEDIUM)
+
+
 def decoy(seen: AssociationRequested, registry: Registry) -> Finding | None:
     """D13."""
     title = shown.ae(seen.request.called)
@@ -109,4 +123,8 @@ def decoy_port(seen: Touched, registry: Registry) -> Finding:
     return Finding(DECOY, f"tried port {seen.port}", about=about, source=seen.source, target=seen.target)
 
 
-RULES = {AssociationRequested: (unknown_calling, unknown_called, wrong_address, decoy), Touched: (decoy_port,)}
+RULES = {
+    AssociationRequested: (unknown_calling, unknown_called, wrong_address, decoy),
+    Touched: (decoy_port,),
+    Changed: (second_place,),
+}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from appliance.inspection.link_observations import (
     AddressMoved,
+    AnnouncementFlood,
     ConfigurationOffered,
     ForeignVlan,
     ForgedAnnouncement,
     MacFlood,
     OfferedAnew,
+    SwitchAppeared,
     SwitchTalk,
 )
 from appliance.inspection.registered import within
@@ -106,6 +108,20 @@ def switch_talk(seen: SwitchTalk, registry: Registry) -> Finding:
     return Finding(SWITCH, f"{seen.mac} {seen.what}", about=(seen.mac, seen.what), mac=seen.mac)
 
 
+def appeared(seen: SwitchAppeared, registry: Registry) -> Finding:
+    """D41, for information: many devices do that, but not of a sudden."""
+    evidence = f"{seen.mac} introduces itself as switches do ({seen.how}), and never did"
+    return Finding(SWITCH, evidence, about=(seen.mac, seen.how), severity=Severity.LOW, mac=seen.mac)
+
+
+def announcements(seen: AnnouncementFlood, registry: Registry) -> Finding:
+    """D38: who keeps a lie alive has to repeat it."""
+    evidence = f"{seen.address} was announced {seen.count} times within a minute"
+    about = (seen.address, seen.mac)
+    severity = Severity.MEDIUM
+    return Finding(SPOOFING, evidence, about=about, severity=severity, source=seen.address, mac=seen.mac, proto="ARP")
+
+
 def flood(seen: MacFlood, registry: Registry) -> Finding:
     """D42."""
     return Finding(FLOOD, f"{seen.count} Ethernet addresses within a minute", about=("flood",))
@@ -119,4 +135,6 @@ RULES = {
     ForeignVlan: (foreign_vlan,),
     SwitchTalk: (switch_talk,),
     MacFlood: (flood,),
+    SwitchAppeared: (appeared,),
+    AnnouncementFlood: (announcements,),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.base.text import wash
 from appliance.inspection.command_set import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, MOVE_UNKNOWN, Command
-from appliance.inspection.developments import Kind, Recurring
+from appliance.inspection.developments import Change, Changed, Kind, Recurring
 from appliance.inspection.flow import endpoints
 from appliance.inspection.observations import AssociationRequested, CommandSeen, DataSetBegan
 from appliance.inspection.registry import Registry
@@ -163,9 +163,20 @@ def hours(seen: AssociationRequested, registry: Registry) -> Finding | None:
     return Finding(HOURS, evidence, seen.flow, shown.request(seen.request))
 
 
+def unusual_hour(seen: Changed, registry: Registry) -> Finding | None:
+    """D35, learned, where the entry has no hours."""
+    if seen.change is not Change.HOUR:
+        return None
+    client, _, _, _ = endpoints(seen.flow.key)
+    if any(peer.hours for peer in registry.peers_at(client) if seen.title in peer.ae_titles):
+        return None
+    return Finding(HOURS, f"at {seen.after}, as on none of {seen.before} before", seen.flow)
+
+
 RULES = {
     AssociationRequested: (hours,),
     CommandSeen: (role, destination, sop_class),
     DataSetBegan: (modality,),
     Recurring: (destinations,),
+    Changed: (unusual_hour,),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.inspection.flow import endpoints
-from appliance.inspection.observations import AssociationAnswered
+from appliance.inspection.observations import AssociationAnswered, Listening
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules.rule import Finding, Rule, Severity
 
@@ -34,4 +34,11 @@ def rogue_server(seen: AssociationAnswered, registry: Registry) -> Finding | Non
     return Finding(ROGUE_SERVER, f"it {answer}{unsure}", seen.flow, dict(fields), about, severity)
 
 
-RULES = {AssociationAnswered: (rogue_server,)}
+def listening(seen: Listening, registry: Registry) -> Finding:
+    """D11, for information: what it speaks was not seen yet."""
+    evidence = f"{seen.server} answers at port {seen.port}, which is DICOM's; {seen.client} tried it"
+    about = (seen.server, seen.port, "listens")
+    return Finding(ROGUE_SERVER, evidence, about=about, severity=Severity.LOW, source=seen.client, target=seen.server)
+
+
+RULES = {AssociationAnswered: (rogue_server,), Listening: (listening,)}

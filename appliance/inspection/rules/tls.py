@@ -120,10 +120,23 @@ def certificate(seen: CertificateSeen, registry: Registry) -> Finding | None:
         what = f"is not valid before {facts.not_before:%Y-%m-%d}"
     elif facts.weak:
         what = f"is weak: {facts.weak}"
+    elif host := _unnamed(seen, registry):
+        what = f"does not name {host}, as which it is called"
     else:
         return None
     fields = {"sha256": facts.sha256, "subject": wash(facts.subject, 128), "key": wash(facts.key_kind)}
     return Finding(CERTIFICATE, f"the certificate of the {side} {what}", seen.flow, fields)
+
+
+def _unnamed(seen: CertificateSeen, registry: Registry) -> str:
+    """The host of a destination, where the certificate shown there names others. Empty where it is right."""
+    _, _, address, port = endpoints(seen.flow.key)
+    server = registry.server(address, port)
+    if seen.from_client or seen.facts is None or server is None or server.anywhere or not server.host:
+        return ""
+    host, names = server.host.lower().removesuffix("."), {each.lower() for each in seen.facts.names}
+    wild = f"*.{host.partition('.')[2]}"
+    return "" if host in names or (wild in names and "." in host) else server.host
 
 
 def changed(seen: Changed, registry: Registry) -> Finding | None:

@@ -66,6 +66,22 @@ def test_d12_a_public_address_is_never_of_the_site_unless_it_is_registered() -> 
     assert "D12" not in calls(Inspection(known), CT, "8.8.8.8")
 
 
+@pytest.mark.parametrize(
+    ("client", "server", "port", "spoke"),
+    [
+        ("8.8.8.8", OWN, 2762, ["D12", "D19"]),
+        (CT, "8.8.8.8", 11112, ["D12", "D19"]),
+        ("10.30.0.9", OWN, 2762, ["D12", "D19"]),
+        (CT, "10.20.0.50", 11112, ["D19"]),
+        ("10.20.0.98", "8.8.8.8", 443, []),
+    ],
+)
+def test_d12_over_tls_by_its_port(client: str, server: str, port: int, spoke: list[str]) -> None:
+    watching = Inspection(dataclasses.replace(registry(), local=SITE))
+    Wire(watching, client, server, port).open().client(client_hello())
+    assert sorted(rules(watching)) == spoke
+
+
 def with_servers() -> Inspection:
     archive = {"name": "Archive", "addresses": ["10.20.0.5"], "ae_titles": ["ARCH"], "ports": [104, 2762]}
     reader = {"name": "Readers", "addresses": ["10.20.0.64/28"], "ae_titles": ["READ1", "READ2"], "tls": "never"}

@@ -125,13 +125,25 @@ def test_d24_other_protocols_may_be_slow() -> None:
     assert rules(watching) == []
 
 
-@pytest.mark.parametrize(("server", "spoke"), [(OWN, ["D24"]), ("10.20.0.80", [])])
+@pytest.mark.parametrize(("server", "spoke"), [(OWN, ["D24"]), ("10.20.0.80", ["D11"])])
 def test_d24_connections_without_a_byte(server: str, spoke: list[str]) -> None:
     watching = engine()
     for number in range(limits.SENSOR_STALLED.default):
         talk = Wire(watching, CT, server, 104, client_port=40000 + number).open()
     watching.tick(talk.now + limits.SENSOR_OPENING_WAIT.default + 2)
     assert rules(watching) == spoke
+
+
+@pytest.mark.parametrize(("port", "spoke"), [(11112, ["D11"]), (443, [])])
+def test_d11_who_listens_at_a_port_of_dicom_is_told_for_information(port: int, spoke: list[str]) -> None:
+    watching = engine()
+    for number in range(3):
+        talk = Wire(watching, STRANGER, "10.20.0.80", port, client_port=40000 + number).open().close()
+    watching.tick(talk.now + limits.SENSOR_OPENING_WAIT.default + 2)
+    records = watching.take_alerts()
+    assert [(each["alert"]["signature_id"], each["alert"]["severity"]) for each in records] == [(e, 3) for e in spoke]
+    if spoke:
+        assert evidence(records, "D11") == "10.20.0.80 answers at port 11112, which is DICOM's; 10.20.0.99 tried it"
 
 
 def test_d24_a_check_whether_the_port_is_open_is_none() -> None:

@@ -123,7 +123,8 @@ TLS = [
     (STRANGER, "10.20.0.50", 2762, ["D19"]),
     (MR, "10.20.0.50", 11112, ["D19"]),
     (STRANGER, "10.20.0.50", 443, []),
-    (MR, OWN, 443, []),
+    (MR, OWN, 443, ["D19"]),  # for information: nothing tells what it is for
+    (OWN, "10.20.0.50", 443, []),
 ]
 
 

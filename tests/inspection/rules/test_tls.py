@@ -10,7 +10,7 @@ from appliance.base import limits
 from appliance.capture.certificate import read_certificate
 from appliance.inspection.engine import Inspection
 from tests.inspection.handshake import NOW, certificate, talk
-from tests.inspection.scene import MR, OWN, evidence, registry, rules
+from tests.inspection.scene import MR, OWN, PACS, evidence, registry, rules
 from tests.inspection.test_tls_hello import server_hello
 from tests.inspection.wire import Wire
 
@@ -69,7 +69,8 @@ def test_d17_a_certificate_that_should_not_be_used(pem: bytes, what: str) -> Non
     records = play(watch(), talk(pem)).take_alerts()
     assert [each["alert"]["signature_id"] for each in records] == ["D17"]
     assert evidence(records, "D17") == what
-    assert rules(play(watch(), talk(pem), "10.20.0.80", 443)) == []  # a web server is none of our business
+    web = talk(pem, protocols=("http/1.1",))
+    assert rules(play(watch(), web, "10.20.0.80", 443)) == []  # a web server is none of our business
 
 
 def test_d17_a_certificate_that_cannot_be_read() -> None:
@@ -92,6 +93,24 @@ def test_d17_a_server_that_shows_another_certificate() -> None:
     ):
         watching = play(watch(), talk(GOOD))
         assert rules(play(watching, talk(pem), now=when, client_port=50001)) == spoke
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (("pacs.rad.example",), ""),
+        (("other.example", "PACS.rad.example"), ""),
+        (("*.rad.example",), ""),
+        (("*.example",), "the certificate of the server does not name pacs.rad.example, as which it is called"),
+        ((), "the certificate of the server does not name pacs.rad.example, as which it is called"),
+    ],
+)
+def test_d17_a_destination_whose_certificate_names_others(names: tuple[str, ...], what: str) -> None:
+    said = talk(certificate(names=names))
+    records = play(watch(), said, PACS).take_alerts()
+    assert [each["alert"]["metadata"]["evidence"] for each in records] == [what] * bool(what)
+    assert rules(play(watch(), said, OWN)) == []  # that of others is for their callers
+    assert rules(play(Inspection(registry(own=False), certificates=read_certificate), said, "10.20.0.77")) == []
 
 
 @pytest.mark.parametrize(

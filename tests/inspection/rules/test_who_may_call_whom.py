@@ -10,6 +10,7 @@ import pytest
 from appliance.config.model import Config
 from appliance.inspection.engine import Inspection
 from appliance.inspection.registry import Registry, Surroundings
+from tests.inspection.handshake import certificate, talk
 from tests.inspection.scene import evidence, rules
 from tests.inspection.test_tls_hello import client_hello
 from tests.inspection.wire import Wire, associate
@@ -112,6 +113,25 @@ def test_over_tls(client: str, server: str, port: int, why: str) -> None:
     assert [each["alert"]["signature_id"] for each in records] == (["D19"] if why else [])
     if why:
         assert evidence(records, "D19").startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "protocols", "spoke"),
+    [
+        (CT, STRANGER, (), True),
+        (STRANGER, PACS, (), True),
+        (CT, STRANGER, ("http/1.1",), False),
+        (OWN, STRANGER, (), False),
+        (STRANGER, "10.20.0.98", (), False),
+    ],
+)
+def test_tls_of_registered_machines_at_other_ports_is_told_for_information(
+    client: str, server: str, protocols: tuple[str, ...], spoke: bool
+) -> None:
+    seen = watching()
+    Wire(seen, client, server, 8443).open().client(talk(certificate(), protocols=protocols)[0][1])
+    records = seen.take_alerts()
+    assert [(each["alert"]["signature_id"], each["alert"]["severity"]) for each in records] == [("D19", 3)] * spoke
 
 
 def test_in_a_capture_from_elsewhere_an_unlisted_client_may_be_we_but_it_is_told() -> None:

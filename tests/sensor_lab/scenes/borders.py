@@ -11,7 +11,7 @@ from tests import orthanc
 from tests.sensor_lab.ground import Host
 from tests.sensor_lab.scene import quiet, shows
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import dcmtk, echo
+from tests.sensor_lab.tools import dcmtk, echo, s_client
 
 DAY = 86400
 
@@ -55,11 +55,29 @@ def registered_archive(lab: Lab) -> None:
         assert dcmtk(lab.ct, "echoscu", "CT1", "ORTHANC", lab.pacs, 4242).returncode == 0
 
 
-def _from_elsewhere(lab: Lab, host: Host, address: str) -> None:
+@shows("D11", "nmap", evidence="10.20.0.21 answers at port 11112")
+def somebody_listens(lab: Lab) -> None:
+    """nmap finds that the viewer listens at a port of DICOM; nobody says a word there."""
+    lab.viewer.serve(11112, "storescp", "11112")
+    lab.attacker.run("nmap", "-Pn", "-n", "-sS", "-p", "11112", lab.viewer.address)
+    lab.mirror.pass_time(70)
+
+
+@quiet("D11", "nmap")
+def a_registered_server_listens(lab: Lab) -> None:
+    """nmap finds that the archive listens."""
+    lab.attacker.run("nmap", "-Pn", "-n", "-sS", "-p", "104", lab.pacs.address)
+    lab.mirror.pass_time(70)
+
+
+def _from_elsewhere(lab: Lab, host: Host, address: str, over_tls: bool = False) -> None:
     lab.edge.run("ip", "route", "replace", "192.0.2.0/24", "dev", "eth0", check=True)
     host.run("ip", "addr", "add", f"{address}/24", "dev", "eth0", check=True)
     host.run("ip", "route", "add", lab.edge.address, "dev", "eth0", "src", address, check=True)
-    dcmtk(host, "echoscu", "PARTNER", "EDGE01", lab.edge)
+    if over_tls:
+        s_client(lab, host, lab.edge, 2762)
+    else:
+        dcmtk(host, "echoscu", "PARTNER", "EDGE01", lab.edge)
     host.run("ip", "addr", "del", f"{address}/24", "dev", "eth0", check=True)
     host.run("ip", "route", "del", lab.edge.address, "dev", "eth0")
 
@@ -70,9 +88,15 @@ def from_outside(lab: Lab) -> None:
     _from_elsewhere(lab, lab.attacker, "192.0.2.66")
 
 
-@quiet("D12", "echoscu")
+@shows("D12", "openssl", "D19", evidence="TLS at a port of DICOM")
+def from_outside_over_tls(lab: Lab) -> None:
+    """Somebody outside of the site calls over TLS."""
+    _from_elsewhere(lab, lab.attacker, "192.0.2.66", over_tls=True)
+
+
+@quiet("D12", "echoscu", "D02")
 def from_the_partner(lab: Lab) -> None:
-    """The partner calls from where it is registered."""
+    """The partner, which only the sensor knows, calls from where it is registered."""
     _from_elsewhere(lab, lab.viewer, "192.0.2.21")
 
 

@@ -54,6 +54,12 @@ def program_inside(lab: Lab) -> None:
     _store(lab, instance(lab.room("program") / "object.dcm", private=PROGRAM))
 
 
+@shows("D28", "storescu", evidence="a script")
+def script_inside(lab: Lab) -> None:
+    """storescu sends an object with a short script in a private element."""
+    _store(lab, instance(lab.room("program") / "object.dcm", private=b"#!/bin/sh\nid\n"))
+
+
 @quiet("D28", "storescu")
 def numbers_inside(lab: Lab) -> None:
     """storescu sends an object with numbers in a private element."""

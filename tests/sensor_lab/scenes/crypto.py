@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sensor_lab.scene import quiet, shows
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import echo, s_client, s_server, tls
+from tests.sensor_lab.tools import echo, relay, s_client, s_server, tls, without_tls_1_3
 
 STRONG = ("-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256")
 
@@ -54,6 +54,21 @@ def expired_certificate(lab: Lab) -> None:
     """openssl s_server shows a certificate that expired."""
     with s_server(lab, 2762, pem=lab.tls / "old.pem"):
         s_client(lab, lab.ct, lab.pacs, 2762, "-tls1_2", *STRONG)
+
+
+@shows("D17", "openssl", evidence="is not valid before")
+def early_certificate(lab: Lab) -> None:
+    """openssl s_server shows a certificate of next decade."""
+    with s_server(lab, 2762, pem=lab.tls / "early.pem"):
+        s_client(lab, lab.ct, lab.pacs, 2762, "-tls1_2", *STRONG)
+
+
+@shows("D17", "openssl", evidence="RSA key has 1024 bits")
+def weak_certificate(lab: Lab) -> None:
+    """openssl s_server shows a certificate with a short key."""
+    weak = ("-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+    with s_server(lab, 2762, *weak, pem=lab.tls / "weak.pem"):
+        s_client(lab, lab.ct, lab.pacs, 2762, "-tls1_2", *weak)
 
 
 @shows("D17", "openssl", evidence="another certificate")
@@ -114,6 +129,25 @@ def unlisted_server(lab: Lab) -> None:
     lab.attacker.stop(process)
 
 
+def _at_8443(lab: Lab, *options: str) -> None:
+    both = ("-cert", str(lab.tls / "foreign.crt"), "-key", str(lab.tls / "foreign.key"))
+    process = lab.attacker.serve(8443, "openssl", "s_server", "-accept", "8443", *both, "-quiet")
+    s_client(lab, lab.ct, lab.attacker, 8443, *options)
+    lab.attacker.stop(process)
+
+
+@shows("D19", "openssl", evidence="neither its port nor its hello tells")
+def tls_at_any_port(lab: Lab) -> None:
+    """The CT speaks TLS with the attacker at port 8443, and nothing says what it is."""
+    _at_8443(lab)
+
+
+@quiet("D19", "openssl")
+def web_at_any_port(lab: Lab) -> None:
+    """It says that it is the web."""
+    _at_8443(lab, "-alpn", "http/1.1")
+
+
 @quiet("D19", "openssl")
 def listed_client(lab: Lab) -> None:
     """openssl s_client from a registered modality."""
@@ -126,6 +160,20 @@ def downgraded(lab: Lab) -> None:
     with s_server(lab, 2763):
         s_client(lab, lab.ct, lab.pacs, 2763)
     with s_server(lab, 2763, "-tls1_2"):
+        s_client(lab, lab.ct, lab.pacs, 2763)
+
+
+@shows("D20", "openssl", evidence="says that it knows better")
+def downgraded_on_the_way(lab: Lab) -> None:
+    """A relay takes TLS 1.3 out of what the client offers; the server's random says so (RFC 8446 4.1.3)."""
+    with s_server(lab, 2764), relay(lab.pacs, 2763, 2764, without_tls_1_3):
+        s_client(lab, lab.ct, lab.pacs, 2763)
+
+
+@quiet("D20", "openssl")
+def relayed(lab: Lab) -> None:
+    """A relay changes nothing."""
+    with s_server(lab, 2764), relay(lab.pacs, 2763, 2764, bytes):
         s_client(lab, lab.ct, lab.pacs, 2763)
 
 

@@ -49,6 +49,30 @@ def unknown_called(lab: Lab) -> None:
     echo(lab, called="GUESS")
 
 
+def _to_the_reader(lab: Lab, calling: str) -> None:
+    lab.viewer.serve(11113, "storescp", "-aet", "READ1", "11113")
+    assert dcmtk(lab.ct, "echoscu", calling, "READ1", lab.viewer, 11113).returncode == 0
+
+
+@shows("D02", "echoscu", evidence="does not list in calls")
+def not_on_its_list(lab: Lab) -> None:
+    """The low dose CT, whose entry lists the archive alone, calls the reading room."""
+    _to_the_reader(lab, "CT2")
+
+
+@quiet("D02", "echoscu")
+def on_its_list(lab: Lab) -> None:
+    """It calls the archive; the CT without a list calls the reading room."""
+    assert dcmtk(lab.ct, "echoscu", "CT2", "ARCH", lab.pacs).returncode == 0
+    _to_the_reader(lab, "CT1")
+
+
+@shows("D02", "echoscu", evidence="not as one who may call this appliance")
+def a_reader_at_our_door(lab: Lab) -> None:
+    """The reading room, which has no [[peer]] entry, calls the appliance."""
+    echo(lab, host="viewer", calling="READ1")
+
+
 @quiet("D02", "echoscu")
 def second_called(lab: Lab) -> None:
     """The CT calls the appliance by another of its titles."""

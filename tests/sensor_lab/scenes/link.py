@@ -118,6 +118,45 @@ def rogue_router(lab: Lab) -> None:
         out.send(bytes(packet))
 
 
+def _advertises(lab: Lab, options: object) -> None:
+    from scapy.layers.inet6 import ICMPv6ND_RA, IPv6
+    from scapy.layers.l2 import Ether
+
+    to = {"src": "fe80::66", "dst": "ff02::1", "hlim": 255}
+    said = Ether(src=lab.attacker.mac, dst="33:33:00:00:00:01") / IPv6(**to) / ICMPv6ND_RA(routerlifetime=0) / options
+    with lab.attacker.raw_socket() as out:
+        out.send(bytes(said))
+
+
+@shows("D39", "scapy", evidence="router advertisement")
+def rogue_name_server(lab: Lab) -> None:
+    """The attacker, who says that it is no router, offers itself for names."""
+    from scapy.layers.inet6 import ICMPv6NDOptRDNSS
+
+    _advertises(lab, ICMPv6NDOptRDNSS(dns=["fe80::66"]))
+
+
+@quiet("D39", "scapy")
+def no_router(lab: Lab) -> None:
+    """Somebody says that it is no router, and what the longest frame is."""
+    from scapy.layers.inet6 import ICMPv6NDOptMTU
+
+    _advertises(lab, ICMPv6NDOptMTU())
+
+
+@shows("D39", "scapy", evidence="DHCPv6")
+def rogue_dhcpv6(lab: Lab) -> None:
+    """The attacker advertises itself as a DHCPv6 server."""
+    from scapy.layers.dhcp6 import DHCP6_Advertise
+    from scapy.layers.inet import UDP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+
+    to = Ether(src=lab.attacker.mac, dst=lab.ct.mac) / IPv6(src="fe80::66", dst=lab.ct.address6)
+    with lab.attacker.raw_socket() as out:
+        out.send(bytes(to / UDP(sport=547, dport=546) / DHCP6_Advertise()))
+
+
 @shows("D40", "nmap")
 def syn_scan(lab: Lab) -> None:
     """nmap's SYN scan of 200 ports."""
@@ -200,6 +239,26 @@ def trunk_wanted(lab: Lab) -> None:
     with lab.attacker.raw_socket() as out:
         mac = bytes.fromhex(lab.attacker.mac.replace(":", ""))
         out.send(bytes.fromhex("01000ccccccc") + mac + len(body).to_bytes(2, "big") + body + bytes(40))
+
+
+def _introduces_itself(lab: Lab, days: int) -> None:
+    from scapy.contrib.lldp import LLDPDU, LLDPDUChassisID, LLDPDUEndOfLLDPDU, LLDPDUPortID, LLDPDUTimeToLive
+    from scapy.layers.l2 import Ether
+
+    chassis = LLDPDUChassisID(subtype=4, id=lab.attacker.mac)
+    said = LLDPDU() / chassis / LLDPDUPortID(subtype=7, id=b"1") / LLDPDUTimeToLive(ttl=120) / LLDPDUEndOfLLDPDU()
+    frame = bytes(Ether(src=lab.attacker.mac, dst="01:80:c2:00:00:0e", type=0x88CC) / said).ljust(60, b"\0")
+    assert echo(lab) == 0
+    for _ in range(days):
+        lab.mirror.pass_time(86460)
+        with lab.ground.hub_socket() as out:
+            out.send(frame)
+
+
+@shows("D41", "scapy", evidence="LLDP")
+def no_switch_before(lab: Lab) -> None:
+    """A day later somebody introduces itself as switches do."""
+    _introduces_itself(lab, 1)
 
 
 @shows("D42", "macof")
