@@ -21,27 +21,27 @@ LAST = 48
 # What a rule that is built does not see, and what it would take.
 LIMITS = {
     "D02": "Any registered caller may call any registered server, unless its entry lists whom it `calls`.",
-    "D03": "Also, after a day: an allowed address that is new to a title in use elsewhere, and an Ethernet address other than "
-    "the one that announces the caller's address.",
+    "D03": "Also, after a day: an allowed address that is new to a title in use elsewhere, and an Ethernet address "
+    "other than the one that announces the caller's address.",
     "D04": "Different names are counted; one pair that is tried again and again is a wrong setting (D01, D02).",
     "D05": "NUL-padded UIDs of a registered device are told for information: old devices pad them too.",
     "D06": "What is proposed is quiet, what is asked for counts: by `services` at us, by `asks` at others.",
     "D08": "Queries of patients and studies, in clear: their first bytes. Rates are fixed numbers, not learned.",
     "D10": "Implementation class, version name, maximum length and JA4. Not TTL, window or the list of contexts.",
-    "D11": "For information: who answers at a port of DICOM where nothing was said, and who may be a `[[destination]]` of "
-    "which the host name does not resolve.",
+    "D11": "For information: who answers at a port of DICOM where nothing was said, and who may be a "
+    "`[[destination]]` of which the host name does not resolve.",
     "D12": "In clear at any port, over TLS at DICOM ports and registered servers.",
     "D13": "The title in clear (over TLS `receive` sees it: R04); any TCP segment for the port, not UDP.",
     "D14": "By ARP and neighbour discovery, a day after the sensor began.",
     "D16": "At registered servers and DICOM ports.",
     "D17": "TLS 1.2 and before, where certificates are in clear. A renewal that is due is for information. Names "
-    "are compared for a `[[destination]]`, issuers are not: the unit may not read the CA. For TLS 1.3 it would take what `receive` and `forward` see "
-    "of their own peers.",
+    "are compared for a `[[destination]]`, issuers are not: the unit may not read the CA. For TLS 1.3 it "
+    "would take what `receive` and `forward` see of their own peers.",
     "D18": "Alerts in clear only; TLS 1.3 encrypts those of the client.",
-    "D19": "At registered servers and DICOM ports; for information at other ports of registered machines, unless the hello "
-    "says what it is for (ALPN).",
-    "D24": "Connections that are closed again are none. "
-    "Silence in mid-association is for the deadlines of `receive`, and of other servers for nobody.",
+    "D19": "At registered servers and DICOM ports; for information at other ports of registered machines, unless "
+    "the hello says what it is for (ALPN).",
+    "D24": "Connections that are closed again are none. Silence in mid-association is for the deadlines of "
+    "`receive`, and of other servers for nobody.",
     "D25": "Associations in clear.",
     "D28": "In the first bytes of a data set; deflated ones are not read. Archives are medium (OLE) or low (ZIP).",
     "D29": "Where a flow begins with a DICOM file. A file inside HTTP or SMB would take parsers of those.",
