@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.reload_storm import REPLAY, STANDING, storm
+from tests.bench.reload_storm import EVERY, REPLAY, STANDING, WORKERS, storm
 
 RELOADS = 10
 
@@ -17,7 +17,9 @@ def test_reloads_under_load_drop_no_association_and_lose_no_instance(tmp_path: P
     if not shutil.which("storescu"):
         pytest.skip("DCMTK is not installed: `make setup` does that")
     found = storm(tmp_path, RELOADS)
-    assert found.broken == []
+    assert found.broken == found.uncounted == []
+    assert (found.probes, found.shown) == (RELOADS // EVERY, RELOADS // EVERY)
+    assert found.processes == 1 + WORKERS
     assert found.missing == 0
     assert found.reloads == RELOADS
     assert found.sent == found.associations * REPLAY > 0
