@@ -28,12 +28,15 @@ def command() -> None:
 @click.option("--effective", "how", flag_value="effective", default=True, help="Everything, defaults included (this is "
               "the default).")  # fmt: skip
 @click.option("--diff", "how", flag_value="diff", help="Only what differs from the defaults.")
+@click.option("--passcodes", is_flag=True, help="The passcodes of user identities as they are kept, salted and hashed.")
 @config_option
 @json_option
-def show(how: str, path: Path, as_json: bool) -> None:
+def show(how: str, passcodes: bool, path: Path, as_json: bool) -> None:
     """Show what the file says, with every default, or only what differs from the defaults.
 
-    The result is a file that loads to the same. On standard error: which of the running programs have it in force.
+    The result is a file that loads to the same, where there are no passcodes or --passcodes shows them. Keys and other
+    secrets are in files of their own, and never here. On standard error: which of the running programs have it in
+    force.
 
     Example: appliance config show --diff
     """
@@ -41,6 +44,8 @@ def show(how: str, path: Path, as_json: bool) -> None:
 
     config = load_config(path)
     document = departures(config) if how == "diff" else written(config)
+    if not passcodes:
+        _mask(document)
     if as_json:
         write_json(document)
     else:
@@ -48,6 +53,13 @@ def show(how: str, path: Path, as_json: bool) -> None:
 
         click.echo(tomli_w.dumps(document), nl=False)
     _tell(config)
+
+
+def _mask(document: dict[str, Any]) -> None:
+    """What somebody could try passcodes against is not for a screen, or a mail to who helps."""
+    for peer in document.get("peer", ()):
+        kept = peer.get("user_identity", {}).get("passcodes", {})
+        kept.update(dict.fromkeys(kept, "(not shown)"))
 
 
 def _tell(config: Config) -> None:
