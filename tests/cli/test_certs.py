@@ -677,3 +677,32 @@ def test_who_is_no_ca_or_not_any_more_is_not_trusted(site: Path, tmp_path: Path,
     assert "has a revocation list of CN=Hospital CA" in capsys.readouterr().err
     assert certs(site, "issue", "CT", "--name", "ct.example", "-d", tmp_path) == 0  # the built-in CA is still the first
     assert certs(site, "revoke", "CT") == 0
+
+
+def test_a_timer_brings_the_list_of_a_hospital(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    authority = Authority.load((tls(site) / "site-ca.crt").read_bytes(), (tls(site) / "site-ca.key").read_bytes())
+    fetched, lists = tmp_path / "hospital.crl", tls(site) / "site-ca.crl"
+    fresh = revocation_list(authority, begin=-timedelta(hours=1))
+    fetched.write_bytes(fresh)
+    openssl("crl", "-in", fetched, "-outform", "DER", "-out", fetched)
+    assert certs(site, "crl", fetched) == 0
+    assert lists.read_bytes().split() == fresh.split() and mode(lists) == 0o444
+    assert "taken up by itself" in capsys.readouterr().err
+    before = lists.stat().st_ino
+    assert certs(site, "crl", fetched, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["changed"] is False and lists.stat().st_ino == before
+    fetched.write_bytes(fetched.read_bytes()[:-1])
+    assert certs(site, "crl", fetched) == 65
+    assert lists.read_bytes().split() == fresh.split()
+    site.write_text(re.sub("(?m)^client_crl.*\n", "", site.read_text()))
+    capsys.readouterr()
+    assert certs(site, "crl", fetched) == 78
+    assert f'client_crl = "{lists}"' in capsys.readouterr().err
+
+
+def test_a_request_that_cannot_be_written_leaves_no_key_in_the_way(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+    for output in (tmp_path / "there", tmp_path / "nowhere/edge.csr"):
+        assert certs(site, "request", "-o", output) in (70, 74)
+        assert not (tls(site) / "appliance.key.requested").exists()
+    assert certs(site, "request", "-o", tmp_path / "edge.csr") == 0

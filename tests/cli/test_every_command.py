@@ -32,7 +32,7 @@ WITHOUT_JSON = {
 GIVEN = {
     "echo": ["pacs"], "queue drain": ["pacs"], "queue hold": ["pacs"], "queue release": ["pacs"],
     "queue show": ["pacs"], "certs install": ["/dev/null"], "certs issue": ["CT", "--name", "ct.example"],
-    "certs revoke": ["CT"], "certs trust": ["/dev/null"], "blocks release": ["10.0.0.1"],
+    "certs revoke": ["CT"], "certs trust": ["/dev/null"], "certs crl": ["/dev/null"], "blocks release": ["10.0.0.1"],
     "sensor": ["--pcap", "/dev/null"],
     "vault hold": ["0" * 32], "vault release": ["0" * 32], "vault show": ["0" * 32],
     "vault open": ["0" * 32, "-o", "/nonexistent/file"], "vault export": ["/nonexistent/directory"],

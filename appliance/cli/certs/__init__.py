@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from appliance.cli.certs import install, issue, issued, protect, renew, request, revoke, status, trust
+from appliance.cli.certs import crl, install, issue, issued, protect, renew, request, revoke, status, trust
 from appliance.cli.group import Commands
 
 
@@ -12,7 +12,8 @@ from appliance.cli.group import Commands
 def command() -> None:
     """Show, request, install and issue certificates.
 
-    A hospital with a CA: `trust` it, `request`, have that signed, `install`. A site without one has the CA that
+    A hospital with a CA: `trust` it, `request`, have that signed, `install`; `crl` takes its
+    revocation lists. A site without one has the CA that
     `appliance init --with-ca` made: `issue` gives devices their certificates, `issued` shows and `revoke` ends them,
     `renew` gives this box its next one, `protect` keeps the CA's key under a passphrase.
 
@@ -25,6 +26,7 @@ for each in (
     request.command,
     install.command,
     trust.command,
+    crl.command,
     issue.command,
     issued.command,
     revoke.command,

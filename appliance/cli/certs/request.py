@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from appliance.base.errors import LocalError
+from appliance.base.errors import DiskError, LocalError
 from appliance.cli.certs.slots import SERVER, names_in_force, slot_of, slot_option, slots
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
@@ -52,9 +52,15 @@ def command(
     if not wanted:
         raise click.UsageError("Give --name: there is no certificate yet from which the names could come.")
     made = make_request(config.appliance.ae_title, wanted, server=slot.server, client=not slot.server, kind=kind)
-    put_file(slot.requested, made.key, 0o400)
     if output:
-        create_file(output, made.request, 0o644)
+        create_file(output, made.request, 0o644)  # first: a key without its request would be in the way of the next
+    try:
+        put_file(slot.requested, made.key, 0o400)
+    except DiskError:
+        if output:
+            output.unlink(missing_ok=True)
+        raise
+    if output:
         say(f"made {output}: have it signed for TLS {'servers' if slot.server else 'clients'}, and then run")
         say(f"  appliance certs install --for {slot.name} THE-CERTIFICATE")
     if as_json:
