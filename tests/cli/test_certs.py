@@ -312,6 +312,23 @@ def test_what_openssl_would_refuse_of_a_ca_in_between_is_said_before(
     assert said in capsys.readouterr().err
 
 
+def test_the_place_of_commitment_reports_and_names_that_are_ours(site: Path, tmp_path: Path, capsys: Capture) -> None:
+    shown = f'certificate = "{tmp_path}/{{0}}.crt"\nkey = "{tmp_path}/{{0}}.key"\n'
+    site.write_text(
+        site.read_text() + '[[destination]]\nname = "receive"\nkind = "dimse"\naddress = "pacs.example:2762"\n'
+        f'ae_title = "PACS"\nca = "{tls(site)}/site-ca.crt"\n' + shown.format("client")
+        + '[[peer]]\nname = "CT 1"\nae_titles = ["CT1"]\naddresses = ["192.0.2.1"]\n'
+        'services = ["store", "commit"]\n[peer.commitment]\n'
+        + 'address = "192.0.2.1:2762"\nae_title = "CT1"\nserver_name = "ct1.example"\n' + shown.format("reports")
+    )  # fmt: skip
+    capsys.readouterr()
+    assert certs(site, "renew", "--for", "CT 1", "--name", NAME, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["certificate"] == f"{tmp_path}/reports.crt"
+    assert verified(tmp_path / "reports.crt", tls(site) / "site-ca.crt", "sslclient")
+    assert certs(site, "renew") == 0  # a destination of that name does not take the place of the listener
+    assert verified(tls(site) / "appliance.crt", tls(site) / "site-ca.crt", "sslserver")
+
+
 # What is there
 
 

@@ -1,4 +1,5 @@
-"""Where the configuration has a certificate of this box with its key: for `receive`, for a destination, for syslog."""
+"""Where the configuration has a certificate of this box with its key: for `receive`, for a destination, for the reports
+to a peer, for syslog."""
 
 from __future__ import annotations
 
@@ -34,15 +35,19 @@ class Slot:
 
 
 def slots(config: Config) -> dict[str, Slot]:
-    """All places, by name."""
+    """All places, by name. The two names that are ours are not a destination's, nor a destination's a peer's."""
     receive, found = config.receive, {}
     if receive.certificate and receive.key:
         found[SERVER] = Slot(SERVER, receive.certificate, receive.key, server=True)
-    for each in config.destination:
-        if each.shown:
-            found[each.name] = Slot(each.name, *each.shown, server=False)
     if config.alerts and config.alerts.certificate and config.alerts.key:
         found[SYSLOG] = Slot(SYSLOG, config.alerts.certificate, config.alerts.key, server=False)
+    for each in config.destination:
+        if each.shown:
+            found.setdefault(each.name, Slot(each.name, *each.shown, server=False))
+    for peer in config.peer:
+        report, known = peer.commitment, {each.certificate for each in found.values()}
+        if report and report.certificate and report.key and report.certificate not in known:
+            found.setdefault(peer.name, Slot(peer.name, report.certificate, report.key, server=False))
     return found
 
 
@@ -50,7 +55,8 @@ def slot_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds --for; the command gets `place`."""
     return click.option(
         "--for", "place", default=SERVER, show_default=True, metavar="PLACE", shell_complete=offers.certificate_places,
-        help=f'Whose: "{SERVER}", what modalities see; the name of a destination; or "{SYSLOG}".',
+        help=f'Whose: "{SERVER}", what modalities see; the name of a destination, or of a peer that takes commitment '
+        f'reports; or "{SYSLOG}".',
     )(command)  # fmt: skip
 
 
@@ -68,6 +74,7 @@ def slot_of(config: Config, place: str) -> Slot:
 def trusted(config: Config) -> list[Path]:
     """The files of CAs that the configuration names."""
     named = [config.receive.client_ca, *(path for each in config.destination for path in each.authorities.values())]
+    named += [each.commitment.ca for each in config.peer if each.commitment]
     named += [config.alerts.ca] if config.alerts else []
     return list(dict.fromkeys(path for path in named if path is not None))
 
