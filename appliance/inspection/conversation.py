@@ -295,6 +295,11 @@ class Conversation:
         self.statistics.blind += 1
         self.report(Blind(self.flow, what))
 
+    def forgot(self) -> None:
+        """Bytes came again, or may, that nothing is known of: natural where the association was joined midway."""
+        if self._request is not None or not self.flow.joined:
+            self.blind("what was sent a second time could not be compared with the first")
+
     def found(self) -> None:
         """A walk found its way, after a loss or in a flow that was joined midway."""
         if self.flow.carries is Carries.UNKNOWN:

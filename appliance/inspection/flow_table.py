@@ -135,12 +135,14 @@ class FlowTable:
         far = (unsure or near == _WINDOW) and near < ahead < _SEQ - near
         # Bytes from before what was taken for the beginning.
         before = unsure and length > 1 and stream.precedes(seq)
-        if not (opened or far or before):
+        # Nothing is known of what came first, so the same bytes may be others.
+        again = unsure and flow.joined and 0 < (-ahead & _SEQ) <= stream.position and (length, -ahead & _SEQ) != (1, 1)
+        if not (opened or far or before or again):
             return False
         if opened:  # nobody answered that SYN, as far as we saw: the old connection may go on
             self.doubtful = opening is not None and not opening.fits(self._openings.get(reverse(key)))
         else:
-            self.doubtful = unsure and (not flow.joined or stream.stored > 0)
+            self.doubtful = unsure and not again and (not flow.joined or stream.stored > 0)
         self._conclude(flow, stream.last)
         self.remove(flow)
         return True

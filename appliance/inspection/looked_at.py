@@ -29,7 +29,7 @@ class LookedAt:
         self._pieces: list[tuple[int, bytearray]] = []
         self._end = 0
         self.size = 0  # bytes that are kept, with what they cost beside
-        self.forgotten = 0  # the offset before which bytes went that their receiver may not have had
+        self.forgotten = 0  # the offset before which bytes went, and up to which the receiver said that it had them
 
     def add(self, offset: int, data: bytes | bytearray | memoryview) -> bool:
         """Keep bytes. Says whether it is time to `trim`."""
@@ -53,16 +53,18 @@ class LookedAt:
         self._end = offset + size
         return len(pieces) > _MANY or self.size > _MUCH
 
-    def trim(self, acknowledged: int) -> None:
-        """Let go what the receiver has, as it said, and what there is no room for."""
+    def trim(self, acknowledged: int | None) -> None:
+        """Let go what the receiver has, as it said, and what there is no room for. Should it say less later on, what it
+        said first was not its own word. None where it says nothing that we see.
+        """
         pieces, gone = self._pieces, 0
         while gone < len(pieces) - _FEW:
             offset, piece = pieces[gone]
             end = offset + len(piece)
-            if end > acknowledged:
-                if self.size <= limits.SENSOR_LOOKED_AT.default:
+            if acknowledged is not None:
+                if end > acknowledged and self.size <= limits.SENSOR_LOOKED_AT.default:
                     break
-                self.forgotten = end
+                self.forgotten = max(self.forgotten, end, acknowledged)
             self.size -= len(piece) + OVERHEAD
             gone += 1
         del pieces[:gone]

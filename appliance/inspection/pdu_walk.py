@@ -112,8 +112,8 @@ class PduWalk:
         self._message.second.disputed()
 
     def forgot(self) -> None:
-        """Bytes came again, or may, that nothing is known of any more."""
-        self.conversation.blind("what was sent a second time could not be compared with the first")
+        """Bytes came again, or may, that nothing is known of."""
+        self.conversation.forgot()
 
     # What the other direction tells.
 

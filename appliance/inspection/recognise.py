@@ -6,7 +6,7 @@ looks like nothing we know is left alone, while the other side is still judged b
 
 from __future__ import annotations
 
-from appliance.inspection.conversation import P_DATA, Conversation
+from appliance.inspection.conversation import JOINED, P_DATA, Conversation
 from appliance.inspection.data_head import looks_executable
 from appliance.inspection.flow import Carries, Flow
 from appliance.inspection.observations import Blind, Conflict, Malformed, Smuggled
@@ -102,6 +102,8 @@ class Recognise:
             read_tls(flow, self._witness)
         else:
             hunting = verdict is Carries.OTHER
+            if hunting:
+                self._joined()
             walk_pdus(flow, self._witness, stream, hunting, midst=flow.joined and not hunting and data[0] >= P_DATA)
         stream.reader.feed(data, begin)
 
@@ -118,12 +120,22 @@ class Recognise:
         self._stream.release(len(self._pending))
         self._pending.clear()
         if not flow.joined and self._witness.expects_dicom(flow):
-            self._witness.statistics.blind += 1
-            self._witness.report(Blind(flow, "segments were lost at the beginning of a connection"))
+            self._blind(flow, "segments were lost at the beginning of a connection")
         elif self._stream.cut:
-            self._witness.statistics.blind += 1
-            self._witness.report(Blind(None, "segments of which the capture kept too little to tell what they carry"))
+            self._blind(None, "segments of which the capture kept too little to tell what they carry")
+        else:
+            self._joined()
         flow.joined = True
+
+    def _joined(self) -> None:
+        """Nothing is known of a flow that was joined midway: said where it may be an association."""
+        flow = self._stream.flow
+        if flow.joined and self._witness.expects_dicom(flow):
+            self._blind(flow, JOINED)
+
+    def _blind(self, flow: Flow | None, what: str) -> None:
+        self._witness.statistics.blind += 1
+        self._witness.report(Blind(flow, what))
 
     def conflict(self, offset: int) -> None:
         """See `stream.Reader`."""

@@ -41,7 +41,7 @@ class Reader(Protocol):
         """Bytes at `offset` came twice and were not the same; the second version is the last of `Stream.versions`."""
 
     def forgot(self) -> None:
-        """Bytes that were looked at came again, or may, and what they were is not known any more."""
+        """Bytes that were there before came again, or may, and what they were is not known, or not any more."""
 
 
 class Stream:
@@ -107,8 +107,11 @@ class Stream:
             if not (length == 1 and end == self.position and idle > 1 and bytes(data) == b"\0"):  # no keep-alive probe
                 self._compare(offset, data)
             if end <= self.position:
-                if end <= 0 and length > 1 and not self.flow.joined:
-                    self._dispute(offset, data)  # nobody sends bytes from before the beginning
+                if end <= 0 and length > 1:  # nobody sends bytes from before the beginning
+                    if self.flow.joined:
+                        self.reader.forgot()
+                    else:
+                        self._dispute(offset, data)
                 return
             data = data[self.position - offset :]
             offset = self.position
@@ -240,7 +243,7 @@ class Stream:
     def _compare(self, offset: int, data: memoryview) -> None:
         if self.looked_at.differs(offset, data):
             self._dispute(offset, data)
-        elif offset < self.looked_at.forgotten and self._acknowledged() < offset + len(data):
+        elif offset < self.looked_at.forgotten and self.other.ack > -1 and self._acknowledged() < offset + len(data):
             self._forgot()
 
     def _forgot(self) -> None:
@@ -269,7 +272,7 @@ class Stream:
         """Keep bytes that were looked at, for a while, to notice when they come again and differ."""
         before = self.looked_at.size
         if self.looked_at.add(offset, data):
-            self.looked_at.trim(self._acknowledged() if self.other.ack >= 0 else EVERYTHING)
+            self.looked_at.trim(self._acknowledged() if self.other.ack >= 0 else None)
         self.keep(self.looked_at.size - before)
 
     def forget(self) -> None:
