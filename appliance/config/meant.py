@@ -26,8 +26,8 @@ _OTHERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def meant(key: str, valid: Collection[str]) -> str:
-    """The one of `valid` that was meant by `key`, or ""."""
+def meant(key: str, valid: Collection[str], least: float = 0.6) -> str:
+    """The one of `valid` that was meant by `key`, or "". `least`: how like it must be, 1.0 being equal."""
     if key in valid or len(key) > _LONGEST:
         return ""
     plain = key.strip().lower().replace("-", "_")
@@ -35,7 +35,7 @@ def meant(key: str, valid: Collection[str]) -> str:
         if other in valid:
             return other
     by_folded = {each.lower(): each for each in valid}
-    cutoff = 0.6 if len(plain) > 4 else 0.75
+    cutoff = max(least, 0.6 if len(plain) > 4 else 0.75)
     close = difflib.get_close_matches(key.strip().lower(), by_folded, n=1, cutoff=cutoff)
     return by_folded[close[0]] if close else ""
 

@@ -39,16 +39,22 @@ def _meant(place: Place) -> Place:
     """Where the unknown key at `place` belongs, as far as it can be told; else ()."""
     key = str(place[-1])
     section = _section(place[:-1])
-    if section and (better := meant(key, section.model_fields)):
-        return (*place[:-1], better)
     home = _home(place)
+    if section and (better := meant(key, section.model_fields, _SURE if home else 0.0)):
+        return (*place[:-1], better)
     return (home, key) if home else ()
+
+
+_SURE = 0.85  # how like a key here it must be, where another section has one of that name
 
 
 def _home(place: Place) -> str:
     """The section that has such a key."""
     key = str(place[-1])
-    return next((name for name in Config.model_fields if _has(name, key) and name != place[0]), "")
+    return next((name for name in (*Config.model_fields, *_WITHIN) if _has(name, key) and name != place[0]), "")
+
+
+_WITHIN = ("sensor.server",)  # what has a header and stands in another section
 
 
 def _as_written(place: Place, each: ErrorDetails) -> Place:
@@ -78,20 +84,23 @@ def _unknown(place: Place, each: ErrorDetails) -> str:
         return 'unknown key; the port stands behind the address, like "pacs.rad.example:2762"'
     is_section = isinstance(each["input"], dict) or (len(place) == 1 and isinstance(each["input"], list))
     what = "section" if is_section and len(place) == 1 else "key"
-    if better := meant(key, valid):
+    home = _home(place)
+    if better := meant(key, valid, _SURE if home else 0.0):
         named = _brackets(better) if what == "section" else f'"{better}"'
         return f"unknown {what}; did you mean {named}?"
     if is_section and key in Config.model_fields and len(place) > 1:
         if key == place[0]:
             return f'{_brackets(key)} is open here already; write the keys without "{key}."'
         return f"unknown key here; {_brackets(key)} is a section of its own"
-    if home := _home(place):
+    if home:
         return f"unknown {what} here; it {'is a key of' if what == 'section' else 'belongs to'} {_brackets(home)}"
     return f"unknown {what}; known here: {', '.join(valid)}"
 
 
 def _brackets(section: str) -> str:
-    return f"[[{section}]]" if _is_list(Config.model_fields[section]) else f"[{section}]"
+    """Written as its header, "[sensor]" or "[[sensor.server]]"."""
+    field = _field(tuple(section.split(".")))
+    return f"[[{section}]]" if field and _is_list(field) else f"[{section}]"
 
 
 def _not_a_choice(place: Place, each: ErrorDetails) -> str:
@@ -237,8 +246,9 @@ def _inner(annotation: Any) -> type[Section] | None:
 
 
 def _has(section: str, key: str) -> bool:
-    inner = _inner(Config.model_fields[section].annotation)
-    return inner is not None and key in inner.model_fields
+    inner = _section(tuple(section.split(".")))
+    models = KINDS.values() if section == "destination" else [inner] if inner else []
+    return any(key in model.model_fields for model in models)
 
 
 def _is_list(field: FieldInfo) -> bool:

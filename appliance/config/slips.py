@@ -20,6 +20,7 @@ _NOTHING = re.compile(r"(?:none|null|nil|undefined)\b", re.IGNORECASE)
 _NEXT = re.compile(r"\s*(?:[A-Za-z0-9_-]+\s*=|\[{1,2}[A-Za-z0-9_.-]+\]{1,2}\s*(?:#.*)?$)")
 _BARE_VALUE = re.compile(r"=\s*([+-]?[0-9][^\s\"'\[\]{},#]*)")
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
+_HIDDEN = re.compile(r"\s*#\s*\[{1,2}[A-Za-z0-9_.-]+\]")
 _HEADER = re.compile(r"\s*\[")
 
 IN_QUOTES = 'a text stands in "quotes"; only numbers, true and false go without'
@@ -189,10 +190,13 @@ def _again(stop: Stop) -> str | None:
         where = f" (the first is in line {first})" if first else ""
         return f"this section stands here a second time{where}; only [[sections]] in two brackets may repeat"
     key = _KEY.match(stop.line)
+    hidden = ""
     for number in range(len(lines), 0, -1):
+        if not hidden and _HIDDEN.match(lines[number - 1]):
+            hidden = f'; is the "#" before the section in line {number} one too many?'
         before = _KEY.match(lines[number - 1])
         if key and before and before[1] == key[1]:
-            return f"this key stands here a second time; the first is in line {number}"
+            return f"this key stands here a second time; the first is in line {number}{hidden}"
         if _HEADER.match(lines[number - 1]):
             break
     return None

@@ -283,6 +283,32 @@ SLIPS: dict[str, tuple[str, str, list[str]]] = {
         'keep = "72h"\nkeep = "48h"',
         ["27: this key stands here a second time; the first is in line 26"],
     ),
+    "a section that stayed a comment": (
+        'tls = "allowed"\n',
+        'tls = "allowed"\n\n# [[peer]]    # another\nname = "US"\n',
+        [
+            (
+                '25: this key stands here a second time; the first is in line 19; is the "#" before the '
+                "section in line 24 one too many?"
+            )
+        ],
+    ),
+    "a key of a section that stayed a comment": (
+        "[[route]]",
+        '# [sensor]\nports = [104]\nurl = "https://h"\n[[route]]',
+        [
+            '36: destination "pacs".ports: unknown key here; it belongs to [[sensor.server]]',
+            (
+                '37: destination "pacs".url: unknown key with kind = "dimse"; it belongs to kind = "stow" '
+                'or "object-store"'
+            ),
+        ],
+    ),
+    "a key of one kind in another section": (
+        'tls = "allowed"',
+        'url = "https://h"',
+        ['22: peer "MR".url: unknown key here; it belongs to [[destination]]'],
+    ),
     "three mistakes in three lines": (
         '[appliance]\nae_title = "EDGE01"\n',
         "[appliance]\nae_title: EDGE01\nstate_dir = /var/lib/appliance\nruntime_dir = “/run/appliance”\n",
