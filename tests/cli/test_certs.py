@@ -431,7 +431,7 @@ def test_what_the_page_has_for_the_configuration_is_taken_whatever_the_names(sit
     arguments = (odd, "--name", "ct2.example", "--ae-title", 'A"B', "--address", "10.20.0.12", "--server")
     assert certs(site, "issue", *arguments, "-d", tmp_path) == 0
     page = next(tmp_path.glob("*.txt")).read_text()
-    entry = page[page.index("  [[peer]]") : page.index("  Or this")]
+    entry = page[page.index("  [[peer]]") : page.index("  The certificate:")]
     site.write_text(site.read_text() + "\n" + entry.replace("\n  ", "\n").strip() + "\n")
     (peer,) = load_config(site).peer
     assert (peer.name, peer.ae_titles, str(peer.addresses[0])) == (odd, ('A"B',), "10.20.0.12/32")
@@ -448,7 +448,7 @@ def test_the_page_of_a_pacs_has_its_destination(site: Path, tmp_path: Path) -> N
     assert verified(tmp_path / "pacs.crt", tls(site) / "site-ca.crt", "sslserver")
     page = (tmp_path / "pacs.txt").read_text()
     assert len(page.splitlines()) <= 60 and f"Host                 {NAME}" in page
-    entry = page[page.index("  [[destination]]") : page.index("  The certificate:")]
+    entry = page[page.index("  [[destination]]") : page.index("  Where it sends")]
     site.write_text(site.read_text() + "\n" + entry.replace("\n  ", "\n").strip() + "\n")
     assert run(["check", "--config", str(site)]) == 0
 

@@ -32,6 +32,7 @@ def page(
     rows = [
         ("Remote AE title", " or ".join(config.called_ae_titles)),
         ("Host", _own_name(config) or "the name or address of the appliance in your network"),
+        *([("", "or its address, where the device takes no name")] if _own_name(config) else []),
         ("Port", f"{port}, with TLS (called Secure DICOM, TLS or BCP 195 profile)"),
         ("Own AE title", ae_title or "as it is now: tell it to whoever runs the appliance"),
         *zip(("Key and certificate", "", ""), _key_words(files), strict=False),
@@ -71,8 +72,8 @@ def page(
             "",
             "In appliance.toml",
             "-" * _WIDTH,
-            *peer,
             *(_upstream(config, device, name, ae_title) if certificate.serves else ()),
+            *peer,
             "",
             f"  The certificate: {', '.join(certificate.names)}",
             f"  SHA-256 {certificate.sha256}",
@@ -98,8 +99,7 @@ def _upstream(config: Config, device: str, name: str, ae_title: str | None) -> l
     """What has it get images from here: who takes associations may be a PACS."""
     tls = (config.receive.client_ca or Path("/etc/appliance/tls/site-ca.crt")).parent
     return [
-        "",
-        "  Or this, where it is a PACS that gets images from here:",
+        "  Where it is a PACS that gets images from here:",
         "",
         "  [[destination]]",
         f"  name        = {quoted(device)}",
@@ -112,6 +112,9 @@ def _upstream(config: Config, device: str, name: str, ae_title: str | None) -> l
         "",
         "  [[route]]",
         f"  to = [{quoted(device)}]",
+        "",
+        "  Where it sends to the appliance:",
+        "",
     ]
 
 

@@ -194,13 +194,15 @@ RESPOND_FILE = Rule(
     "respond-file",
     "error",
     "It bounds what may be blocked, and root alone may write it. Without it respond does not start.",
-    "Copy firmware-config/respond.toml to {path} and mend what it says; then: chown root {path} && chmod 0640 {path}.",
+    "Run: install -m 0640 /usr/share/doc/pacs-appliance/firmware-config/respond.toml {path}; then name in it whom "
+    "nobody may block.",
 )
 RESPOND_FILE_DRY = Rule(
     "respond-file-dry-run",
     "note",
     "A dry-run does without it. What is said would be blocked may differ from what will be.",
-    "Copy firmware-config/respond.toml to {path} before you set respond to block.",
+    "Run: install -m 0640 /usr/share/doc/pacs-appliance/firmware-config/respond.toml {path}, before you set respond "
+    "to block.",
 )
 RESPOND_ALONE = Rule(
     "respond-self-only",

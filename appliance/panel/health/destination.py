@@ -42,5 +42,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         elif queue.get("opens_in"):
             what = f"is closed by its schedule ({queue.get('schedule')}) for another {span(queue['opens_in'])}"
             yield Finding("destination", name, Level.OK, what)
-        else:
+        elif queue.get("delivered") or queue.get("instances_sent"):
             yield Finding("destination", name, Level.OK, "takes deliveries")
+        else:
+            what = f"was sent nothing lately; `appliance echo {shlex.quote(name)}` tries it"
+            yield Finding("destination", name, Level.OK, what)

@@ -28,7 +28,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     name, waiting = str(state["collector"]), int(state["waiting"])
     if state["error"]:
-        what = f"cannot be reached: {state['error']}; {count(waiting, 'record')} wait on the disk"
+        wait = "waits" if waiting == 1 else "wait"
+        what = f"cannot be reached: {state['error']}; {count(waiting, 'record')} {wait} on the disk"
         fix = "It is tried again by itself. Is it up, do the certificates fit, and may the panel use the network?"
         if state["error"] == NO_NETWORK:
             fix = f"The panel has no network yet. {ALLOW}"

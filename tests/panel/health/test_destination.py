@@ -9,6 +9,10 @@ from tests.panel.health.given import facts, forward, summary
 
 def test_taking_failing_and_blocked() -> None:
     assert summary(list(check(facts()))) == [("pacs", Level.OK, ())]
+    (found,) = check(facts())
+    assert found.what == "takes deliveries"
+    (found,) = check(facts(programs={"forward": forward(delivered=0, instances_sent=0)}))
+    assert (found.level, found.what) == (Level.OK, "was sent nothing lately; `appliance echo pacs` tries it")
     (found,) = check(facts(programs={"forward": forward(error="connection refused", next_try_in=31.4)}))
     assert (found.level, found.lamps) == (Level.WARN, ("backlog:waiting",))
     assert found.what == "takes nothing now: connection refused; next try in 31 s"
