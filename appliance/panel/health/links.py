@@ -14,7 +14,8 @@ _FIX = "Is the cable plugged in at both ends, and the port of the switch on?"
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """One finding a port that had a link since `forward` started; another where much comes in damaged."""
+    """One finding a port that had a link since `forward` started, or each where none had; another where much comes in
+    damaged."""
     said = facts.said("forward")
     links = said.get("links", {})
     alone = bool(links) and not any(links.values())
@@ -22,7 +23,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         if up:
             yield Finding("links", name, Level.OK, "has a link")
         elif alone:
-            what = "has no link any more, and no other port has one: nobody reaches this box"
+            what = "has no link, and no other port has one: nobody reaches this box"
             yield Finding("links", name, Level.ALARM, what, _FIX, lamps=("alarm:alarm",))
         else:
             yield Finding("links", name, Level.WARN, "has no link any more", _FIX, lamps=("alarm:notice",))
