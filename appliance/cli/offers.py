@@ -50,6 +50,15 @@ def _places(config: Config) -> Iterable[str]:
     return slots(config)
 
 
+def _issued(config: Config) -> Iterable[str]:
+    from appliance.cli.certs.authority import certificate_of
+    from appliance.host.issued_register import Register
+
+    entries = Register(certificate_of(config), config.receive.client_crl).entries()
+    return (each.device for each in entries if not each.revoked)
+
+
 destinations = _offering(lambda config: (each.name for each in config.destination))
 peers = _offering(lambda config: (each.name for each in config.peer))
 certificate_places = _offering(_places)
+issued_devices = _offering(_issued)

@@ -54,6 +54,8 @@ TYPED = {
     "appliance echo ar\t": ["echo", "archive"],
     "appliance vault list --peer CT\t": ["vault", "list", "--peer", "CT suite 2"],
     "appliance vault list --dest\tar\t": ["vault", "list", "--destination", "archive"],
+    "appliance certs issue CT\t": ["certs", "issue", "CT suite 2"],
+    "appliance certs revoke MR\t": ["certs", "revoke", "MR suite 1"],
     "appliance certs request --for pa\t": ["certs", "request", "--for", "pacs"],
 }
 
@@ -69,7 +71,8 @@ def test_somebody_types_and_presses_tab(name: str, tmp_path: Path, capsys: Captu
     entry = '[[destination]]\nname = "{}"\nkind = "dimse"\naddress = "pacs.example:104"\nae_title = "PACS"\n' + tls
     with site.open("a") as file:
         file.write("\n" + peer + "".join(entry.format(each) for each in ("pacs", "archive")))
-    assert run(["config", "show", "--config", str(site)]) == 0
+    issue = ["certs", "issue", "MR suite 1", "--name", "mr1.example", "-d", str(tmp_path)]
+    assert run([*issue, "--config", str(site)]) == 0
     shell = Shell(name, tmp_path / "home", text, APPLIANCE_CONFIG=str(site))
     try:
         assert {line: shell.run(line) for line in TYPED} == TYPED

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import LocalError
+from appliance.cli import offers
 from appliance.cli.certs.authority import opened, places
 from appliance.cli.certs.enrolment import page
 from appliance.cli.options import as_in_config, config_option, json_option
@@ -29,7 +30,7 @@ def _address(value: str) -> str:
 
 
 @click.command(name="issue")
-@click.argument("device", callback=as_in_config(parse_name))
+@click.argument("device", callback=as_in_config(parse_name), shell_complete=offers.peers)
 @click.option("--name", "names", multiple=True, help="A DNS name or address of the device; may be repeated.  [default: "
               "those in --request]")  # fmt: skip
 @click.option(
