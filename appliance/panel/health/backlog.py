@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from appliance.base import limits
-from appliance.panel.health.facts import Facts
+from appliance.panel.health.facts import Facts, Said
 from appliance.panel.health.finding import Finding, Level
 from appliance.panel.health.words import count, span
 
@@ -24,11 +24,23 @@ def check(facts: Facts) -> Iterator[Finding]:
             level, lamps = Level.WARN, ["backlog:waiting"]
         else:
             what = f"{count(waiting, 'instance')} on the way" if waiting else "nothing waits"
-            if waiting and queue.get("opens_in"):
+            if waiting and queue.get("error"):
+                what = f"{count(waiting, 'instance')} wait for it, the oldest for {span(age)}"
+            elif waiting and queue.get("opens_in"):
                 what = f"{count(waiting, 'instance')} wait for its schedule, for another {span(queue['opens_in'])}"
             yield Finding("backlog", name, Level.OK, what)
             continue
         what = f"{count(waiting, 'instance')} wait for it, the oldest for {span(age)}"
-        why = "takes nothing" if queue.get("error") else "takes so little"
-        fix = f"`appliance echo {shlex.quote(name)}` says why it {why}; until then the disk has to hold what waits."
-        yield Finding("backlog", name, level, what, fix, oldest, tuple(lamps))
+        yield Finding("backlog", name, level, what, _fix(name, queue), oldest, tuple(lamps))
+
+
+def _fix(name: str, queue: Said) -> str:
+    quoted = shlex.quote(name)
+    if queue.get("blocked"):
+        return "It waits for a key: `appliance unlock`. Until then the disk has to hold what waits."
+    if queue.get("paused") is not None:
+        return (
+            f"A person holds it back: `appliance queue release {quoted}`. Until then the disk has to hold what waits."
+        )
+    why = "takes nothing" if queue.get("error") else "takes so little"
+    return f"`appliance echo {quoted}` says why it {why}; until then the disk has to hold what waits."

@@ -39,3 +39,22 @@ def test_a_schedule_explains_a_wait_and_no_more() -> None:
     assert found.level == Level.WARN
     (found,) = check(facts(programs={"forward": forward(oldest=NOW - 57600 - 14401, waiting=3, rests=57600.0)}))
     assert found.level == Level.ALARM
+
+
+def test_what_waits_for_one_that_takes_nothing_is_not_on_the_way() -> None:
+    (found,) = check(facts(programs={"forward": forward(waiting=3, oldest=NOW - 30, error="connection refused")}))
+    assert (found.level, found.what) == (Level.OK, "3 instances wait for it, the oldest for 30 s")
+
+
+@pytest.mark.parametrize(
+    ("why", "command"),
+    [
+        ({"error": "connection refused"}, "appliance echo pacs` says why it takes nothing"),
+        ({}, "appliance echo pacs` says why it takes so little"),
+        ({"paused": NOW - 9}, "appliance queue release pacs"),
+        ({"blocked": True}, "appliance unlock"),
+    ],
+)
+def test_what_to_do_is_about_why_it_waits(why: dict[str, object], command: str) -> None:
+    (found,) = check(facts(programs={"forward": forward(waiting=3, oldest=NOW - 9999, **why)}))
+    assert command in found.fix
