@@ -171,6 +171,11 @@ def test_the_lamp_is_lit_without_python(unit: str, key: str, result: str, lit: b
         assert light(elsewhere) == alarm, "the panel cannot have root write anywhere else"
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_is_given_up_for_being_started_too_often(name: str) -> None:
+    assert "\nStartLimitIntervalSec=0\n" in (UNITS / name).read_text().partition("[Service]")[0]
+
+
 def test_metrics_are_taken_on_loopback_for_the_panel() -> None:
     text = (UNITS / "appliance-panel-metrics.socket").read_text()
     assert "ListenStream=127.0.0.1:9465\n" in text
