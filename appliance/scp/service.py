@@ -23,15 +23,21 @@ from appliance.scp.tally import Tally
 from appliance.vault.accepted import Published
 
 _TLS_ADVICE = {
-    "CERTIFICATE_VERIFY_FAILED": "Its certificate does not come from receive.client_ca, or is expired.",
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "Give the device a client certificate that receive.client_ca signed.",
     "UNSUPPORTED_PROTOCOL": "It offers only TLS versions older than 1.2; update it.",
     "NO_SHARED_CIPHER": "It offers no forward-secret AEAD suite; update it.",
     "HTTP_REQUEST": "It speaks HTTP; this is a DICOM TLS port.",
     "WRONG_VERSION_NUMBER": "It speaks no TLS: turn TLS on at the device, or use the cleartext listener.",
 }
-# X509_V_ERR_… of OpenSSL that speak of the revocation list; the certificate itself may be good.
-_CRL_ADVICE = {
+_UNKNOWN_CA = (
+    "No CA of receive.client_ca issued its certificate. Where it is yours: `appliance certs trust` with that CA, or "
+    "have the device send the CAs in between, too."
+)
+# By X509_V_ERR_… of OpenSSL. Those that speak of the revocation list: the certificate itself may be good.
+_VERIFY_ADVICE = {
+    9: "Its certificate is not valid yet: check the clock of this box (timedatectl), then that of the CA.",
+    10: "Give the device a new certificate.",
+    26: "Its extended key usage is not for TLS clients: have one issued with clientAuth.",
     3: "receive.client_crl has no list of the CA that issued its certificate: all that this CA issued are refused.",
     11: "The list in receive.client_crl is not valid yet: check the clock of this box, then that of the CA.",
     12: "The list in receive.client_crl is past its next update, so all are refused: fetch a new one, then reload.",
@@ -88,7 +94,7 @@ class Service:
             reason, advice = f"{expired} took too long", "Look for a firewall in between, or a device in trouble."
         elif isinstance(error, ssl.SSLCertVerificationError):
             reason = error.verify_message
-            advice = _CRL_ADVICE.get(error.verify_code, _TLS_ADVICE["CERTIFICATE_VERIFY_FAILED"])
+            advice = _VERIFY_ADVICE.get(error.verify_code, _UNKNOWN_CA)
         else:
             word = getattr(error, "reason", None) or error.strerror or type(error).__name__
             reason, advice = wash(str(word).replace("_", " ").lower()), _TLS_ADVICE.get(str(word), "")

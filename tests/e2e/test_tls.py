@@ -7,7 +7,8 @@ import signal
 import socket
 import ssl
 import subprocess
-from datetime import timedelta
+from dataclasses import replace as replace_party
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance.cli.demo.box import Box
@@ -101,6 +102,27 @@ def test_a_revoked_modality_is_refused_after_a_reload_and_its_association_is_not
     assert box.wait(lambda: modality.echo(site.port, "EDGE01") != "", 10)
     assert box.wait(lambda: "CRL has expired" in site.log.read_text(), 5)
     assert "past its next update" in site.log.read_text()
+
+
+def test_a_certificate_that_will_not_do_is_told_apart_with_what_to_do(start: Start) -> None:
+    made: list[tuple[Authority, Path]] = []
+    site, box, _ = start(lambda text: with_list(text, made))
+    authority, _ = made[0]
+    past = datetime.now(UTC) - timedelta(minutes=2)
+    cases = {
+        "stranger": (Authority.create("Other CA").issue("ct1", ["ct1"], client=True), "`appliance certs trust`"),
+        "expired": (
+            authority.issue("ct1", ["ct1"], client=True, now=past, lifetime=timedelta(minutes=1)),
+            "a new cert",
+        ),
+        "server": (authority.issue("ct1", ["ct1"], server=True), "issued with clientAuth"),
+    }
+    for name, (issued, advice) in cases.items():
+        files = site.root / f"{name}.crt", site.root / f"{name}.key"
+        issued.write(*files)
+        modality = Modality("CT1", replace_party(site.ct, certificate=files[0], key=files[1]))
+        assert modality.echo(site.port, "EDGE01") != ""
+        assert box.wait(lambda: advice in site.log.read_text(), 5), (name, advice)  # noqa: B023, asked at once
 
 
 def test_an_old_scanner_with_the_retired_aes_profile(start: Start) -> None:
