@@ -129,7 +129,7 @@ def _serve(config: Config, places: Places) -> Callable[[socket.socket, Tally], N
         reporter = Reporter(config.appliance.runtime_dir, "receive")
 
         def alert(record: dict[str, Any]) -> None:
-            reporter.send({"alert": record})
+            reporter.tell(record)
 
         def associated(number: int) -> None:
             handoff.report(channel, handoff.Became(number, "associated"))

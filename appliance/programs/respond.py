@@ -219,7 +219,7 @@ class Respond:
             self._records.append(record)
         except ApplianceError as error:
             log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
-        self._reporter.send({"alert": record})
+        self._reporter.tell(record)
 
     # What a person asks, in the thread of the control socket.
 

@@ -156,7 +156,7 @@ class Sensor:
                 self._alerts.append(record)
             except ApplianceError as error:
                 log(catalogue.SENSOR_BLIND, reason=error.message, advice=error.fix)
-            self._reporter.send({"alert": record})
+            self._reporter.tell(record)
             _say(record)
         for request in self._inspection.take_requests():
             if not self._asker.send(request) and self._unheard.passes("", time.monotonic())[0]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.base import limits
 from appliance.base.errors import LocalError
 from appliance.host.snapshot import Collector, Reporter, panel_socket
 
@@ -80,6 +81,39 @@ def test_a_program_with_much_to_say_is_heard_whole_and_with_far_too_much_in_part
     received = collector.receive()
     assert received is not None and (received[1]["objects"], received[1]["pid"]) == (1, os.getpid())
     assert "destinations" not in received[1] and reporter.dropped == 1
-    assert not reporter.send({"alert": too_much}), "without it these words would be another's: the state of the program"
+    reporter.tell(too_much)  # a part of it would be another's words: the state of the program
+    assert reporter.tell({"n": 1}) and reporter.dropped == 2
+    received = collector.receive()
+    assert received is not None and received[1]["alert"] == {"n": 1}
     collector.close()
     reporter.close()
+
+
+def test_more_alerts_than_the_kernel_queues_arrive_all_and_in_order(tmp_path: Path) -> None:
+    collector, reporter = Collector(tmp_path), Reporter(tmp_path, "receive")
+    collector.socket.settimeout(10)
+    went = [reporter.tell({"n": number}) for number in range(100)]
+    assert went[0] and not went[-1]
+    reporter.send({"state": 1})
+    found = [collector.receive() for _ in range(100)]
+    assert [each[1]["alert"]["n"] for each in found if each] == list(range(100))
+    assert reporter.dropped == 1  # the snapshot
+    reporter.close()
+    collector.close()
+
+
+def test_alerts_wait_for_a_panel_that_is_away_and_behind_a_snapshot(tmp_path: Path) -> None:
+    reporter = Reporter(tmp_path, "respond")
+    for number in range(limits.ALERT_BACKLOG.default + 3):
+        assert not reporter.tell({"n": number})
+    assert reporter.dropped == 3
+    collector = Collector(tmp_path)
+    collector.socket.settimeout(10)
+    assert reporter.send({"state": 1})
+    found = [collector.receive() for _ in range(limits.ALERT_BACKLOG.default + 1)]
+    states = [number for number, each in enumerate(found) if each and "state" in each[1]]
+    alerts = [each[1]["alert"]["n"] for each in found if each and "alert" in each[1]]
+    assert len(states) == 1 and states[0] <= 1  # the panel hears that it lives before the rest
+    assert alerts == list(range(3, limits.ALERT_BACKLOG.default + 3))
+    reporter.close()
+    collector.close()

@@ -405,9 +405,9 @@ def test_alerts_and_findings_reach_rsyslog_also_when_it_comes_late(box: Box, tmp
         about = {"signature_id": "D01", "signature": "unknown peer", "severity": 1, "metadata": {"advice": "Look."}}
         for number in range(20):
             record = {"src_ip": f"192.0.2.{number}", "alert": about, "study": "QUILLFEATHER"}
-            until(lambda record=record: reporter.send({"alert": record}))  # the kernel's queue is short
-        reporter.close()
+            reporter.tell(record)
         until(lambda: box.status()["syslog"]["waiting"] >= 20)
+        reporter.close()
         assert box.panel is not None
         box.panel.kill()  # what waits is on the disk
         box.panel.wait()
