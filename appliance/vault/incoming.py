@@ -97,7 +97,7 @@ class Part:
         try:
             if len(header) != self._header_size:
                 raise LocalError(f"a header of {len(header)} bytes was given where {self._header_size} were announced")
-            path = self._incoming.layout.incoming_file(object_id)
+            path = self._incoming.layout.incoming_name(object_id)
             self._medium.write_at(self._open(), header, 0)
             self._medium.sync_data(self._open())
             self._medium.link(self._open(), path)
@@ -126,6 +126,6 @@ class Part:
     def _take_back(self, object_id: str) -> None:
         """The sender hears of a failure, so the name should go. If it stays, a copy too many is adopted: no harm."""
         try:
-            self._medium.unlink(self._incoming.layout.incoming_file(object_id))
+            self._medium.unlink(self._incoming.layout.incoming_name(object_id))
         except DiskRefused:
             pass

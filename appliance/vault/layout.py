@@ -63,9 +63,15 @@ class StateLayout:
         """The directory of the sensor's alert files."""
         return self.root / "alerts"
 
+    def incoming_name(self, object_id: str) -> str:
+        """The path of an object before adoption. A str: pathlib would intern the id, and the interpreter's table of
+        such strings grows with every object that comes, by some megabytes.
+        """
+        return f"{self._incoming}/{checked(object_id)}{SUFFIX}"
+
     def incoming_file(self, object_id: str) -> Path:
-        """The name of an object before adoption."""
-        return self.incoming / (checked(object_id) + SUFFIX)
+        """The same for who has few."""
+        return Path(self.incoming_name(object_id))
 
     def incoming_request(self, request_id: str) -> Path:
         """The name of a commitment request before adoption."""
@@ -85,15 +91,31 @@ class StateLayout:
 
     def object_directory(self, object_id: str) -> Path:
         """The directory of an adopted object."""
-        return self.objects / checked(object_id)[:2]
+        return self._fan[checked(object_id)[:2]]
+
+    def object_name(self, object_id: str) -> str:
+        """The path of an adopted object; see `incoming_name`."""
+        return f"{self._objects}/{checked(object_id)[:2]}/{object_id}{SUFFIX}"
 
     def object_file(self, object_id: str) -> Path:
-        """The name of an adopted object."""
-        return self.objects.joinpath(checked(object_id)[:2], object_id + SUFFIX)
+        """The same for who has few."""
+        return Path(self.object_name(object_id))
 
     def fan(self) -> list[Path]:
         """The 256 directories of `objects`, in order."""
-        return [self.objects / f"{number:02x}" for number in range(256)]
+        return list(self._fan.values())
+
+    @cached_property
+    def _incoming(self) -> str:
+        return str(self.incoming)
+
+    @cached_property
+    def _objects(self) -> str:
+        return str(self.objects)
+
+    @cached_property
+    def _fan(self) -> dict[str, Path]:
+        return {name: self.objects / name for name in (f"{number:02x}" for number in range(256))}
 
     def create(self, medium: Medium | None = None) -> None:
         """Make the directories that are missing. All are durable then; those that existed are left as they are."""

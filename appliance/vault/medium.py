@@ -83,7 +83,7 @@ class Medium:
         os.fdatasync(descriptor)
 
     @refusable("give a file its name")
-    def link(self, descriptor: int, path: Path) -> None:
+    def link(self, descriptor: int, path: Path | str) -> None:
         """Give the file behind `descriptor` the name `path`.
 
         linkat(2) follows /proc/self/fd only with AT_SYMLINK_FOLLOW; Python calls linkat, not link(2), when a directory
@@ -106,7 +106,7 @@ class Medium:
         os.close(descriptor)
 
     @refusable("open a file")
-    def open(self, path: Path) -> BufferedReader:
+    def open(self, path: Path | str) -> BufferedReader:
         """Open a regular file for reading. Other kinds of file are refused: a link or a pipe would lead us astray."""
         try:
             descriptor = os.open(path, _READ)
@@ -126,23 +126,23 @@ class Medium:
         old.rename(new)
 
     @refusable("remove a file")
-    def unlink(self, path: Path) -> None:
+    def unlink(self, path: Path | str) -> None:
         """Remove a name."""
-        path.unlink()
+        os.unlink(path)  # noqa: PTH108, a str may be given
 
     @refusable("look for a file")
-    def exists(self, path: Path) -> bool:
+    def exists(self, path: Path | str) -> bool:
         """Whether a name is taken."""
         try:
-            path.lstat()
+            os.lstat(path)
         except FileNotFoundError:
             return False
         return True
 
     @refusable("compare two files")
-    def same_file(self, descriptor: int, path: Path) -> bool:
+    def same_file(self, descriptor: int, path: Path | str) -> bool:
         """Whether `path` is a name of the file behind `descriptor`."""
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
 
     @refusable("look for a file")
     def identity(self, path: Path) -> tuple[int, int]:

@@ -46,20 +46,20 @@ class Objects:
         """Open an object that lies in `incoming/`. Of one in a segment it is a copy, in a file that has no name yet and
         is not durable before `make_durable`."""
         if not self.segments.holds(object_id):
-            return self.medium.open(self.layout.incoming_file(object_id))
+            return self.medium.open(self.layout.incoming_name(object_id))
         return SegmentCopy(self.medium, self.layout.object_directory(object_id), self.segments.read(object_id))
 
     def open(self, object_id: str) -> BufferedReader:
         """Open an adopted object; it stands at its header. Raises `NotThere` where it is missing, and only it."""
         try:
-            return self.medium.open(self.layout.object_file(object_id))
+            return self.medium.open(self.layout.object_name(object_id))
         except NotThere:
             self._be_mounted(object_id)
             raise
 
     def holds(self, object_id: str) -> bool:
         """Whether an adopted object has its file. Raises `DiskRefused` where its directory is missing too."""
-        if self.medium.exists(self.layout.object_file(object_id)):
+        if self.medium.exists(self.layout.object_name(object_id)):
             return True
         self._be_mounted(object_id)
         return False
@@ -75,7 +75,7 @@ class Objects:
         The name goes to the very file that was opened and read: `incoming/` belongs to the program that faces the
         network, which could put something else under the old name meanwhile.
         """
-        path = self.layout.object_file(object_id)
+        path = self.layout.object_name(object_id)
         try:
             self.medium.link(file.fileno(), path)
         except AlreadyThere:  # it was adopted before, and a cut came between
@@ -93,7 +93,7 @@ class Objects:
         a power cut is recognised and dropped again, and `settle_incoming` comes before an object is forgotten."""
         for object_id in object_ids:
             if not self.segments.leave(object_id):
-                self._unlink(self.layout.incoming_file(object_id))
+                self._unlink(self.layout.incoming_name(object_id))
 
     def settle_incoming(self) -> None:
         """Make it durable that names have left `incoming/`."""
@@ -103,7 +103,7 @@ class Objects:
         """Remove adopted objects, durably. Missing ones do not matter."""
         gone = list(object_ids)
         for object_id in gone:
-            self._unlink(self.layout.object_file(object_id))
+            self._unlink(self.layout.object_name(object_id))
         self.settle(gone)
 
     def set_aside_waiting(self, object_id: str) -> None:
@@ -162,7 +162,7 @@ class Objects:
         except OSError as error:
             raise refused("read an object", error) from error
 
-    def _unlink(self, path: Path) -> None:
+    def _unlink(self, path: str) -> None:
         try:
             self.medium.unlink(path)
         except NotThere:

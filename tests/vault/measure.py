@@ -48,7 +48,7 @@ class Timed(Medium):
     def sync_data(self, descriptor: int) -> None:
         self._time("sync_data", descriptor)
 
-    def link(self, descriptor: int, path: Path) -> None:
+    def link(self, descriptor: int, path: Path | str) -> None:
         self._time("link", descriptor, path)
 
     def sync_directory(self, directory: Path) -> None:

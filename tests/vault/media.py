@@ -61,8 +61,9 @@ class Recording(Medium):
         self._did("sync data")
         super().sync_data(descriptor)
 
-    def link(self, descriptor: int, path: Path) -> None:
-        self._did("link", path.parent.parent.name if path.parent.name != "incoming" else "incoming")
+    def link(self, descriptor: int, path: Path | str) -> None:
+        parent = Path(path).parent
+        self._did("link", parent.parent.name if parent.name != "incoming" else "incoming")
         super().link(descriptor, path)
 
     def sync_directory(self, directory: Path) -> None:
@@ -73,6 +74,6 @@ class Recording(Medium):
         self._did("rename", f"{old.parent.name} to {new.parent.name}")
         super().rename(old, new)
 
-    def unlink(self, path: Path) -> None:
-        self._did("unlink", "incoming" if path.parent.name == "incoming" else "objects")
+    def unlink(self, path: Path | str) -> None:
+        self._did("unlink", "incoming" if Path(path).parent.name == "incoming" else "objects")
         super().unlink(path)

@@ -45,7 +45,7 @@ def test_the_order_of_an_adoption(vault: Vault) -> None:
     rows: list[int] = []
 
     class Watching(Recording):
-        def unlink(self, path: Path) -> None:
+        def unlink(self, path: Path | str) -> None:
             rows.append(vault.ledger.holdings()["present"].objects)
             super().unlink(path)
 

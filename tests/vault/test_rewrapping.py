@@ -157,7 +157,7 @@ def test_what_leaves_meanwhile_does_not_come_back(vault: Vault) -> None:
     class Leaving(Recording):
         """Between the copy and the rename it is evicted."""
 
-        def link(self, descriptor: int, path: Path) -> None:
+        def link(self, descriptor: int, path: Path | str) -> None:
             super().link(descriptor, path)
             assert vault.ledger.leave([object_id]) == [object_id]
             vault.objects.remove([object_id])

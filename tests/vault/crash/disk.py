@@ -175,7 +175,8 @@ class SimulatedDisk(Medium):
         self._sync("data", DATA, lambda: self._number(descriptor))
 
     @refusable("give a file its name")
-    def link(self, descriptor: int, path: Path) -> None:
+    def link(self, descriptor: int, path: Path | str) -> None:
+        path = Path(path)
         with self._operation():
             directory, number = self._directory(path.parent), self._number(descriptor)
             if path.name in self._entries[directory]:
@@ -194,9 +195,9 @@ class SimulatedDisk(Medium):
             os.close(descriptor)
 
     @refusable("open a file")
-    def open(self, path: Path) -> BufferedReader:
+    def open(self, path: Path | str) -> BufferedReader:
         with self._operation():
-            memory = self._memory[self._find(path)]
+            memory = self._memory[self._find(Path(path))]
             descriptor = os.open(f"/proc/self/fd/{memory}", os.O_RDONLY | os.O_CLOEXEC)
             return open(descriptor, "rb")
 
@@ -213,21 +214,23 @@ class SimulatedDisk(Medium):
             old.unlink(missing_ok=True)  # a file of SQLite is really there
 
     @refusable("remove a file")
-    def unlink(self, path: Path) -> None:
+    def unlink(self, path: Path | str) -> None:
+        path = Path(path)
         with self._operation():
             self._find(path)
             del self._entries[self._directory(path.parent)][path.name]
             self._named("unlink", path, None)
 
     @refusable("look for a file")
-    def exists(self, path: Path) -> bool:
+    def exists(self, path: Path | str) -> bool:
+        path = Path(path)
         with self._operation():
             return path.name in self._entries[self._directory(path.parent)]
 
     @refusable("compare two files")
-    def same_file(self, descriptor: int, path: Path) -> bool:
+    def same_file(self, descriptor: int, path: Path | str) -> bool:
         with self._operation():
-            return self._number(descriptor) == self._find(path)
+            return self._number(descriptor) == self._find(Path(path))
 
     @refusable("list a directory")
     def names(self, directory: Path) -> list[str]:
