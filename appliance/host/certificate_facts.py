@@ -60,7 +60,10 @@ def load_certificates(pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
     except _UNREADABLE:
-        raise CryptoError("this is no certificate", fix='PEM is meant: "-----BEGIN CERTIFICATE-----".') from None
+        raise CryptoError(
+            "this is no certificate in PEM",
+            fix="`appliance certs trust` and `appliance certs install` take other forms.",
+        ) from None
 
 
 def load_key(pem: bytes, passphrase: str | None = None) -> Any:

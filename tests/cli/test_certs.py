@@ -668,6 +668,10 @@ def test_a_hospital_is_trusted_whatever_form_its_certificate_comes_in(tmp_path: 
     digest = openssl("x509", "-in", root[1], "-noout", "-fingerprint", "-sha256").split("=")[1].strip()
     assert digest.replace(":", "").lower() in capsys.readouterr().out
     assert trusted.read_bytes() == root[1].read_bytes() and mode(trusted) == 0o444
+    trusted.unlink()
+    trusted.write_bytes(handed.read_bytes())  # somebody copied it there as it came
+    assert certs(site, "trust", handed) == 0
+    assert trusted.read_bytes() == root[1].read_bytes()
     openssl("crl2pkcs7", "-nocrl", "-certfile", root[1], "-certfile", issuing[1], "-out", handed)
     assert certs(site, "trust", handed) == 0
     assert trusted.read_bytes() == root[1].read_bytes() + issuing[1].read_bytes()  # each once

@@ -110,7 +110,8 @@ def test_files_that_cannot_be_used(config: Path) -> None:
     assert errors == {
         "appliance.crt": "No such file or directory",
         "appliance.key": "Is a directory",
-        "site-ca.crt": 'this is no certificate. PEM is meant: "-----BEGIN CERTIFICATE-----".',
+        "site-ca.crt": "this is no certificate in PEM. `appliance certs trust` and `appliance certs install` take other"
+        " forms.",
         "appliance-client.key": "this is no file",
     }
     assert (found.broken_pairs, found.server_trusted) == ({}, True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -54,3 +54,22 @@ def rsa_certificate(authority: Authority, name: str, certificate: Path, key: Pat
     )
     certificate.write_bytes(made.public_bytes(Encoding.PEM))
     key.write_bytes(fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def authority_below(root: Authority, name: str, begin: timedelta = -DAY, end: timedelta = 90 * DAY) -> Authority:
+    """A CA that another one signed; `begin` and `end` count from now."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    above = x509.load_pem_x509_certificate(root.certificate)
+    fresh = ec.generate_private_key(ec.SECP256R1())
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+        .issuer_name(above.subject)
+        .public_key(fresh.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + begin)
+        .not_valid_after(now + end)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(load_pem_private_key(root.key, None), hashes.SHA256())  # type: ignore[arg-type]
+    )
+    return Authority(made, fresh)

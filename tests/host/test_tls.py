@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from appliance.base.errors import ConfigError
 from appliance.host import tls
 from appliance.host.certificates import Authority
 from tests.host.handshakes import handshake
-from tests.host.pki import rsa_certificate
+from tests.host.pki import DAY, authority_below, revocation_list, rsa_certificate
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ca = Authority.create(f"{name} CA")
         (root / f"{name}-ca.crt").write_bytes(ca.certificate)
         for who in ("server", "modality"):
+            (root / f"{name}-ca.key").write_bytes(ca.key)
             ca.issue(who, [f"{who}.example", "192.0.2.1"], server=True, client=True).write(
                 root / f"{name}-{who}.crt", root / f"{name}-{who}.key"
             )
@@ -32,6 +34,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pair(site: Path, name: str) -> tuple[Path, Path]:
     return site / f"{name}.crt", site / f"{name}.key"
+
+
+def load_site(site: Path) -> Authority:
+    return Authority.load((site / "site-ca.crt").read_bytes(), (site / "site-ca.key").read_bytes())
 
 
 def server(site: Path) -> ssl.SSLContext:
@@ -52,6 +58,43 @@ def test_no_certificate_and_a_foreign_one_are_refused(site: Path) -> None:
     foreign = tls.client_context(site / "site-ca.crt", *pair(site, "foreign-modality"))
     with pytest.raises(ssl.SSLError, match="CERTIFICATE_VERIFY_FAILED"):
         handshake(server(site), foreign, "server.example")
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_the_ca_that_issues_suffices_and_its_sisters_are_not_trusted(site: Path, tmp_path: Path, listed: bool) -> None:
+    """A hospital's root has many CAs below it; few of them are for devices."""
+    root = load_site(site)
+    devices, others = authority_below(root, "devices"), authority_below(root, "others")
+    trusted, crl = tmp_path / "ca.crt", tmp_path / "ca.crl"
+    trusted.write_bytes(devices.certificate)
+    for name, ca in (("ct", devices), ("mr", devices), ("phone", others)):
+        ca.issue(name, [f"{name}.example"], client=True).write(tmp_path / f"{name}.crt", tmp_path / f"{name}.key")
+    crl.write_bytes(revocation_list(devices, tmp_path / "mr.crt"))
+    context = tls.server_context(*pair(site, "site-server"), trusted, crl if listed else None)
+
+    def let_in(name: str, between: bytes = b"") -> None:
+        shown = tmp_path / f"{name}.pem"
+        shown.write_bytes((tmp_path / f"{name}.crt").read_bytes() + between)
+        client = tls.client_context(site / "site-ca.crt", shown, tmp_path / f"{name}.key")
+        handshake(context, client, "server.example")
+
+    let_in("ct")
+    for between in (b"", others.certificate, others.certificate + root.certificate):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            let_in("phone", between)
+    if listed:
+        with pytest.raises(ssl.SSLCertVerificationError, match="certificate revoked"):
+            let_in("mr")
+
+
+def test_a_ca_that_expired_is_no_anchor_though_its_root_is_good(site: Path, tmp_path: Path) -> None:
+    old = authority_below(load_site(site), "devices", begin=-9 * DAY, end=-DAY)
+    (tmp_path / "ca.crt").write_bytes(old.certificate)
+    issued = old.issue("ct", ["ct.example"], client=True, now=datetime.now(UTC) - 5 * DAY)
+    issued.write(tmp_path / "ct.crt", tmp_path / "ct.key")
+    client = tls.client_context(site / "site-ca.crt", tmp_path / "ct.crt", tmp_path / "ct.key")
+    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+        handshake(tls.server_context(*pair(site, "site-server"), tmp_path / "ca.crt"), client, "server.example")
 
 
 def test_a_client_checks_chain_and_name(site: Path) -> None:

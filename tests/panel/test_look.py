@@ -47,7 +47,7 @@ def test_what_is_no_certificate_says_so(site: Path) -> None:
     path.chmod(0o600)
     path.write_text("hello")
     ends = {each.place: each for each in look(site).certificates}
-    assert ends["receive.certificate"].error == "this is no certificate"
+    assert ends["receive.certificate"].error == "this is no certificate in PEM"
     path.unlink()
     os.mkfifo(path)  # opening one would wait for ever
     assert {each.place: each for each in look(site).certificates}["receive.certificate"].error

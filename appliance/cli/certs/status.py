@@ -67,7 +67,12 @@ def _entry(place: str, file: Path, requested: bool) -> dict[str, Any]:
         all_of_it = read_certificates(file.read_bytes())
     except (OSError, CryptoError) as error:
         why = (error.strerror or "cannot be read") if isinstance(error, OSError) else error.message
-        return {**base, "level": "alarm", "what": why, "fix": "See `appliance certs request` and `install`."}
+        return {
+            **base,
+            "level": "alarm",
+            "what": why,
+            "fix": "See `appliance certs request` and `install`; for a CA, `trust`.",
+        }
     shown = max(all_of_it, key=lambda each: each.not_after) if all_of_it[0].authority else all_of_it[0]
     facts = Facts(time.time(), certificates=[CertificateEnd(place, str(file), shown.not_after.timestamp())])
     (finding,) = check(facts)

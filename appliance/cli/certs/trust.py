@@ -31,7 +31,7 @@ def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
 
     Example: appliance certs trust hospital-ca.cer
     """
-    from appliance.host.certificate_facts import load_certificates, read_certificates
+    from appliance.host.certificate_facts import read_certificates
     from appliance.host.certificate_files import as_pem, read_handed
     from appliance.host.certificate_pair import put_file
     from appliance.host.revocation import without_list
@@ -49,7 +49,7 @@ def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
         if each.weak or each.not_after <= datetime.now(UTC):
             why = each.weak or f"it expired on {each.not_after:%Y-%m-%d}"
             raise CryptoError(f"{each.subject} will not do: {why}", fix="Nothing was changed. Ask for the CA of today.")
-    there = [] if replace or not target.exists() else load_certificates(_read(target))
+    there = () if replace or not target.exists() else read_handed(_read(target)).certificates
     put_file(target, as_pem([*there, *(each for each in ours if each not in there)]), _MODE)
     if as_json:
         shown = [
