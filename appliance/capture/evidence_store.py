@@ -105,6 +105,11 @@ class EvidenceStore:
                 os.fsync(file.fileno())
             part.replace(path)
             self._number += 1
+            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(directory)  # else a power cut takes the name away
+            finally:
+                os.close(directory)
         except BaseException:
             part.unlink(missing_ok=True)
             raise

@@ -189,6 +189,8 @@ class Responder:
                 self._set.add(block.address, max(1, int(block.until - now)), block.rule)
         passes, swallowed = self._throttle.passes("restored", now)
         if passes:
+            words = f"somebody removed or changed our tables in the filter; made again with {len(lost)} blocks"
+            self._record(words + not_shown(swallowed), "restored", None, now)
             self._say(catalogue.BLOCKS_RESTORED, count=len(lost), more=not_shown(swallowed))
 
     def _remove_surplus(self, now: float) -> int:
@@ -245,7 +247,7 @@ class Responder:
         address: str = "",
         target: Address | None = None,
     ) -> None:
-        serious = outcome in ("failed", "suppressed")
+        serious = outcome in ("failed", "restored", "suppressed")
         finding = responded(evidence, target=target, severity=Severity.MEDIUM if serious else None)
         record = Alert(finding, now, now).record("")
         if block is not None or address:

@@ -88,7 +88,7 @@ class Sensor:
         self._fault = ""
         self._began = self._looked = time.monotonic()
         self._rounded = 0.0
-        self._reported = 0.0
+        self._reported = self._marked = 0.0
         self._kept = time.monotonic()
         self._clock = time.time() - time.monotonic()
         self._reloaded = False
@@ -129,7 +129,7 @@ class Sensor:
         """Take up what an earlier run left on the disk, as soon as the disk is there."""
         if self._running is not None or not self._place.there():
             return
-        self._running = RunningMark(self._place.path / "sensor.running")
+        self._running, self._marked = RunningMark(self._place.path / "sensor.running"), time.monotonic()
         if not self._knows:
             self._knows = True
             self._inspection.inventory.recall(_known(self._place.path / NAME))
@@ -268,8 +268,9 @@ class Sensor:
         threading.Thread(target=renew, daemon=True).start()
 
     def _report(self, **more: Any) -> None:
-        self._reported = time.monotonic()
-        if self._running and self._place.there():
+        self._reported = now = time.monotonic()
+        if self._running and now - self._marked > _HEARTBEAT and self._place.there():
+            self._marked = now  # no more often: each time is a write, and the disk may be a card
             self._running.alive()
         self._told = self._inspection.snapshot()
         if self._evidence:

@@ -124,6 +124,22 @@ def test_no_plaintext_is_ever_on_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
     assert [each.name for each in tmp_path.iterdir()] == [each.name for each in evidence_files(tmp_path)]
 
 
+def test_a_file_outlives_a_power_cut_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    fsync = os.fsync
+
+    def seen(descriptor: int) -> None:
+        flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    keeping = made(tmp_path)
+    keeping.add(evidence(), 0.0)
+    keeping.flush()
+    (path,) = evidence_files(tmp_path)
+    assert flushed == [f"{path}.part", str(tmp_path)]
+
+
 def test_what_was_cut_short_is_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / f"20260101T000000Z-0000{SUFFIX}.part").write_bytes(b"age-encryption.org/v1\n")
     made(tmp_path)

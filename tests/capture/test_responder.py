@@ -149,6 +149,8 @@ def test_a_table_that_somebody_removed_is_made_again() -> None:
     scene.responder.look(1010.0)
     assert scene.filter.held == {STRANGER: "D05"}
     assert scene.events == ["BLOCK-SET", "BLOCKS-RESTORED"]
+    assert scene.outcomes == ["executed", "restored"]
+    assert (scene.records[-1]["alert"]["severity"], "src_ip" in scene.records[-1]) == (2, False)
 
 
 def test_a_table_that_was_removed_before_the_next_look_fails_no_block() -> None:

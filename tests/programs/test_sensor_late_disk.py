@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from appliance.capture.source import Source
 from appliance.config.load import parse_config
 from appliance.config.model import Config
 from appliance.host.alerts import read_alerts
+from appliance.host.running_mark import RunningMark
 from appliance.host.signals import Signals
 from appliance.inspection.engine import Packet
 from appliance.inspection.inventory import Inventory
@@ -188,3 +190,13 @@ def test_what_the_network_card_lost_is_told(
     records = list(read_alerts(tmp_path / "state" / "alerts" / "sensor.jsonl"))
     said = [each["alert"]["metadata"]["evidence"] for each in records if each["alert"]["signature_id"] == "D43"]
     assert said == ["frames lost or damaged before the network card's driver had them: 12"]
+
+
+def test_that_it_runs_is_written_seldom(
+    tmp_path: Path, signals: Signals, mount: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount["there"] = True
+    written: list[float] = []
+    monkeypatch.setattr(RunningMark, "alive", lambda _: written.append(time.monotonic()))
+    watch(configuration(tmp_path), signals, [lambda: time.sleep(0.001)] * 50, [STRANGE])
+    assert len(written) <= 1 + (written[-1] - written[0]) / 10
