@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,19 +39,27 @@ def command(pcap: Path | None, path: Path, as_json: bool, as_html: bool, own: tu
         raise click.UsageError("--json and --html: choose one of them")
     config = load_config(path)
     if pcap is not None:
-        inventory = inspect_file(pcap, registry_of(config, own))[0].inventory
+        registry = registry_of(config, own)
+        inventory = inspect_file(pcap, registry)[0].inventory
     else:
         from appliance.capture.inventory_file import NAME, read_inventory
+        from appliance.capture.surroundings import look_around
+        from appliance.inspection.registry import Registry
 
         inventory = read_inventory(config.appliance.state_dir / "alerts" / NAME)
+        registry = registry_of(config, own) if own else Registry.build(config, look_around(config, inventory.talks))
+
+    def name(address: str) -> str:
+        return registry.names_at(ipaddress.ip_address(address))
+
     if as_json:
         write_json(inventory.as_dict())
     elif as_html:
         from appliance.cli.inventory_page import page
 
-        click.echo(page(list(inventory.talks), list(inventory.hosts)), nl=False)
+        click.echo(page(list(inventory.talks), list(inventory.hosts), name), nl=False)
     else:
-        _show(inventory)
+        _show(inventory, name)
 
 
 def _counts(talk: Talk) -> str:
@@ -63,7 +73,7 @@ def sorted_talks(talks: list[Talk]) -> list[Talk]:
     return sorted(talks, key=lambda each: (each.server, each.port, each.client, each.calling, each.called))
 
 
-def _show(inventory: Inventory) -> None:
+def _show(inventory: Inventory, name: Callable[[str], str]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -76,8 +86,8 @@ def _show(inventory: Inventory) -> None:
         table.add_column(heading, overflow="fold")
     for each in talks:
         table.add_row(
-            escape(f"{each.calling or '?'}\n{each.client}"),
-            escape(f"{each.called or '?'}\n{each.server} port {each.port}"),
+            _who(each.calling, each.client, name(each.client)),
+            _who(each.called, f"{each.server} port {each.port}", name(each.server)),
             escape(each.tls_version or "TLS") if each.tls else "in clear",
             _counts(each),
             escape(", ".join(each.services)),
@@ -85,4 +95,16 @@ def _show(inventory: Inventory) -> None:
         )
     shown = console()
     shown.print(table)
-    shown.print(f"{len(talks)} pairs; {len(inventory.hosts)} hosts announced an address.")
+    machines = {address for each in talks for address in (each.client, each.server)}
+    strangers = sum(not name(address) for address in machines)
+    shown.print(
+        f"{len(talks)} pairs of {len(machines)} machines, of which no entry names {strangers}; "
+        f"{len(inventory.hosts)} hosts announced an address."
+    )
+
+
+def _who(title: str, where: str, name: str) -> str:
+    from rich.markup import escape
+
+    named = f"[dim]{escape(name)}[/dim]" if name else "[yellow]no entry names it[/yellow]"
+    return f"{escape(title or '?')}\n{escape(where)}\n{named}"

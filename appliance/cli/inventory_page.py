@@ -5,49 +5,51 @@ Every text in it comes from the network, so every text passes `html.escape`; the
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from appliance.cli.inventory_picture import Names, picture
 from appliance.inspection.inventory_entries import Host, Talk
 
-_MOST_NODES = 60  # beyond that a picture says nothing
-_WIDTH, _HEIGHT = 1100, 760
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1160px; color: #1b2733; padding: 0 1rem }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem } th, td { text-align: left; padding: .3rem .6rem;
-border-bottom: 1px solid #d5dce3; vertical-align: top } th { background: #eef2f6 } svg { width: 100%; height: auto }
-svg text { font: 12px system-ui, sans-serif; fill: #1b2733 } .clear { stroke: #c0392b } .tls { stroke: #1e7d45 }
-.rejected { stroke: #8a939c; stroke-dasharray: 4 4 } line { stroke-width: 1.6 } circle { fill: #2f6fab }
-.note { color: #55616d }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; color: #1b2733; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; font-size: 14px }
+tr:hover td { background: #f6f8fa }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #d5dce3; vertical-align: top }
+th { background: #eef2f6; position: sticky; top: 0 } td.number, th.number { text-align: right }
+td { overflow-wrap: anywhere } .stranger, .bad { color: #a32a1d } .good { color: #1e7d45 } .note { color: #55616d }
+svg { width: 100%; height: auto; margin-top: 1rem } td.number, td.day, .bad, .good { white-space: nowrap }
+@media print { th { position: static } body { margin: 0 } }
 """
+_CLASSES = dict.fromkeys(("accepted", "rejected", "instances"), "number") | {"first": "day", "last": "day"}
 
 
-def page(talks: Sequence[Talk], hosts: Sequence[Host]) -> str:
-    """The whole page."""
+def page(talks: Sequence[Talk], hosts: Sequence[Host], names: Names) -> str:
+    """The whole page. `names` gives the configured name of the machine at an address."""
     rows = sorted(talks, key=lambda each: (each.server, each.port, each.client, each.calling, each.called))
     parts = [
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        '<meta name="viewport" content="width=device-width">',
         f"<title>Who speaks DICOM to whom</title><style>{_STYLE}</style></head><body>",
         "<h1>Who speaks DICOM to whom</h1>",
-        _picture(rows),
+        f"<p>{escape(_summary(rows, names))}</p>",
+        picture(rows, names) if rows else "",
         "<h2>Pairs</h2>",
         _table(
             ("caller", "at", "server", "at", "how", "accepted", "rejected", "instances", "used", "first", "last"),
             (
                 (
-                    each.calling or "?",
-                    each.client,
-                    each.called or "?",
-                    f"{each.server} port {each.port}",
-                    (each.tls_version or "TLS") if each.tls else "in clear",
-                    each.accepted,
-                    each.rejected,
-                    each.stored,
-                    ", ".join(each.services),
+                    _who(each.calling, each.client, names),
+                    escape(each.client),
+                    _who(each.called, each.server, names),
+                    f"{escape(each.server)} port {each.port}",
+                    _how(each),
+                    f"{each.accepted:,}",
+                    f"{each.rejected:,}",
+                    f"{each.stored:,}",
+                    escape(", ".join(each.services)),
                     _day(each.first),
                     _day(each.last),
                 )
@@ -57,62 +59,70 @@ def page(talks: Sequence[Talk], hosts: Sequence[Host]) -> str:
     ]
     if hosts:
         listed = sorted(hosts, key=lambda each: each.mac)
-        parts.append("<h2>Hosts that announced an address</h2>")
+        parts.append("<h2>Hosts that announced an address, or hand them out</h2>")
         parts.append(
             _table(
-                ("Ethernet address", "addresses", "first", "last"),
-                ((each.mac, ", ".join(each.addresses), _day(each.first), _day(each.last)) for each in listed),
+                ("Ethernet address", "addresses", "hands out, or speaks", "first", "last"),
+                (
+                    (
+                        escape(each.mac),
+                        escape(", ".join(each.addresses)),
+                        escape(", ".join(each.offers)),
+                        _day(each.first),
+                        _day(each.last),
+                    )
+                    for each in listed
+                ),
             )
         )
     return "\n".join([*parts, "</body></html>", ""])
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    lines = ["<table><thead><tr>" + "".join(f"<th>{escape(each)}</th>" for each in head) + "</tr></thead><tbody>"]
-    lines += ["<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
-    return "\n".join([*lines, "</tbody></table>"])
+def _summary(talks: Sequence[Talk], names: Names) -> str:
+    """What an auditor asks first."""
+    if not talks:
+        return "The sensor has seen nobody speak DICOM yet."
+    machines = {address for each in talks for address in (each.client, each.server)}
+    clear = [each for each in talks if each.accepted and not each.tls]
+    strangers = sum(not names(address) for address in machines)
+    seen = f"{_day(min(each.first for each in talks))} to {_day(max(each.last for each in talks))}"
+    return (
+        f"{_count(len(machines), 'machine')} in {_count(len(talks), 'pair')}, seen {seen}. "
+        f"{_count(len(clear), 'pair')} in clear, over which {sum(each.stored for each in clear):,} instances went; "
+        f"{_count(sum(each.tls and each.accepted > 0 for each in talks), 'pair')} over TLS; "
+        f"{_count(sum(not each.accepted for each in talks), 'pair')} never accepted. "
+        f"{_count(strangers, 'machine')} that no entry of the configuration names."
+    )
 
 
-def _picture(talks: Sequence[Talk]) -> str:
-    """Machines on an ellipse, a line for each pair; what was only rejected is dashed."""
-    weights: dict[str, int] = defaultdict(int)
-    titles: dict[str, set[str]] = defaultdict(set)
-    for each in talks:
-        weights[each.client] += 1 + each.accepted
-        weights[each.server] += 1 + each.accepted
-        titles[each.client].add(each.calling)
-        titles[each.server].add(each.called)
-    shown = sorted(weights, key=lambda address: -weights[address])[:_MOST_NODES]
-    places = {address: _place(number, len(shown)) for number, address in enumerate(sorted(shown))}
-    lines = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="who talks to whom">']
-    for each in talks:
-        if each.client in places and each.server in places:
-            (x1, y1), (x2, y2) = places[each.client], places[each.server]
-            kind = "tls" if each.tls else "clear" if each.accepted else "rejected"
-            said = f"{each.calling or '?'} to {each.called or '?'}, port {each.port}"
-            lines.append(
-                f'<line class="{kind}" x1="{x1:.0f}" y1="{y1:.0f}" x2="{x2:.0f}" y2="{y2:.0f}">'
-                f"<title>{escape(said)}</title></line>"
-            )
-    for address, (x, y) in places.items():
-        names = ", ".join(sorted(name for name in titles[address] if name)[:3])
-        anchor = "start" if x >= _WIDTH / 2 else "end"
-        shift = 12 if anchor == "start" else -12
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _who(title: str, address: str, names: Names) -> str:
+    """Its AE title, and the name that the configuration has for it."""
+    name, shown = names(address), escape(title or "?")
+    return f'{shown}<br><span class="note">{escape(name)}</span>' if name else f'<span class="stranger">{shown}</span>'
+
+
+def _how(talk: Talk) -> str:
+    return (
+        f'<span class="good">{escape(talk.tls_version or "TLS")}</span>'
+        if talk.tls
+        else '<span class="bad">in clear</span>'
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """Cells are HTML: their texts were escaped."""
+    marks = [f' class="{_CLASSES[each]}"' if each in _CLASSES else "" for each in head]
+    titles = "".join(f"<th{mark}>{escape(each)}</th>" for mark, each in zip(marks, head, strict=True))
+    lines = [f"<table><thead><tr>{titles}</tr></thead><tbody>"]
+    for row in rows:
         lines.append(
-            f'<circle cx="{x:.0f}" cy="{y:.0f}" r="7"/>'
-            f'<text x="{x + shift:.0f}" y="{y:.0f}" text-anchor="{anchor}">{escape(names)}</text>'
-            f'<text x="{x + shift:.0f}" y="{y + 14:.0f}" text-anchor="{anchor}">{escape(address)}</text>'
+            "<tr>" + "".join(f"<td{mark}>{cell}</td>" for mark, cell in zip(marks, row, strict=True)) + "</tr>"
         )
-    lines.append("</svg>")
-    legend = "Red: in clear. Green: TLS. Grey, dashed: rejected only."
-    if len(weights) > len(shown):
-        legend += f" The {len(shown)} busiest of {len(weights)} machines are drawn."
-    return "\n".join([*lines, f'<p class="note">{escape(legend)}</p>'])
-
-
-def _place(number: int, count: int) -> tuple[float, float]:
-    angle = 2 * math.pi * number / max(count, 1) - math.pi / 2
-    return _WIDTH / 2 + 330 * math.cos(angle), _HEIGHT / 2 + 320 * math.sin(angle)
+    return "\n".join([*lines, "</tbody></table>"])
 
 
 def _day(seconds: float) -> str:

@@ -45,6 +45,18 @@ def taken_over(lab: Lab) -> None:
     _announces(lab, lab.viewer, lab.pacs.address)
 
 
+@shows("D38", "forged frames", evidence="was announced 60 times")
+def announced_again_and_again(lab: Lab) -> None:
+    """The CT announces its address 70 times within a minute."""
+    _announces(lab, lab.ct, lab.ct.address, 70)
+
+
+@quiet("D38", "forged frames")
+def announced_often(lab: Lab) -> None:
+    """It does so 50 times."""
+    _announces(lab, lab.ct, lab.ct.address, 50)
+
+
 @shows("D38", "forged frames", evidence="10.20.0.9 was at")
 def cluster_with_two_heads(lab: Lab) -> None:
     """Both machines of a cluster announce its address in turn."""
@@ -171,8 +183,8 @@ def xmas_scan(lab: Lab) -> None:
 
 @shows("D40", "hping3")
 def hping_scan(lab: Lab) -> None:
-    """hping3 tries 60 ports."""
-    command = ("hping3", "-q", "-S", "-i", "u2000", "-c", "60", "-p", "++20", lab.edge.address)
+    """hping3 tries 30 ports."""
+    command = ("hping3", "-q", "-S", "-i", "u2000", "-c", "30", "-p", "++20", lab.edge.address)
     lab.attacker.run(*command)
 
 
@@ -182,16 +194,26 @@ def few_ports(lab: Lab) -> None:
     lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", "19", "-p", "++20", lab.edge.address)
 
 
-@shows("D40", "echoscu", "D02", "D11", evidence="asked for nothing but verification")
-def echo_sweep(lab: Lab) -> None:
-    """The CT asks five servers for verification that nobody registered."""
+def _sweep(lab: Lab, count: int) -> None:
     lab.viewer.serve(11112, "storescp", "11112")
-    places = [f"10.20.0.{last}" for last in range(31, 36)]
+    places = [f"10.20.0.{last}" for last in range(31, 31 + count)]
     for each in places:
         lab.viewer.run("ip", "addr", "add", f"{each}/24", "dev", "eth0", check=True)
         lab.ct.run("echoscu", "-aet", "CT1", "-aec", "ANY", each, "11112")
     for each in places:
         lab.viewer.run("ip", "addr", "del", f"{each}/24", "dev", "eth0", check=True)
+
+
+@shows("D40", "echoscu", "D02", "D11", evidence="asked for nothing but verification")
+def echo_sweep(lab: Lab) -> None:
+    """The CT asks six servers for verification that nobody registered."""
+    _sweep(lab, 6)
+
+
+@quiet("D40", "echoscu", "D02", "D11")
+def four_echoes(lab: Lab) -> None:
+    """It asks four."""
+    _sweep(lab, 4)
 
 
 @quiet("D40", "echoscu")
@@ -263,11 +285,11 @@ def no_switch_before(lab: Lab) -> None:
 
 @shows("D42", "macof")
 def mac_flood(lab: Lab) -> None:
-    """macof sends 4,000 frames, each from another address."""
-    lab.attacker.run("macof", "-i", "eth0", "-n", "4000")
+    """macof sends 1,500 frames, each from another address."""
+    lab.attacker.run("macof", "-i", "eth0", "-n", "3000")  # of which it sends half
 
 
 @quiet("D42", "macof")
 def some_macs(lab: Lab) -> None:
-    """macof sends 900."""
-    lab.attacker.run("macof", "-i", "eth0", "-n", "900")
+    """macof sends 950."""
+    lab.attacker.run("macof", "-i", "eth0", "-n", "1900")

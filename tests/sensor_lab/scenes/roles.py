@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 
+import pydicom
+
 from tests.inspection import wire
 from tests.sensor_lab.scene import quiet, shows
 from tests.sensor_lab.scenes.content import CT_FILE, MR_FILE
 from tests.sensor_lab.site import Lab
 from tests.sensor_lab.tools import Line, dcmtk, find
 
-MOVE = b"1.2.840.10008.5.1.4.1.2.2.2"
+FIND, MOVE = b"1.2.840.10008.5.1.4.1.2.2.1", b"1.2.840.10008.5.1.4.1.2.2.2"
 PRIORITY = struct.pack("<HHIH", 0, 0x0700, 2, 0)
 STUDY = struct.pack("<HHI", 8, 0x52, 6) + b"STUDY " + struct.pack("<HHI", 32, 13, 8) + b"1.2.3.4\0"
 
@@ -34,8 +36,8 @@ def reader_searches(lab: Lab) -> None:
     find(lab, "READ1", "PatientID=LAB-7Q")
 
 
-def _move(lab: Lab, to: str) -> None:
-    keys = ("-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2.826.0.1.3680043.4711")
+def _move(lab: Lab, to: str, study: str = "1.2.826.0.1.3680043.4711") -> None:
+    keys = ("-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}")
     dcmtk(lab.viewer, "movescu", "READ1", "ARCH", lab.pacs, 104, "-S", "-aem", to, *keys)
 
 
@@ -43,6 +45,15 @@ def _move(lab: Lab, to: str) -> None:
 def move_to_a_stranger(lab: Lab) -> None:
     """The reading room has a study moved to an AE title that nobody knows."""
     _move(lab, "THIEF")
+
+
+@shows("D07", "movescu", evidence="5 C-MOVE requests named a destination")
+def moves_to_nowhere(lab: Lab) -> None:
+    """The reading room names a destination five times that the archive does not know."""
+    assert dcmtk(lab.ct, "storescu", "CT1", "ARCH", lab.pacs, files=(CT_FILE,)).returncode == 0
+    study = str(pydicom.dcmread(CT_FILE, stop_before_pixels=True).StudyInstanceUID)
+    for _ in range(5):
+        _move(lab, "DOSE1", study)
 
 
 @quiet("D07", "movescu")
@@ -102,6 +113,27 @@ def move_to_the_reader_behind_data(lab: Lab) -> None:
 def search_for_everything(lab: Lab) -> None:
     """The reading room asks for all patients."""
     find(lab, "READ1", "PatientName")
+
+
+def _search_again_and_again(lab: Lab, times: int) -> None:
+    line = Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=((1, FIND),))
+    query = wire.p_data(wire.pdv(1, 3, wire.command(0x20, True, FIND, between=PRIORITY)))
+    for _ in range(times):
+        line.say(query + wire.p_data(wire.pdv(1, 2, STUDY)))
+        assert line.command() == 0x8020
+    line.release()
+
+
+@shows("D08", "forged PDUs", evidence="120 queries")
+def very_many_searches(lab: Lab) -> None:
+    """The reading room searches for one study 130 times within a minute."""
+    _search_again_and_again(lab, 130)
+
+
+@quiet("D08", "forged PDUs")
+def many_searches(lab: Lab) -> None:
+    """It does so 110 times."""
+    _search_again_and_again(lab, 110)
 
 
 @quiet("D08", "findscu")
