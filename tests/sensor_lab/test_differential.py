@@ -41,6 +41,7 @@ AMBIGUOUS = frozenset(
         "D21-huge_pdu",
         "D22-web_browser",
         "D27-fuzzer",
+        "D27-three_faults",
         "D43-cable_out",
         "D47-contradicting_segments",
         "D48-overlapping_fragments",
@@ -52,6 +53,7 @@ BEHIND_DATA = frozenset(("D07-move_behind_data", "D07-move_to_the_reader_behind_
 FAULTS = {
     "D22-unknown_pdu": {"a PDU of unknown type"},
     "D26-aborted_by_the_provider": {"a PDU of unknown type"},
+    "D26-aborted_nine_times": {"a PDU of unknown type"},
     "D27-broken_device": {"A-ASSOCIATE-RQ: an even presentation context id"},
 }
 
