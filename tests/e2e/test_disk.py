@@ -187,7 +187,11 @@ class Scene:
 
     def shown(self) -> str:
         """What a technician reads who types `appliance status`."""
-        command = [sys.executable, "-m", "appliance", "status", "--config", self._site.config]
+        return self.typed("status")
+
+    def typed(self, *words: str) -> str:
+        """What a command says, in one line."""
+        command = [sys.executable, "-m", "appliance", *words, "--config", self._site.config]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
         return " ".join((done.stdout + done.stderr).split())
 
@@ -284,6 +288,7 @@ def test_a_box_that_starts_without_its_disk_begins_no_other_vault(scene: Scene) 
     shown = scene.shown()
     assert "is not mounted, though /etc/fstab names it" in shown and "0xA700" in shown, shown
     before = scene.pids()
+    assert scene.typed("reload", "--wait", "--only", "forward") == "forward: in force"
     scene.disk.come_back()
     assert scene.send(2) == ["Success"] * 2
     scene.await_(lambda: scene.delivered() >= had + 2)
