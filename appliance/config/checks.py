@@ -10,12 +10,11 @@ from typing import Any, get_args
 
 from appliance.base.limits import SOCKET_DIRECTORY
 from appliance.config.destination_checks import destinations
-from appliance.config.document import listed, mistaken, table, tables, texts
-from appliance.config.meant import stands_in
-from appliance.config.model import Receive, Service
+from appliance.config.document import mistaken, table, tables, texts
+from appliance.config.model import Service
 from appliance.config.panel_checks import panel
-from appliance.config.values import HostPort, Network, parse_ae_title, parse_host_port, parse_network
-from appliance.config.words import nearest, place, plain
+from appliance.config.values import HostPort, Network, parse_ae_title, parse_host_port, parse_name, parse_network
+from appliance.config.words import listed, nearest, place, plain
 
 Place = tuple[str | int, ...]
 Finding = tuple[Place, str]
@@ -44,14 +43,13 @@ def _listeners(document: dict[str, Any]) -> Iterator[Finding]:
     if mistaken(document, "receive"):
         return
     receive = table(document, "receive")
-    renamed = {key for key in Receive.model_fields if stands_in(receive, key, Receive.model_fields)}
-    if not receive.get("listen") and not receive.get("listen_plain") and not renamed & {"listen", "listen_plain"}:
+    if not _listens(receive, "listen") and not _listens(receive, "listen_plain"):
         yield (
             ("receive", "listen") if "receive" in document else (),
             'there is no listener; in [receive], listen = ["[::]:2762"] is DICOM over TLS',
         )
-    if receive.get("listen"):
-        missing = [key for key in ("certificate", "key", "client_ca") if key not in receive and key not in renamed]
+    if _listens(receive, "listen"):
+        missing = [key for key in ("certificate", "key", "client_ca") if key not in receive]
         if missing:
             yield ("receive", "listen"), f"a TLS listener needs {listed(missing)} too"
     seen: list[tuple[HostPort, str]] = []
@@ -69,6 +67,11 @@ def _listeners(document: dict[str, Any]) -> Iterator[Finding]:
             seen.append((address, key))
 
 
+def _listens(receive: dict[str, Any], key: str) -> bool:
+    """Whether somebody wants a listener there, however it is written."""
+    return bool(receive.get(key, []) != [])
+
+
 def _any(hosts: set[str]) -> bool:
     return bool(hosts & {"::", "0.0.0.0"})  # noqa: S104  # compared, not bound
 
@@ -82,23 +85,28 @@ def _endpoint(text: str) -> HostPort | None:
 
 def _peers_and_listeners(document: dict[str, Any]) -> Iterator[Finding]:
     receive = table(document, "receive")
-    if mistaken(document, "receive") or not (receive.get("listen") or receive.get("listen_plain")):
+    with_tls, in_clear = _listens(receive, "listen"), _listens(receive, "listen_plain")
+    if mistaken(document, "receive") or not (with_tls or in_clear):
         return
+    shut: dict[str, list[Place]] = {}
     for index, peer in tables(document, "peer"):
         tls = peer.get("tls", "required")
-        at: Place = ("peer", index, "tls")
-        if tls in ("allowed", "never") and not receive.get("listen_plain"):
-            yield at, f'"{tls}" lets it come in cleartext, but listen_plain of [receive] names no cleartext listener'
-        if tls == "required" and not receive.get("listen"):
-            yield at, '"required" lets it come over TLS only, but listen of [receive] names no TLS listener'
+        if (tls in ("allowed", "never") and not in_clear) or (tls == "required" and not with_tls):
+            shut.setdefault(tls, []).append(("peer", index, "tls"))
         if tls == "never" and peer.get("tls_profile") == "legacy":
             yield ("peer", index, "tls_profile"), 'with tls = "never" there is no TLS; leave one of them out'
         if tls == "never" and "certificate" in peer:
             yield ("peer", index, "certificate"), 'with tls = "never" it shows no certificate; leave one of them out'
+    for tls, places in shut.items():
+        what = "over TLS only, but listen" if tls == "required" else "in cleartext, but listen_plain"
+        names = "TLS" if tls == "required" else "cleartext"
+        others = f"; so it is with {len(places) - 1} more" if places[1:] else ""
+        yield places[0], f'"{tls}" lets it come {what} of [receive] names no {names} listener{others}'
 
 
 def _commitment(document: dict[str, Any]) -> Iterator[Finding]:
-    client_ca = mistaken(document, "receive") or table(document, "receive").get("client_ca")
+    receive = table(document, "receive")  # whose TLS listener needs client_ca, as is said there
+    client_ca = mistaken(document, "receive") or "client_ca" in receive or _listens(receive, "listen")
     for index, peer in tables(document, "peer"):
         at: Place = ("peer", index, "commitment")
         if "commitment" not in peer:
@@ -215,11 +223,20 @@ def _routes(document: dict[str, Any]) -> Iterator[Finding]:
 def _named(document: dict[str, Any], entry: dict[str, Any], key: str, at: Place, section: str) -> Iterator[Finding]:
     if mistaken(document, section):
         return
-    names = [name for _, each in tables(document, section) if isinstance(name := each.get("name"), str)]
+    names = [name for _, each in tables(document, section) if (name := _name(each))]
+    if len(names) < len(list(tables(document, section))):
+        return  # one has no name that will do, which is said; it may be the one
     for index, text in texts(entry, key):
         if text not in names:
             hint = nearest(text, names) or (f"; there are {', '.join(map(plain, names))}" if names else "")
             yield (*at, key, index), f'there is no [[{section}]] named "{plain(text)}"{hint}'
+
+
+def _name(entry: dict[str, Any]) -> str:
+    try:
+        return parse_name(entry.get("name"))
+    except ValueError:
+        return ""
 
 
 def _sensor_servers(document: dict[str, Any]) -> Iterator[Finding]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from appliance.config.destinations import DimseDestination
-from appliance.config.document import listed, table, tables
-from appliance.config.meant import stands_in
+from appliance.config.document import table, tables
+from appliance.config.words import listed
 
 Place = tuple[str | int, ...]
 Finding = tuple[Place, str]
@@ -27,16 +26,12 @@ def destinations(document: dict[str, Any]) -> Iterator[Finding]:
 
 def _pair(entry: dict[str, Any], at: Place) -> Iterator[Finding]:
     for one, other in (("certificate", "key"), ("key", "certificate")):
-        if one in entry and other not in entry and not stands_in(entry, other, DimseDestination.model_fields):
+        if one in entry and other not in entry:
             yield (*at, one), f"{one} and {other} go together; {other} is missing"
 
 
-def _has_ca(entry: dict[str, Any]) -> bool:
-    return "ca" in entry or stands_in(entry, "ca", DimseDestination.model_fields)
-
-
 def _dimse(entry: dict[str, Any], at: Place) -> Iterator[Finding]:
-    if entry.get("tls", "required") == "required" and not _has_ca(entry):
+    if entry.get("tls", "required") == "required" and "ca" not in entry:
         yield (
             (*at, "ca"),
             'missing; a TLS destination needs the CA that signed its certificate (or tls = "never" for cleartext)',
@@ -48,7 +43,7 @@ def _stow(entry: dict[str, Any], at: Place) -> Iterator[Finding]:
         yield (*at, "oauth"), "token and oauth are two ways of one thing; leave one of them out"
     oauth = table(entry, "oauth")
     if _begins(entry, "url", "https:"):
-        if not _has_ca(entry):
+        if "ca" not in entry:
             yield (
                 (*at, "ca"),
                 "missing; HTTPS needs the CA that signed its certificate; for one of a public CA that is "

@@ -7,9 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from appliance.config.meant import stands_in
-from appliance.config.model import Config
-
 LISTS = ("peer", "destination", "route")
 
 
@@ -36,15 +33,11 @@ def texts(entry: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
 
 
 def mistaken(document: dict[str, Any], section: str) -> bool:
-    """Whether a section stands there otherwise than it should: as something else, under another name, or within
-    another. That is said by itself, and what lacks for that reason need not be."""
+    """Whether a section stands there otherwise than it should: as something else, or within another. That is said by
+    itself, and what lacks for that reason need not be."""
     value = document.get(section)
     if value is not None and not isinstance(value, list if section in LISTS else dict):
         return True
-    within = any(isinstance(each, dict) and isinstance(each.get(section), dict) for each in document.values())
-    return (value is None and within) or stands_in(document, section, Config.model_fields)
-
-
-def listed(words: list[str]) -> str:
-    """ "a, b and c"."""
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+    return value is None and any(
+        isinstance(each, dict) and isinstance(each.get(section), dict) for each in document.values()
+    )

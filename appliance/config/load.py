@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from appliance.base.limits import CONFIG_FILE
 from appliance.config import syntax
+from appliance.config.anatomy import Place
 from appliance.config.checks import check
 from appliance.config.errors import ConfigErrors, Problem
 from appliance.config.lines import Lines
+from appliance.config.meant import as_meant
 from appliance.config.model import Config
-from appliance.config.sentences import Place, sentences
+from appliance.config.sentences import renamings, sentences
 from appliance.config.values import WRITTEN
 from appliance.config.words import place
 
@@ -50,7 +52,9 @@ def parse_config(raw: bytes, name: str = "appliance.toml") -> Config:
         config = Config.model_validate(document, context=WRITTEN)
     except ValidationError as error:
         found += sentences(error)
-    found += check(document)
+        found += check(as_meant(document, renamings(error)))
+    else:
+        found += check(document)
     if found or config is None:
         raise ConfigErrors(_problems(found, document, Lines(text), name))
     return config.read_from(hashlib.sha256(raw).hexdigest())

@@ -7,59 +7,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from appliance.config.destinations import KINDS, Destination
-from appliance.config.meant import meant
+from appliance.config.anatomy import Place, brackets, field_at, home, section_at
+from appliance.config.destinations import KINDS
+from appliance.config.meant import kind_key, meant_at, meant_place
 from appliance.config.model import Config
-from appliance.config.section import Section
-from appliance.config.words import choice, is_secret, kind, lookalike, nearest, shown
-
-Place = tuple[str | int, ...]
+from appliance.config.words import choice, is_secret, kind, listed, lookalike, nearest, shown
 
 
 def sentences(error: ValidationError) -> Iterator[tuple[Place, str]]:
     """Each thing that is wrong, as the place in the file and what to say of it."""
     found = error.errors(include_url=False)
-    renamed = {_meant(each["loc"]) for each in found if each["type"] == "extra_forbidden"}
+    renamed = {meant_place(each["loc"]) for each in found if each["type"] == "extra_forbidden"}
+    empty: dict[Place, list[str]] = {}
+    for each in found:
+        if each["type"] == "missing" and each["input"] == {} and len(each["loc"]) > 1:
+            empty.setdefault(each["loc"][:-1], []).append(str(each["loc"][-1]))
     for each in found:
         place: Place = each["loc"]
         if each["type"] == "too_short" and each["input"]:
             continue  # pydantic counts the items that passed; those that did not are said by themselves
         if each["type"] == "missing" and place in renamed:
             continue  # it is there under another name, which is said
+        if each["type"] == "missing" and len(empty.get(place[:-1], ())) > 1:
+            if place == (*place[:-1], empty[place[:-1]][0]):
+                yield _as_written(place[:-1], each), f"nothing stands in it; it needs {listed(empty[place[:-1]])}"
+            continue
         yield _as_written(place, each), _SENTENCES.get(each["type"], _unfit)(place, each)
 
 
-def _meant(place: Place) -> Place:
-    """Where the unknown key at `place` belongs, as far as it can be told; else ()."""
-    key = str(place[-1])
-    section = _section(place[:-1])
-    home = _home(place)
-    if section and (better := meant(key, section.model_fields, _SURE if home else 0.0)):
-        return (*place[:-1], better)
-    return (home, key) if home else ()
-
-
-_SURE = 0.85  # how like a key here it must be, where another section has one of that name
-
-
-def _home(place: Place) -> str:
-    """The section that has such a key."""
-    key = str(place[-1])
-    return next((name for name in (*Config.model_fields, *_WITHIN) if _has(name, key) and name != place[0]), "")
-
-
-_WITHIN = ("sensor.server",)  # what has a header and stands in another section
+def renamings(error: ValidationError) -> Iterator[tuple[Place, Place]]:
+    """Keys that stand under another name, or elsewhere: where they are, and where they belong."""
+    for each in error.errors(include_url=False):
+        place: Place = each["loc"]
+        if each["type"] == "union_tag_not_found" and (key := kind_key(each["input"])):
+            yield (*place, key), (*place, "kind")
+        if each["type"] == "extra_forbidden" and (better := meant_place(place)):
+            yield _as_written(place, each), (*better[:2], *better[3:]) if _kind(better) else better
 
 
 def _as_written(place: Place, each: ErrorDetails) -> Place:
     """pydantic puts the kind of a destination behind its number, and names no key where the kind itself is wrong."""
-    if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
+    if each["type"] == "union_tag_not_found":
+        return (*place, kind_key(each["input"]) or "kind")
+    if each["type"] == "union_tag_invalid":
         return (*place, "kind")
     return (*place[:2], *place[3:]) if _kind(place) else place
 
@@ -70,13 +65,13 @@ def _kind(place: Place) -> str:
 
 
 def _missing(place: Place, each: ErrorDetails) -> str:
-    field = _field(place)
+    field = field_at(place)
     return f"missing; {field.description}" if field and field.description else "missing"
 
 
 def _unknown(place: Place, each: ErrorDetails) -> str:
     key = str(place[-1])
-    section = _section(place[:-1])
+    section = section_at(place[:-1])
     valid = section.model_fields if section else {}
     if kinds := [name for name, model in KINDS.items() if _kind(place) and key in model.model_fields]:
         return f'unknown key with kind = "{_kind(place)}"; it belongs to kind = {choice(kinds)}'
@@ -84,23 +79,16 @@ def _unknown(place: Place, each: ErrorDetails) -> str:
         return 'unknown key; the port stands behind the address, like "pacs.rad.example:2762"'
     is_section = isinstance(each["input"], dict) or (len(place) == 1 and isinstance(each["input"], list))
     what = "section" if is_section and len(place) == 1 else "key"
-    home = _home(place)
-    if better := meant(key, valid, _SURE if home else 0.0):
-        named = _brackets(better) if what == "section" else f'"{better}"'
+    if better := meant_at(place):
+        named = brackets(better) if what == "section" else f'"{better}"'
         return f"unknown {what}; did you mean {named}?"
     if is_section and key in Config.model_fields and len(place) > 1:
         if key == place[0]:
-            return f'{_brackets(key)} is open here already; write the keys without "{key}."'
-        return f"unknown key here; {_brackets(key)} is a section of its own"
-    if home:
-        return f"unknown {what} here; it {'is a key of' if what == 'section' else 'belongs to'} {_brackets(home)}"
+            return f'{brackets(key)} is open here already; write the keys without "{key}."'
+        return f"unknown key here; {brackets(key)} is a section of its own"
+    if where := home(place):
+        return f"unknown {what} here; it {'is a key of' if what == 'section' else 'belongs to'} {brackets(where)}"
     return f"unknown {what}; known here: {', '.join(valid)}"
-
-
-def _brackets(section: str) -> str:
-    """Written as its header, "[sensor]" or "[[sensor.server]]"."""
-    field = _field(tuple(section.split(".")))
-    return f"[[{section}]]" if field and _is_list(field) else f"[{section}]"
 
 
 def _not_a_choice(place: Place, each: ErrorDetails) -> str:
@@ -120,7 +108,7 @@ _OTHER_KINDS = {
 
 def _no_kind(place: Place, each: ErrorDetails) -> str:
     if each["type"] == "union_tag_not_found":
-        return f"missing; {choice(KINDS)}"
+        return 'unknown key; did you mean "kind"?' if kind_key(each["input"]) else f"missing; {choice(KINDS)}"
     value = each["input"].get("kind") if isinstance(each["input"], dict) else None
     hint = nearest(_OTHER_KINDS.get(value.lower(), value), KINDS) if isinstance(value, str) else ""
     return f"{shown(value)} is none of {choice(KINDS)}{hint}"
@@ -173,7 +161,7 @@ _BRACES = {
 
 
 def _no_section(place: Place) -> str:
-    return f"a section is meant, {_brackets(str(place[0]))}"
+    return f"a section is meant, {brackets(str(place[0]))}"
 
 
 def _not_a_whole_number(place: Place, each: ErrorDetails) -> str:
@@ -186,7 +174,7 @@ def _not_a_truth(place: Place, each: ErrorDetails) -> str:
 
 
 def _too_short(place: Place, each: ErrorDetails) -> str:
-    field = _field(place)
+    field = field_at(place)
     return f"the list is empty; {field.description}" if field and field.description else "the list is empty"
 
 
@@ -220,36 +208,3 @@ _SENTENCES: dict[str, Callable[[Place, ErrorDetails], str]] = {
     "union_tag_not_found": _no_kind,
     "union_tag_invalid": _no_kind,
 }
-
-
-def _section(place: Place) -> type[Section] | None:
-    """The model of the table at `place`."""
-    section: type[Section] | None = Config
-    for part in place:
-        if part in KINDS and section and issubclass(section, Destination):
-            section = KINDS[str(part)]
-        elif isinstance(part, str):
-            field = section.model_fields.get(part) if section else None
-            section = _inner(field.annotation) if field else None
-    return section
-
-
-def _field(place: Place) -> FieldInfo | None:
-    section = _section(place[:-1])
-    return section.model_fields.get(str(place[-1])) if section else None
-
-
-def _inner(annotation: Any) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next((found for each in get_args(annotation) if (found := _inner(each))), None)
-
-
-def _has(section: str, key: str) -> bool:
-    inner = _section(tuple(section.split(".")))
-    models = KINDS.values() if section == "destination" else [inner] if inner else []
-    return any(key in model.model_fields for model in models)
-
-
-def _is_list(field: FieldInfo) -> bool:
-    return Ellipsis in get_args(field.annotation)

@@ -108,6 +108,8 @@ def _without(text: str, number: int) -> str | None:
     line = lines[number - 1]
     if not _ONE_KEY.fullmatch(line) or any(line.count(pair[0]) != line.count(pair[1]) for pair in ("[]", "{}")):
         return None
+    if "".join(lines[number:]).lstrip()[:1] in ('"', "'", "{", "]", ","):  # it goes on
+        return None
     lines[number - 1] = ""
     return "\n".join(lines)
 

@@ -79,6 +79,11 @@ def choice(valid: Iterable[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def listed(words: list[str]) -> str:
+    """ "a, b and c"."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+
+
 def place(document: Any, path: tuple[str | int, ...]) -> str:
     """A place in the file by name: `peer "CT suite 2".addresses #2`. Items without a name count from 1."""
     text = ""

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from appliance.config.anatomy import inner_section
 from appliance.config.changes import take_up
 from appliance.config.destinations import KINDS
 from appliance.config.load import parse_config
 from appliance.config.model import Config
 from appliance.config.schema import json_schema
 from appliance.config.section import Section
-from appliance.config.sentences import _inner
 from appliance.programs.names import PROGRAMS
 from tests.config.files import VALID
 
@@ -45,7 +45,7 @@ CONFIG = parse_config((VALID + KINDS_OF_OTHERS).encode())
 def keys(model: type[Section], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Of all kinds of destinations too, each key as the names on the way to it."""
     for name, field in model.model_fields.items():
-        inner = _inner(field.annotation)
+        inner = inner_section(field.annotation)
         if name == "destination":
             yield from {key for kind in KINDS.values() for key in keys(kind, (*path, name))}
         elif inner:

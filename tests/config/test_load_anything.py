@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from appliance.config.anatomy import inner_section, is_list
 from appliance.config.destinations import KINDS
 from appliance.config.errors import ConfigErrors
 from appliance.config.load import parse_config
 from appliance.config.model import Config
 from appliance.config.schema import json_schema
-from appliance.config.sentences import _inner, _is_list
 from tests.config.files import VALID
 
 SCHEMA = Draft202012Validator(json_schema())
@@ -127,8 +127,8 @@ def tables(model: Any) -> st.SearchStrategy[dict[str, Any]]:
     fields = {name: field for each in models for name, field in each.model_fields.items()}
 
     def at(name: str) -> st.SearchStrategy[Any]:
-        inner = _inner(fields[name].annotation)
-        nested = [st.lists(tables(inner), max_size=2) if _is_list(fields[name]) else tables(inner)] if inner else []
+        inner = inner_section(fields[name].annotation)
+        nested = [st.lists(tables(inner), max_size=2) if is_list(fields[name]) else tables(inner)] if inner else []
         return st.one_of(st.sampled_from(GOOD.get(name, ["/x", "5min", 7, "san:a"])), *nested, ANYTHING)
 
     needed = {name: at(name) for name, field in fields.items() if field.is_required()}

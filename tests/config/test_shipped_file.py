@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from appliance.config.anatomy import inner_section
 from appliance.config.destinations import KINDS
 from appliance.config.load import parse_config
 from appliance.config.model import Config
-from appliance.config.sentences import _inner
 
 TEXT = (Path(__file__).parents[2] / "firmware-config" / "appliance.toml").read_text()
 LINE = re.compile(r"^# (?=\[{1,2}[a-z.]+\]|[a-z_]+ = )", re.MULTILINE)
@@ -23,7 +23,7 @@ def test_all_of_it_at_once_loads() -> None:
 def test_each_key_is_shown() -> None:
     hidden: dict[str, set[str]] = {}
     for name, field in Config.model_fields.items():
-        inner = _inner(field.annotation)
+        inner = inner_section(field.annotation)
         assert inner
         for model in KINDS.values() if name == "destination" else [inner]:
             hidden.setdefault(name, set()).update(

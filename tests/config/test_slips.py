@@ -4,10 +4,14 @@ Of each all that an admin reads, and no more: one mistake is one message.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
 
 from appliance.config.errors import ConfigErrors
 from appliance.config.load import parse_config
+from tests.config.files import VALID
 
 SITE = """\
 [appliance]
@@ -546,3 +550,60 @@ def test_a_slip_is_said_with_its_line_and_what_is_meant(slip: str) -> None:
     everywhere = len(before) == 1 or before == "[[peer]]"
     assert before in SITE
     assert said(SITE.replace(before, after, -1 if everywhere else 1)) == messages
+
+
+# What may slip in any line, and what in any key.
+IN_A_LINE: dict[str, Callable[[str], str]] = {
+    "a colon": lambda line: line.replace("=", ":", 1),
+    "no equals sign": lambda line: line.replace("=", "", 1),
+    "two equals signs": lambda line: line.replace("=", "==", 1),
+    "no quotes": lambda line: line.replace('"', ""),
+    "no first quote": lambda line: line.replace('"', "", 1),
+    "no last quote": lambda line: '"'.join(line.split('"')[:-1]) + line.split('"')[-1],
+    "curly quotes": lambda line: re.sub(r'"([^"]*)"', r"“\1”", line),
+    "one single quote": lambda line: line.replace('"', "'", 1),
+    "a semicolon": lambda line: f"{line};",
+    "a comma": lambda line: f"{line},",
+    "a comment of C": lambda line: f"{line} // x",
+    "no end of a list": lambda line: "]".join(line.split("]")[:-1]) + line.split("]")[-1],
+    "no begin of a list": lambda line: line.replace("[", "", 1),
+    "no end of braces": lambda line: "}".join(line.split("}")[:-1]) + line.split("}")[-1],
+    "no value": lambda line: line.partition("=")[0] + "=" if "=" in line else line,
+    "no key": lambda line: "=" + line.partition("=")[2] if "=" in line else line,
+    "special spaces": lambda line: line.replace(" ", "\u00a0"),
+}
+IN_A_KEY: dict[str, Callable[[str], str]] = {
+    "no last letter": lambda key: key[:-1],
+    "no first letter": lambda key: key[1:],
+    "capitals": str.upper,
+    "a plural": lambda key: f"{key}s",
+    "letters that changed places": lambda key: f"{key[0]}{key[2]}{key[1]}{key[3:]}",
+}
+
+
+@pytest.mark.parametrize("slip", IN_A_LINE)
+def test_a_slip_in_any_line_is_one_message_on_that_line(slip: str) -> None:
+    lines = VALID.split("\n")
+    slipped = 0
+    for number, line in enumerate(lines, 1):
+        changed = IN_A_LINE[slip](line)
+        if changed == line or not line:
+            continue
+        text = "\n".join([*lines[: number - 1], changed, *lines[number:]])
+        try:
+            parse_config(text.encode())
+        except ConfigErrors as errors:
+            assert [each.line for each in errors.problems] == [number], changed
+            slipped += 1
+    assert slipped > 1
+
+
+@pytest.mark.parametrize("slip", IN_A_KEY)
+def test_a_slip_in_any_key_is_one_message_on_that_line(slip: str) -> None:
+    lines = VALID.split("\n")
+    for number, line in enumerate(lines, 1):
+        key, equals, value = line.partition(" = ")
+        changed = IN_A_KEY[slip](key) if equals and len(key) > 2 else key
+        if changed != key:
+            text = "\n".join([*lines[: number - 1], changed + equals + value, *lines[number:]])
+            assert [each.partition(":")[0] for each in said(text)] == [str(number)], line
