@@ -51,7 +51,10 @@ if engine in ("ends", "hangs"):
     Adoption.adopt = end if engine == "ends" else hang
 if engine == "flush hangs":
     Flusher.flush = hang
-limits.ENGINE_STEP, limits.STORE_STEP = (replace(each, default=1) for each in (limits.ENGINE_STEP, limits.STORE_STEP))
+if engine:
+    limits.STORE_STEP = replace(limits.STORE_STEP, default=1)
+if engine == "hangs":
+    limits.ENGINE_STEP = replace(limits.ENGINE_STEP, default=1)
 forward._HEARTBEAT = receive._HEARTBEAT = 0.3
 receive._HANGS = 1.0
 """
