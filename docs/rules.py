@@ -58,7 +58,7 @@ LIMITS = {
     "D41": "DTP, another root bridge, tags that are not in `vlans`; for information who begins to speak LLDP or CDP.",
     "D42": "A flap between ports shows at the switch only.",
     "D44": "No frame, broadcasts alone, or one direction alone, for five minutes.",
-    "D45": "Reload and clock. Start and stop are lines in the log, and will be audit messages.",
+    "D45": "A changed configuration, and the clock. Start and stop are lines in the log, and will be audit messages.",
     "D46": "Raised by `respond`, not by the sensor. A block counts as mitigation when the filter counted a packet.",
     "D47": "Control PDUs and command sets in one piece; both readings are judged. Bulk data is not compared.",
 }

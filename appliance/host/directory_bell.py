@@ -15,7 +15,8 @@ from pathlib import Path
 
 _MODIFY, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x8, 0x40, 0x80, 0x100, 0x200
 _ATTRIB, _OVERFLOW, _IGNORED, _ONLYDIR = 0x4, 0x4000, 0x8000, 0x0100_0000
-_MASK = _MODIFY | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _ATTRIB | _ONLYDIR
+_GONE = 0x400 | 0x800  # IN_DELETE_SELF, IN_MOVE_SELF
+_MASK = _MODIFY | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _ATTRIB | _GONE | _ONLYDIR
 _HEADER = struct.Struct("=iIII")
 _SIZE = 65536
 
@@ -23,7 +24,7 @@ _SIZE = 65536
 @dataclass(frozen=True, slots=True)
 class Rang:
     """Something happened to `name` in `directory`. `writing`: somebody wrote, and has not closed it yet. Both are empty
-    where the kernel lost count: then anything may have happened."""
+    where the kernel lost count, or the directory is no more at its place: then anything may have happened."""
 
     directory: Path | None
     name: str
@@ -76,7 +77,7 @@ class DirectoryBell:
             at += _HEADER.size
             name = os.fsdecode(data[at : at + length].rstrip(b"\0"))
             at += length
-            if mask & _OVERFLOW:
+            if mask & (_OVERFLOW | _GONE):
                 yield Rang(None, "")
             elif not mask & _IGNORED and (directory := self._watched.get(number)):
                 yield Rang(directory, name, writing=bool(mask & _MODIFY))

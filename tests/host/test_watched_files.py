@@ -245,12 +245,15 @@ def test_links_that_are_turned_over_are_changes_at_every_step(tmp_path: Path, be
     assert watching.after(REST)
 
 
-def test_a_directory_that_is_replaced_is_noticed_by_the_next_look(path: Path) -> None:
-    watching = Watching(path)
+@pytest.mark.parametrize("bell", [True, False], ids=["with a bell", "by looking"])
+def test_a_directory_that_is_replaced_is_noticed(path: Path, bell: bool) -> None:
+    watching = Watching(path, bell=bell)
+    fresh = path.parent.with_name("fresh")
+    fresh.mkdir()
+    (fresh / path.name).write_text(NEW)
     path.parent.rename(path.parent.with_name("old"))
-    path.parent.mkdir()
-    path.write_text(NEW)
-    assert not watching.after(LOOK_EVERY)
+    fresh.rename(path.parent)
+    assert not watching.files.due()
     assert watching.after(REST)
     path.write_text(OLD)  # the bell hangs in the new one
     assert watching.after(REST)
