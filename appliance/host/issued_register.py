@@ -13,7 +13,6 @@ from cryptography import x509
 from appliance.base.errors import CryptoError, DiskError
 from appliance.config.posture.facts import CertificateFacts
 from appliance.host.certificate_facts import load_certificates, read_certificates
-from appliance.host.certificate_files import as_pem, read_handed
 from appliance.host.create import create_directory, create_file
 from appliance.host.revoking import revoked
 
@@ -71,8 +70,14 @@ class Register:
                 continue
         return sorted(found, key=lambda each: (each.facts.not_after, each.serial))
 
+    def in_use(self) -> dict[str, Entry]:
+        """By device: of those that were not revoked the one that ends last."""
+        return {each.device: each for each in self.entries() if not each.revoked}
+
     def of_file(self, content: bytes) -> Entry:
         """The certificate in a file that somebody kept: its first. Raises `CryptoError`."""
+        from appliance.host.certificate_files import as_pem, read_handed  # the panel needs no PKCS #12
+
         return self._read(as_pem(read_handed(content).certificates[:1]), self._revoked())[0]
 
     def _paths(self) -> list[Path]:

@@ -12,6 +12,7 @@ from appliance.base.errors import ApplianceError, CryptoError
 from appliance.config.model import Config
 from appliance.host.certificate_facts import read_certificates
 from appliance.host.clock import synchronised
+from appliance.host.issued_register import Register
 from appliance.host.revocation import read_revocations
 from appliance.panel.health.facts import CertificateEnd, Facts, ListEnd, Machine
 from appliance.panel.machine import look_at_machine
@@ -42,6 +43,8 @@ class Look:
         self.machine = Machine()
         self.clock_set = True
         self.certificates: tuple[CertificateEnd, ...] = ()
+        self.devices: tuple[CertificateEnd, ...] = ()
+        self._devices_as_of: tuple[object, object] | None = None
         self.lists: tuple[ListEnd, ...] = ()
         self._lists_as_of: tuple[int, int, int] | None = None
 
@@ -62,6 +65,7 @@ class Look:
         self.clock_set = synchronised()
         self.certificates = tuple(self._end(place, path) for place, path in named(self._config))
         self.lists = self._of_lists()
+        self.devices = self._of_devices()
 
     def facts(
         self, status: Mapping[str, Any], now: float, *, own: Mapping[str, Any], exporter: Mapping[str, Any] | None
@@ -79,6 +83,7 @@ class Look:
             clock_set=self.clock_set,
             certificates=self.certificates,
             lists=self.lists,
+            devices=self.devices,
             own=own,
             exporter=exporter,
         )
@@ -99,6 +104,24 @@ class Look:
             return "" if refusal.condition is Condition.DENIED else refusal.message
         self._stood = self._stood or there  # who starts first sees an empty one
         return "" if there or not self._stood else "what was there is gone, as if it were not mounted"
+
+    def _of_devices(self) -> tuple[CertificateEnd, ...]:
+        """What the built-in CA gave out, where there is one: read again where something was added, or revoked."""
+        authority, crl = self._config.receive.client_ca, self._config.receive.client_crl
+        if authority is None:
+            return ()
+        register = Register(authority, crl)
+        as_of = (_signature(register.directory), _signature(crl) if crl else None)
+        if as_of != self._devices_as_of:
+            try:
+                self.devices = tuple(
+                    CertificateEnd(device, str(register.directory), each.facts.not_after.timestamp())
+                    for device, each in register.in_use().items()
+                )
+            except (OSError, ApplianceError):  # a list that cannot be read is a finding of its own
+                self.devices = ()
+            self._devices_as_of = as_of
+        return self.devices
 
     def _of_lists(self) -> tuple[ListEnd, ...]:
         """Read where they changed: a hospital's may name many thousands."""

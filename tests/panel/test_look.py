@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli.main import run
 from appliance.config.load import load_config
 from appliance.host.certificates import Authority
 from appliance.panel.look import Look, named
@@ -90,6 +91,18 @@ def test_revocation_lists_are_read_again_when_they_change(site: Path) -> None:
     path.unlink()
     seen.again()
     assert [each.error for each in seen.lists] == ["No such file or directory"]
+
+
+def test_certificates_of_devices_are_seen_until_they_are_revoked(site: Path, tmp_path: Path) -> None:
+    seen = look(site)
+    assert seen.devices == ()
+    issue = ["certs", "issue", "CT 1", "--name", "ct1.example", "-d", str(tmp_path), "--config", str(site)]
+    assert run(issue) == 0
+    seen.again()
+    assert [each.place for each in seen.devices] == ["CT 1"] and (seen.devices[0].not_after or 0) > time.time() + DAY
+    assert run(["certs", "revoke", "CT 1", "--config", str(site)]) == 0
+    seen.again()
+    assert seen.devices == ()
 
 
 def test_the_medium(site: Path, tmp_path: Path) -> None:

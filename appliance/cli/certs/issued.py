@@ -29,14 +29,12 @@ def command(path: Path, as_json: bool) -> None:
     from appliance.host.issued_register import Register
 
     config = load_config(path)
-    found = Register(certificate_of(config), config.receive.client_crl).entries()
+    register = Register(certificate_of(config), config.receive.client_crl)
+    found, last = register.entries(), {device: each.serial for device, each in register.in_use().items()}
     now = datetime.now(UTC)
-    last = {
-        each.device: each for each in found if not each.revoked
-    }  # of several the one that ends last, which is in use
     states = {
         each.serial: "revoked" if each.revoked
-        else "replaced" if last[each.device] is not each
+        else "replaced" if last[each.device] != each.serial
         else "expired" if each.facts.not_after <= now
         else "ends soon" if each.facts.not_after - now <= _SOON
         else "good"
@@ -69,7 +67,7 @@ def command(path: Path, as_json: bool) -> None:
         terminal().print(table)
     else:
         say("The built-in CA has given out nothing that is recorded here. `appliance certs issue` does.")
-    bad = [device for device, each in last.items() if states[each.serial] in ("expired", "ends soon")]
+    bad = [device for device, serial in last.items() if states[serial] in ("expired", "ends soon")]
     for device in bad:
         say(f'{device} needs its next certificate: appliance certs issue "{device}" …')
     raise SystemExit(_NEEDS_SOMEBODY if bad else 0)

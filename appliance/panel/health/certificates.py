@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 
 from appliance.panel.health.facts import CertificateEnd, Facts
 from appliance.panel.health.finding import Finding, Level
 from appliance.panel.health.words import span
 
 _DAY = 86400.0
+_FORGOTTEN = 30 * _DAY  # after its end nobody uses it any more
+_REQUEST = "`appliance certs request` begins that."
 # Days that are left, at most: how bad, and what to do. The first that fits counts.
 STAGES = (
     (0, Level.ALARM, "Have a new one issued now: whoever checks it refuses the connection."),
@@ -20,12 +24,19 @@ STAGES = (
 
 
 def check(facts: Facts) -> Iterator[Finding]:
-    """One finding a certificate that the configuration names."""
+    """One finding a certificate that the configuration names, and one a device whose own is about to end, or has."""
     for each in facts.certificates:
-        yield _finding(each, facts.now)
+        own = each.place.endswith("certificate")
+        yield _finding(each, facts.now, _REQUEST if own else f"It is the CA's, and goes into {each.path}.")
+    for each in facts.devices:
+        name = shlex.quote(each.place)
+        how = f"`appliance certs issue {name} …` makes it; if the device is gone: `appliance certs revoke {name}`."
+        found = _finding(replace(each, place=f"of {each.place}"), facts.now, how)
+        if found.level and facts.now - (each.not_after or 0) < _FORGOTTEN:
+            yield found
 
 
-def _finding(each: CertificateEnd, now: float) -> Finding:
+def _finding(each: CertificateEnd, now: float, how: str) -> Finding:
     if each.not_after is None:
         what, fix = f"cannot be read: {each.error}", f"Look at {each.path}; `appliance check` says more."
         return Finding("certificates", each.place, Level.WARN, what, fix, lamps=("alarm:notice",))
@@ -35,10 +46,5 @@ def _finding(each: CertificateEnd, now: float) -> Finding:
             what = f"expired {span(-left)} ago" if left <= 0 else f"expires in {span(left)}"
             lamp = {Level.OK: (), Level.WARN: ("alarm:notice",), Level.ALARM: ("alarm:alarm",)}[level]
             since = each.not_after - days * _DAY
-            if level:
-                own = each.place.endswith("certificate")
-                fix += (
-                    " `appliance certs request` begins that." if own else f" It is the CA's, and goes into {each.path}."
-                )
-            return Finding("certificates", each.place, level, what, fix, since, lamp)
+            return Finding("certificates", each.place, level, what, f"{fix} {how}" if level else fix, since, lamp)
     return Finding("certificates", each.place, Level.OK, f"is good for {span(left)}")

@@ -71,6 +71,8 @@ class Facts:
     machine: Machine = field(default_factory=Machine)
     clock_set: bool = True
     certificates: Sequence[CertificateEnd] = ()
+    devices: Sequence[CertificateEnd] = ()
+    """Certificates that the built-in CA gave out and that are in use; `place` is the device."""
     lists: Sequence[ListEnd] = ()
     """Of who was revoked; of each CA the newest."""
     own: Mapping[str, Any] = field(default_factory=dict)

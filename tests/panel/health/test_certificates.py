@@ -41,3 +41,14 @@ def test_since_when_it_is_so() -> None:
 def test_one_that_cannot_be_read() -> None:
     (found,) = check(facts(certificates=[CertificateEnd("a", "/a.crt", None, "Permission denied")]))
     assert found.level is Level.WARN and "Permission denied" in found.what and "/a.crt" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("days", "level"), [(31, None), (30, Level.WARN), (7, Level.ALARM), (-29, Level.ALARM), (-31, None)]
+)
+def test_that_of_a_device_is_asked_for_only_when_it_matters(days: float, level: Level | None) -> None:
+    given = facts(certificates=(), devices=[CertificateEnd("CT suite 2", "/i", NOW + days * DAY)])
+    found = list(check(given))
+    assert [each.level for each in found] == ([level] if level else [])
+    if found:
+        assert found[0].subject == "of CT suite 2" and "`appliance certs issue 'CT suite 2' …` makes it" in found[0].fix

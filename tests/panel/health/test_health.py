@@ -27,6 +27,7 @@ SPOILT += [
     facts(programs={"receive": said(config={"restart": ["receive.listen"]})}),
     facts(certificates=[CertificateEnd("a", "/a", NOW + days * DAY) for days in (-3, 0, 3, 10, 20, 50)]),
     facts(certificates=[CertificateEnd("a", "/a", None, "No such file")]),
+    facts(devices=[CertificateEnd("CT", "/a", NOW + days * DAY) for days in (-3, 20)]),
     facts(lists=[ListEnd("l", "/l", str(left), NOW - 7 * DAY, NOW + left * DAY) for left in (-1, 0, 0.5, 3)]),
     facts(lists=[ListEnd("l", "/l", error="No such file")]),
     facts(machine=Machine(86.0, None, 90.0, True, 1.1, True, {"vda": 3}, 0.4, 0.95)),
