@@ -15,6 +15,7 @@ PLACES = {
     "*.socket": "usr/lib/systemd/system",
     "*.service": "usr/lib/systemd/system",
     "*.catalog": "usr/lib/systemd/catalog",
+    "hand-over": "usr/lib/pacs-appliance",
     "sysusers.d/*.conf": "usr/lib/sysusers.d",
     "tmpfiles.d/*.conf": "usr/lib/tmpfiles.d",
     "system-preset/*.preset": "usr/lib/systemd/system-preset",

@@ -42,6 +42,7 @@ for each in /run /srv /var/lib; do mount -t tmpfs own "$each"; done
 mount --make-rshared /
 systemd-sysusers "$1/sysusers.conf" >/dev/null
 mkdir -p /etc/tmpfiles.d
+cp "$1/hand-over" /etc/hand-over
 cp "$1/tmpfiles.conf" /etc/tmpfiles.d/appliance.conf
 systemd-tmpfiles --create appliance.conf
 mkdir -p /etc/appliance
@@ -72,6 +73,7 @@ class Manager:
         (self._directory / "init").write_text(_INIT)
         (self._directory / "sysusers.conf").write_bytes((UNITS / "sysusers.d/appliance.conf").read_bytes())
         (self._directory / "tmpfiles.conf").write_bytes((UNITS / "tmpfiles.d/appliance.conf").read_bytes())
+        (self._directory / "hand-over").write_bytes((UNITS / "hand-over").read_bytes())
         self._units()
         command = ["unshare", "--mount", "sh", "-c", _AROUND, "sh", self._directory, f"appliance-{os.getpid()}"]
         with (self._directory / "said").open("wb") as said:
@@ -125,6 +127,8 @@ class Manager:
             lines = path.read_text().splitlines()
             if path.name != "appliance-files.service":
                 lines = ["ExecStart=/bin/sleep infinity" if each.startswith("ExecStart=") else each for each in lines]
+            # All of /usr is the machine's, and nothing below it may be ours here.
+            lines = [each.replace("/usr/lib/pacs-appliance/hand-over", "/etc/hand-over") for each in lines]
             lines = ["Type=exec" if each == "Type=notify" else each for each in lines]
             (self._directory / "units" / path.name).write_text("\n".join(lines) + "\n")
         for name in _STUBS:
