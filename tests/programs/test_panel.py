@@ -24,7 +24,7 @@ from appliance.panel.desk import ask
 from appliance.panel.lamps import BY_KEY, TABLE, URGENCY
 from tests import rsyslog
 from tests.delivery.upstream import free_port
-from tests.panel.sysfs import board, read
+from tests.panel.sysfs import board, lamp, read
 from tests.panel.syslog.test_export import Site
 
 RUN = """
@@ -387,6 +387,15 @@ def test_a_broken_file_keeps_the_old_configuration_and_lights_the_lamp(running: 
     running.config.write_text(good)
     running.panel.send_signal(signal.SIGHUP)
     until(lambda: running.shows("alarm") == OFF)
+
+
+def test_lamps_that_are_named_otherwise_change_places_while_it_runs(running: Box) -> None:
+    other = lamp(running.root / "leds", "other:green:signal")
+    running.configure('[panel]\nleds = { ready = "other:green:signal", alarm = "edge:white:alarm" }\n')
+    until(lambda: (read(other, "pattern"), running.shows("alarm")) == (ON, OFF), 15)
+    assert running.shows("ready") == OFF
+    running.configure()
+    until(lambda: (running.shows("ready"), read(other, "pattern")) == (ON, OFF), 15)
 
 
 def test_alerts_and_findings_reach_rsyslog_also_when_it_comes_late(box: Box, tmp_path: Path) -> None:
