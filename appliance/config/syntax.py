@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ class SyntaxProblem(Exception):  # it becomes Problems
 
 def decode(raw: bytes) -> str:
     """UTF-8 to text; a byte order mark, which some editors write, is dropped. Raises `SyntaxProblem`."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SyntaxProblem(Mistake(1, "that is UTF-16, which some editors call Unicode; save the file as UTF-8"))
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -122,6 +122,18 @@ BROKEN = {
         '"allow"',
         'peer "MR 1".tls: "allow" is none of "required", "allowed" or "never"; did you mean "allowed"?',
     ),
+    "yes where there are several": (
+        'tls = "allowed"',
+        "tls = true",
+        "tls = true",
+        'peer "MR 1".tls: true is none of "required", "allowed" or "never"; did you mean "required"?',
+    ),
+    "no in words": (
+        'tls = "allowed"',
+        'tls = "off"',
+        'tls = "off"',
+        'peer "MR 1".tls: "off" is none of "required", "allowed" or "never"; did you mean "never"?',
+    ),
     "no such service": (
         '["echo", "store", "commit"]',
         '["echo", "find", "commit"]',
@@ -565,6 +577,12 @@ def test_one_title_at_addresses_apart_is_fine() -> None:
 
 def test_bytes_that_are_not_utf8_are_said_with_their_line() -> None:
     assert problems(b'[appliance]\nae_title = "\xff"\n') == ["a.toml:2: that is not UTF-8; save the file as UTF-8"]
+    assert problems(VALID.encode("utf-16")) == [
+        "a.toml:1: that is UTF-16, which some editors call Unicode; save the file as UTF-8"
+    ]
+    assert problems(VALID.encode("utf-16-le")) == [
+        "a.toml:1: there are NUL characters in it; save the file as plain text, UTF-8"
+    ]
 
 
 @pytest.mark.parametrize(
