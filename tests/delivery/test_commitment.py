@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from appliance.base import limits
 from appliance.base.errors import UpstreamError
 from appliance.delivery.commitment import Committer
 from appliance.delivery.commitment_decision import Decision
@@ -453,3 +456,15 @@ def test_one_that_comes_while_its_report_is_being_kept_is_not_missed(scene: Scen
     (far,) = came
     far.end()
     assert len(far.reports) == 1
+
+
+def test_one_that_comes_no_further_is_told_from_one_that_rests(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ENGINE_STEP", replace(limits.ENGINE_STEP, default=0))
+    goes_on = threading.Event()
+    look = scene.committer.take_over
+    monkeypatch.setattr(scene.committer, "take_over", lambda: (goes_on.wait(), look()))
+    scene.committer.start()
+    until(lambda: not scene.committer.is_alive())
+    goes_on.set()
+    until(scene.committer.is_alive)
+    assert scene.committer.stop()

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from appliance.base import limits
 from appliance.config.values import Share
 from appliance.delivery.eviction import Evictor
 from appliance.vault.adoption import Adoption
@@ -95,3 +98,21 @@ def test_what_the_medium_kept_from_leaving_leaves_later(state: State, ledger: Le
     evictor.evict()
     assert ledger.exceptional("leaving") == [] and ledger.state(ids[0]) is None
     assert ledger.state(ids[2]) == "present"
+
+
+def test_one_that_comes_no_further_is_told_from_one_that_rests(
+    state: State, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ENGINE_STEP", replace(limits.ENGINE_STEP, default=0))
+    goes_on = threading.Event()
+    evictor = Evictor(
+        ledger, Objects(state.layout), Space(state.root, ROOM), KEEP, housekeeping=goes_on.wait, now=lambda: NOW
+    )
+    evictor.start()
+    assert evictor.is_alive(), "there is nothing to do yet"
+    evictor.wake()
+    until(lambda: not evictor.is_alive())
+    goes_on.set()
+    until(evictor.is_alive)
+    evictor.stop()
+    assert not evictor.is_alive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from appliance.base import limits
 from appliance.config.destinations import AnyDestination
 from appliance.delivery.keyring import Keyring
 from appliance.delivery.provers import Provers, by_commitment
@@ -207,3 +209,14 @@ def test_a_report_stays_until_the_ledger_has_it(office: Office, monkeypatch: pyt
     office.provers.take_over()
     assert office.counts() == Queue(delivered=1)
     assert not office.reports.ids()
+
+
+def test_one_that_comes_no_further_is_told_from_one_that_rests(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ENGINE_STEP", replace(limits.ENGINE_STEP, default=0))
+    goes_on = threading.Event()
+    look = office.provers.take_over
+    monkeypatch.setattr(office.provers, "take_over", lambda: (goes_on.wait(), look()))
+    office.start()
+    until(lambda: not office.provers.is_alive())
+    goes_on.set()
+    until(office.provers.is_alive)
