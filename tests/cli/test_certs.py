@@ -489,6 +489,25 @@ def test_a_device_that_makes_its_own_key(site: Path, tmp_path: Path, capsys: Cap
     assert "1024 bits" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "whose"), [("CT1.example", "CT 1"), (NAME, "this box")])
+def test_a_request_does_not_make_one_device_out_of_another(
+    site: Path, tmp_path: Path, name: str, whose: str, capsys: Capture
+) -> None:
+    assert certs(site, "issue", "CT 1", "--name", "ct1.example", "-d", tmp_path) == 0
+    request = tmp_path / "us.csr"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=US",
+            "-addext", f"subjectAltName=DNS:us1.example,DNS:{name}", "-keyout", tmp_path / "k",
+            "-out", request)  # fmt: skip
+    assert certs(site, "issue", "US 1", "--request", request, "-d", tmp_path) == 78
+    assert f"the request asks for {name}, which is a name of {whose}" in capsys.readouterr().err
+    assert not (tmp_path / "us-1.crt").exists()
+    assert certs(site, "issue", "US 1", "--request", request, "--name", "us1.example", "-d", tmp_path) == 0
+    assert name not in openssl("x509", "-in", tmp_path / "us-1.crt", "-noout", "-text")
+    (tmp_path / "again").mkdir()
+    if whose != "this box":  # its own next one
+        assert certs(site, "issue", "CT 1", "--request", request, "--name", name, "-d", tmp_path / "again") == 0
+
+
 def test_the_key_of_the_ca_under_a_passphrase(site: Path, tmp_path: Path, capsys: Capture) -> None:
     secret = tmp_path / "passphrase"
     secret.write_text("korrekt pferd\n")

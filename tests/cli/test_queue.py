@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from appliance.cli.queue.drain import Progress
 from appliance.cli.status_screen import screen
 from tests.cli.terminal import on_a_terminal
 from tests.delivery.upstream import StoreScp, free_port, until
@@ -149,3 +150,17 @@ def test_what_is_owed_to_a_destination_that_was_taken_out_is_told_and_goes_on_wh
         assert as_json(box, "drain", "old-1", "--timeout", "30s")["left"] == 0
         assert as_json(box, "list")["left"] == {}
         assert upstream.received() == box.state.sent
+
+
+def test_progress_on_a_dumb_terminal_has_no_codes_in_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = next(iter(facts().destinations().values()))
+    for terminal, codes in (("xterm", True), ("dumb", False)):
+        monkeypatch.setenv("TERM", terminal)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        progress = Progress("pacs")
+        progress.show(dict(state), 3)
+        progress.end()
+        shown = capsys.readouterr().err
+        assert "0 of 3 gone" in shown and ("\x1b" in shown) is codes

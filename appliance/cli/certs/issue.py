@@ -6,22 +6,41 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from appliance.base.errors import LocalError
+from appliance.base.errors import ConfigError, LocalError
 from appliance.cli import offers
 from appliance.cli.certs.authority import opened, places
 from appliance.cli.certs.enrolment import page
+from appliance.cli.certs.slots import SERVER, names_in_force, slots
 from appliance.cli.options import as_in_config, config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import passphrase_options
 from appliance.config.load import load_config
+from appliance.config.model import Config
 from appliance.config.values import parse_ae_title, parse_name, parse_network
+
+if TYPE_CHECKING:
+    from appliance.host.issued_register import Register
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _WORDS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else on a scanner's keyboard
+
+
+def _refuse_others_names(config: Config, register: Register, device: str, names: tuple[str, ...]) -> None:
+    """A request is what its sender wrote: it must not make one device out of another, or of this box."""
+    slot = slots(config).get(SERVER)
+    taken = dict.fromkeys(names_in_force(slot) if slot else (), "this box")
+    taken |= {name: other for other, each in register.in_use().items() if other != device for name in each.facts.names}
+    lower = {name.lower(): whose for name, whose in taken.items()}
+    for name in names:
+        if whose := lower.get(name.lower()):
+            raise ConfigError(
+                f"the request asks for {name}, which is a name of {whose}",
+                fix="Nothing was issued. Name those that it is to have: --name.",
+            )
 
 
 def _address(value: str) -> str:
@@ -79,6 +98,9 @@ def command(
     if not wanted:
         raise click.UsageError("Give --name: what the device is called in the network, or its address.")
     certificate_of_ca, key_of_ca = places(config, ca_key)
+    register = Register(certificate_of_ca, config.receive.client_crl)
+    if asked and not names:
+        _refuse_others_names(config, register, device, asked.names)
     stem = directory / (re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-") or "device")
     files = {kind: stem.with_name(f"{stem.name}{kind}") for kind in (".crt", ".key", ".p12", ".txt")}
     for each in files.values():
@@ -98,7 +120,7 @@ def command(
     public = asked.key if asked else key.public_key() if key else None
     certificate = authority.certify(public, device, wanted, client=True, server=server)
     passphrase = "-".join("".join(secrets.choice(_WORDS) for _ in range(5)) for _ in range(4))
-    Register(certificate_of_ca, None).add(certificate)
+    register.add(certificate)
     made: dict[str, Any] = {}
 
     def write(kind: str, content: bytes | str, mode: int) -> None:

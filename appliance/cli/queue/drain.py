@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -73,7 +74,7 @@ class Progress:
 
     def __init__(self, destination: str) -> None:
         self._destination = destination
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._said = 0.0
         self._most = 0
 
