@@ -82,7 +82,7 @@ def _show(inventory: Inventory, name: Callable[[str], str]) -> None:
         say("The sensor has seen nobody speak DICOM yet. It writes down once a minute whom it saw.")
         return
     table = Table(title="Who speaks DICOM to whom", title_justify="left")
-    for heading in ("caller", "server", "how", "associations", "used", "last seen"):
+    for heading in ("caller", "server", "how", "accepted", "used", "last seen"):
         table.add_column(heading, overflow="fold")
     for each in talks:
         table.add_row(
@@ -106,5 +106,5 @@ def _show(inventory: Inventory, name: Callable[[str], str]) -> None:
 def _who(title: str, where: str, name: str) -> str:
     from rich.markup import escape
 
-    named = f"[dim]{escape(name)}[/dim]" if name else "[yellow]no entry names it[/yellow]"
+    named = f"[dim]{escape(name)}[/dim]" if name else "[yellow]unlisted[/yellow]"
     return f"{escape(title or '?')}\n{escape(where)}\n{named}"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from appliance.inspection.learning import Proposal
 
 
+_LINE = 110  # characters
+
+
 @click.group(name="peers", cls=Commands)
 def command() -> None:
     """Propose entries for devices that were seen: `learn`.
@@ -74,7 +77,17 @@ def as_toml(proposal: Proposal) -> str:
     import tomli_w
 
     comments = "".join(f"# {_one_line(each)}\n" for each in proposal.evidence)
-    return f"{comments}[[{proposal.section}]]\n{tomli_w.dumps(proposal.keys)}"
+    keys = "".join(_compact(tomli_w.dumps({key: value})) for key, value in proposal.keys.items())
+    return f"{comments}[[{proposal.section}]]\n{keys}"
+
+
+def _compact(text: str) -> str:
+    """A key whose list has a line for each value, on one line where it fits. Values of one line have no line breaks."""
+    first, *values, last = text.splitlines() if text.count("\n") > 1 else (text, "")
+    if last != "]":
+        return text
+    line = f"{first}{', '.join(each.strip().rstrip(',') for each in values)}]\n"
+    return line if len(line) <= _LINE else text
 
 
 def _one_line(text: str) -> str:

@@ -38,6 +38,7 @@ from appliance.inspection.observations import (
 )
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules import shown
+from appliance.inspection.rules.roles import service
 from appliance.inspection.tls_hello import CLIENT_HELLO, Hello
 
 FORMAT = 1
@@ -170,6 +171,8 @@ class Inventory:
         talk.last = device.last = now
         who = "" if seen.from_client else " of the server"
         new = note(talk.services, seen.command.name.removesuffix("-RQ") + who)
+        if seen.from_client:
+            new |= note(talk.asks, service(seen.command))
         sop_class = shown.sop_class(seen.command.sop_class)
         if sop_class != "private" and seen.from_client:
             new |= note(talk.sop_classes, sop_class, 64)

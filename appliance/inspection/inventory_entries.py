@@ -74,6 +74,7 @@ class Talk(Entry):
     implementation: str = ""  # the version name that the caller gives
     services: list[str] = field(default_factory=list)  # commands, like "C-STORE"
     sop_classes: list[str] = field(default_factory=list)  # of the standard's, stored or asked for
+    asks: list[str] = field(default_factory=list)  # for what the caller asked, as `asks` of an entry has it
 
     def __post_init__(self) -> None:
         ipaddress.ip_address(self.client)

@@ -1,7 +1,8 @@
 """What an admin might add to the configuration, by what was seen: the least that would do. Pure; no patient data.
 
-A device that only calls becomes a [[peer]] that is not accepted yet. A machine that answers, and is neither ours nor a
-destination, becomes a [[sensor.server]], for the sensor alone. Where TLS hides the AE titles nothing can be proposed.
+A device that calls us, or only calls, becomes a [[peer]] that is not accepted yet. A machine that answers, and is not
+ours or a destination, becomes a [[sensor.server]], for the sensor alone. Where TLS hides the AE titles nothing can be
+proposed.
 """
 
 from __future__ import annotations
@@ -19,14 +20,6 @@ from appliance.inspection.moment import moment
 from appliance.inspection.registry import Calling, Registry
 
 _PEER_SERVICES = {"C-ECHO": "echo", "C-STORE": "store", "N-ACTION": "commit"}
-_ASKS = {
-    "C-ECHO": "echo",
-    "C-STORE": "store",
-    "C-FIND": "find",
-    "C-MOVE": "move",
-    "C-GET": "get",
-    "N-ACTION": "commit",
-}
 _MOST_CLASSES = 8
 _MOST_PROPOSALS = 500
 
@@ -63,9 +56,10 @@ def propose(inventory: Inventory, registry: Registry) -> tuple[list[Proposal], l
     servers = {address for address, _ in answering}
     proposals = [_server(each, answering, talks, registry) for each in sorted(servers, key=ipaddress.ip_address)]
     for title, seen in sorted(calling.items()):
-        rest = sorted(seen.addresses - servers)
+        ours = [each for each in seen.talks if _is_ours(each, registry)]
+        rest = (seen.addresses - servers) | {each.client for each in ours}
         if rest:
-            proposals.append(_peer(title, rest, seen.talks, registry))
+            proposals.append(_peer(title, sorted(rest), seen.talks, ours, registry))
     if len(proposals) > _MOST_PROPOSALS:
         remarks.append(f"{len(proposals) - _MOST_PROPOSALS} more were left out.")
     return proposals[:_MOST_PROPOSALS], remarks
@@ -76,8 +70,15 @@ def _add(seen: _Seen, address: str, talk: Talk) -> None:
     seen.talks.append(talk)
 
 
-def _peer(title: str, addresses: list[str], talks: list[Talk], registry: Registry) -> Proposal:
-    services = sorted({_PEER_SERVICES[each] for talk in talks for each in talk.services if each in _PEER_SERVICES})
+def _is_ours(talk: Talk, registry: Registry) -> bool:
+    server = registry.server(ipaddress.ip_address(talk.server), talk.port)
+    return server is not None and server.own
+
+
+def _peer(title: str, addresses: list[str], talks: list[Talk], ours: list[Talk], registry: Registry) -> Proposal:
+    """`ours` are those of the talks with us, which alone say what it needs of us."""
+    used = {each for talk in ours or talks for each in talk.services}
+    services = sorted({_PEER_SERVICES[each] for each in used if each in _PEER_SERVICES})
     classes = sorted({each for talk in talks if "C-STORE" in talk.services for each in talk.sop_classes})
     stored = [each for each in classes if each.startswith("1.2.840.10008.5.1.4.1.1.")]
     keys: dict[str, Any] = {
@@ -92,7 +93,7 @@ def _peer(title: str, addresses: list[str], talks: list[Talk], registry: Registr
         keys["sop_classes"] = stored
     keys["calls"] = _called(talks, registry)
     evidence = _evidence(talks)
-    more = sorted({each for talk in talks for each in talk.services if each not in _PEER_SERVICES})
+    more = sorted({each for talk in ours for each in talk.services if each not in _PEER_SERVICES})
     if more:
         evidence.append(f"it also used {', '.join(more)}, which this appliance does not offer")
     evidence.append('it spoke in clear; tls = "required" once it can do better')
@@ -104,7 +105,7 @@ def _server(address: str, answering: dict[tuple[str, str], _Seen], talks: list[T
     asked = [talk for _, seen in mine for talk in seen.talks]
     own_calls = [talk for talk in talks if talk.client == address and not talk.tls and _is_title(talk.calling)]
     titles = sorted({title for title, _ in mine} | {talk.calling for talk in own_calls})
-    asks = sorted({_ASKS.get(each, "other") for talk in own_calls for each in talk.services if " " not in each})
+    asks = sorted({each for talk in own_calls for each in talk.asks})
     keys: dict[str, Any] = {
         "name": _name(f"{mine[0][0]} ({address})"),
         "addresses": [address],
@@ -120,12 +121,7 @@ def _server(address: str, answering: dict[tuple[str, str], _Seen], talks: list[T
 
 def _called(talks: list[Talk], registry: Registry) -> list[str]:
     """The titles of the servers, other than us, that were called."""
-    found = set()
-    for talk in talks:
-        server = registry.server(ipaddress.ip_address(talk.server), talk.port)
-        if server is None or not server.own:
-            found.add(talk.called)
-    return sorted(found)
+    return sorted({talk.called for talk in talks if not _is_ours(talk, registry)})
 
 
 def _evidence(talks: list[Talk]) -> list[str]:

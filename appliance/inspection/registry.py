@@ -224,8 +224,9 @@ class Registry:
 
     def _may_ask(self, title: str | None, client: Address, own: bool) -> frozenset[str]:
         if own:
-            services = [peer.services for peer in self.peers_at(client) if title in peer.ae_titles]
-            return frozenset(each for allowed in services for each in allowed)
+            services = {each for peer in self.peers_at(client) if title in peer.ae_titles for each in peer.services}
+            reports = any(each.us and title in each.titles and each.is_at(client) for each in self.upstreams)
+            return frozenset(services | {"echo", "commit"} if services and reports else services)
         asks = [other.asks for other in self.others_at(client) if title in other.ae_titles]
         return frozenset(each for allowed in asks for each in allowed) if all(asks) else frozenset()
 

@@ -13,7 +13,7 @@ from appliance.inspection.registry import Registry, Surroundings
 from tests.inspection.handshake import certificate, talk
 from tests.inspection.scene import evidence, rules
 from tests.inspection.test_tls_hello import client_hello
-from tests.inspection.wire import Wire, associate
+from tests.inspection.wire import Wire, associate, command, p_data, pdv
 
 CT, OWN, PACS, RIS, READER, STRANGER = (f"10.20.0.{last}" for last in (11, 2, 4, 5, 21, 99))
 SITE = f"""
@@ -89,6 +89,24 @@ def test_in_clear(client: str, calling: str, server: str, called: str, spoke: li
     seen = watching()
     request = associate(calling=calling.encode(), called=called.encode())
     Wire(seen, client, server).open().client(request).server(associate(2))
+    assert rules(seen) == spoke
+
+
+@pytest.mark.parametrize(("reports", "spoke"), [(True, []), (False, ["D06"])])
+def test_a_destination_that_is_a_peer_too_may_report(reports: bool, spoke: list[str]) -> None:
+    peer = f'[[peer]]\nname = "archive"\nae_titles = ["PACS"]\naddresses = ["{PACS}"]\ntls = "never"\n'
+    peer += 'services = ["echo"]\n'
+    text = SITE.replace("[vault]", f"{peer}[vault]").replace(
+        'proof = "commitment"', "" if not reports else 'proof = "commitment"'
+    )
+    known = Registry.build(
+        Config.model_validate(tomllib.loads(text)), Surroundings(frozenset({ipaddress.ip_address(OWN)}))
+    )
+    seen = Inspection(known)
+    commitment = b"1.2.840.10008.1.20.1"
+    request = associate(calling=b"PACS", called=b"STORE", contexts=((1, commitment),))
+    talk = Wire(seen, PACS, OWN).open().client(request).server(associate(2))
+    talk.client(p_data(pdv(1, 3, command(0x100, sop_class=commitment))))
     assert rules(seen) == spoke
 
 
