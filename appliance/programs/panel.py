@@ -172,8 +172,7 @@ class Panel:
             self._looked = time.monotonic()
             self._look.again()
             self._lamps.take_up(leds.find(self._config.panel.leds, again=True))
-            if self._exporter is None:
-                self._exporter = self._export(self._config)
+            self._look_for_a_spool()
         now = self._now()
         status = self._status(now)
         exporter = self._exporter.state() if self._exporter else None
@@ -214,34 +213,54 @@ class Panel:
         return leds.Lamps(leds.find(names), runtime / "lamps.lock")
 
     def _export(self, config: Config) -> Exporter | None:
-        """The way to the collector, if there is one. Without a place for the spool there is none, and that is said;
-        `_judge` comes again."""
-        if not self._look.mounted:  # nothing is made below a mount point
+        """The way to the collector, if there is one. Without a place for the spool what waits is in memory alone, and
+        that is said; `_judge` looks for one again."""
+        exporter = self._spooling(config) or self._exporter_to(config, None)
+        if exporter:
+            exporter.start()
+        return exporter
+
+    def _spooling(self, config: Config) -> Exporter | None:
+        """One that keeps on the disk what waits, where that can be; nothing is made below a mount point."""
+        if not self._look.mounted:
             return None
         try:
             self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError:
             pass  # the exporter says so; without one nobody needs it
-        alerts = config.alerts
-        authority = (alerts.ca or config.receive.client_ca) if alerts else None
-        if alerts is None or authority is None:
-            return None
-        address, ca, certificate, key = alerts.syslog, authority, alerts.certificate, alerts.key
         try:
-            exporter = Exporter(
-                address,
-                self._spool,
-                lambda: connect(address, ca, certificate, key, alerts.server_name),
-                clock_set=lambda: self._look.clock_set,
-            )
+            exporter = self._exporter_to(config, self._spool)
         except ApplianceError as error:
             if error.message != self._refused:
                 self._refused = error.message
                 log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)
             return None
         self._refused = ""
-        exporter.start()
         return exporter
+
+    def _exporter_to(self, config: Config, spool: Path | None) -> Exporter | None:
+        alerts = config.alerts
+        authority = (alerts.ca or config.receive.client_ca) if alerts else None
+        if alerts is None or authority is None:
+            return None
+        address, ca, certificate, key = alerts.syslog, authority, alerts.certificate, alerts.key
+        return Exporter(
+            address,
+            spool,
+            lambda: connect(address, ca, certificate, key, alerts.server_name),
+            clock_set=lambda: self._look.clock_set,
+        )
+
+    def _look_for_a_spool(self) -> None:
+        """Where there was no place for one, there may be now."""
+        before = self._exporter
+        if (before and before.spooled) or not (exporter := self._spooling(self._config)):
+            return
+        if before:
+            before.stop()
+            exporter.count_lost(before.state()["waiting"])
+        self._exporter = exporter
+        exporter.start()
 
     def _serve_metrics(self, config: Config) -> Scrape | None:
         """On the socket that the service manager opened for it, else on our own, if one is wanted."""

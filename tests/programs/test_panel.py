@@ -25,7 +25,7 @@ from appliance.panel.lamps import BY_KEY, TABLE, URGENCY
 from tests import rsyslog
 from tests.delivery.upstream import free_port
 from tests.panel.sysfs import board, lamp, read
-from tests.panel.syslog.test_export import Site
+from tests.panel.syslog.test_export import Sink, Site
 
 RUN = """
 import os
@@ -348,12 +348,41 @@ def test_a_place_for_the_spool_that_comes_late_is_used(box: Box) -> None:
     for number in range(3):
         reporter.send({"medium": f"word {number}"})  # the panel looks anew where that changes
         box.status()
-    assert box.status()["syslog"] is None
+    until(lambda: box.status()["syslog"]["waiting"] > 0)  # what is to be told waits in memory
     assert box.log.count("DISK-REFUSED") == 1
     (box.root / "state/syslog").unlink()
     reporter.send({"medium": ""})
-    until(lambda: box.status()["syslog"] is not None)
+    until(lambda: box.status()["syslog"]["lost"] > 0)  # the collector never took what waited
+    reporter.tell({"alert": {"signature_id": "D01", "signature": "unknown peer", "severity": 1}})
+    until(lambda: b" D01 " in b"".join(path.read_bytes() for path in (box.root / "state/syslog").iterdir()))
     reporter.close()
+
+
+def test_without_a_place_for_the_spool_the_collector_hears_all_the_same(box: Box, tmp_path: Path) -> None:
+    (tmp_path / "tls").mkdir()
+    site, place = Site(tmp_path / "tls"), box.root / "state/syslog"
+    sink = Sink(site.context)
+    box.configure(
+        f'[alerts]\nsyslog = "tls://127.0.0.1:{sink.port}"\nca = "{site.root}/ca.crt"\n'
+        f'certificate = "{site.root}/panel.crt"\nkey = "{site.root}/panel.key"\nserver_name = "localhost"\n'
+    )
+    (box.root / "state").mkdir()
+    place.write_bytes(b"")  # no directory
+    box.start()
+    until(box.answers, 15)
+    reporter = Reporter(box.runtime, "receive")
+    for number in (1, 2):
+        about = {"signature_id": "D01", "signature": f"alert {number}", "severity": 1}
+        reporter.tell({"alert": about})
+        until(lambda number=number: number in sink.records(), 15)
+        if number == 1:
+            place.unlink()
+            reporter.send({"medium": "another"})  # the panel looks anew
+            until(place.is_dir, 15)
+    assert sink.records() == [1, 2]
+    assert box.status()["syslog"]["lost"] == 0
+    reporter.close()
+    sink.close()
 
 
 def test_metrics_are_served_on_the_socket_of_the_service_manager(box: Box) -> None:

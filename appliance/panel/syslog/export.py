@@ -42,14 +42,15 @@ class Exporter:
     def __init__(
         self,
         address: HostPort,
-        directory: Path,
+        directory: Path | None,
         connect: Connect,
         clock_set: Callable[[], bool] = lambda: True,
         settle: float = limits.SYSLOG_SETTLE.default,
         backoff: Backoff = _BACKOFF,
     ) -> None:
-        """`directory` holds the spool. Raises `DiskError`."""
+        """`directory` holds the spool; without one, what waits is in memory alone. Raises `DiskError`."""
         self._address = str(address)
+        self.spooled = directory is not None
         self._connect = connect
         self._clock_set = clock_set
         self._settle = settle
@@ -83,6 +84,10 @@ class Exporter:
             self._inbox.put_nowait(message)
         except queue.Full:
             self._overflow += 1
+
+    def count_lost(self, records: int) -> None:
+        """So many were lost before they came here."""
+        self._overflow += records
 
     def state(self) -> dict[str, Any]:
         """JSON values for `status` and metrics."""

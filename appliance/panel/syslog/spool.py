@@ -39,21 +39,26 @@ class Spool:
 
     def __init__(
         self,
-        directory: Path,
+        directory: Path | None,
         max_bytes: int = limits.SYSLOG_SPOOL.default,
         segment_bytes: int = limits.SYSLOG_SEGMENT.default,
     ) -> None:
-        """Take up what the last run left. Raises `DiskError`."""
+        """Take up what the last run left. Raises `DiskError`. Without a directory records stay in memory."""
         self._directory = directory
         self._max_bytes = max_bytes
         self._segment_bytes = min(segment_bytes, max_bytes // 4)
         self._descriptor = -1
         self._dirty = False
         self.lost = 0  # records that the bound, a full disk or damage cost, since this start
+        self._segments: list[_Segment] = []
+        self.settled = self.next = 1
+        self._cursor = (1, -1, 0)  # number, first of its segment, offset
+        if directory is None:
+            return
         try:
             directory.mkdir(mode=0o700, exist_ok=True)
             self.settled = self._remembered()
-            self._segments = list(self._found())
+            self._segments += self._found()
             end = self._segments[-1].end if self._segments else 1
             self.next = max(self.settled, end)
             self.settled = max(1, min(self.settled, self.next))
@@ -64,7 +69,6 @@ class Spool:
                 f"alerts for the collector cannot be kept in {directory}: {error.strerror}",
                 fix="Is it a directory of the panel's user (systemd-tmpfiles --create appliance.conf)?",
             ) from None
-        self._cursor = (self.settled, -1, 0)  # number, first of its segment, offset
 
     @property
     def waiting(self) -> int:
@@ -92,9 +96,8 @@ class Spool:
             held = self._held(len(data))
             if held is None:
                 self.lost += 1
-                raise DiskError(
-                    f"cannot write to {self._directory}: {error.strerror}", fix="Make room on the disk."
-                ) from None
+                where = self._directory or "the disk, which is not there"
+                raise DiskError(f"cannot write to {where}: {error.strerror}", fix="Make room on the disk.") from None
             segment, _ = held
             held[1].extend(data)
         segment.size += len(data)
@@ -111,7 +114,8 @@ class Spool:
         if newest and newest.first == newest.end:  # begun, and refused before its first record
             self._segments.pop()
         memory = bytearray()
-        self._segments.append(_Segment(self._path(self.next), self.next, self.next, 0, memory))
+        path = self._path(self.next) if self._directory else Path()
+        self._segments.append(_Segment(path, self.next, self.next, 0, memory))
         return self._segments[-1], memory
 
     def _write_down(self) -> None:
@@ -119,6 +123,7 @@ class Spool:
         newest = self._segments[-1] if self._segments else None
         if newest is None or newest.memory is None:
             return
+        self._there()
         try:
             self._open(newest.path)
             os.ftruncate(self._descriptor, 0)
@@ -173,10 +178,10 @@ class Spool:
         newest = self._segments[-1] if self._segments else None
         if newest and newest.memory is not None and newest.end <= self.settled:
             self._segments.pop()  # it was taken, and need not go to the disk any more
-        beside = self._directory / "settled.new"
         try:
+            beside = self._there() / "settled.new"
             beside.write_text(f"{self.settled}\n")
-            beside.replace(self._directory / "settled")
+            beside.replace(self._there() / "settled")
         except OSError:
             return  # more is told twice after a restart, and nothing is lost
         while self._segments and self._segments[0].end <= self.settled:
@@ -198,13 +203,13 @@ class Spool:
 
     def _remembered(self) -> int:
         try:
-            number = int((self._directory / "settled").read_text(encoding="ascii", errors="replace"))
+            number = int((self._there() / "settled").read_text(encoding="ascii", errors="replace"))
         except (FileNotFoundError, ValueError):
             return 1
         return number if 1 <= number < _HIGHEST else 1
 
     def _found(self) -> Iterator[_Segment]:
-        names = sorted(path for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdigit())
+        names = sorted(path for path in self._there().glob(f"*{_SUFFIX}") if path.stem.isdigit())
         for index, path in enumerate(names):
             first, size = int(path.stem), path.stat().st_size
             frames = list(_frames(_read(path, 0, size)))
@@ -241,10 +246,16 @@ class Spool:
         return newest
 
     def _path(self, first: int) -> Path:
-        return self._directory / f"{first:020d}{_SUFFIX}"
+        return self._there() / f"{first:020d}{_SUFFIX}"
+
+    def _there(self) -> Path:
+        """The directory. OSError where there is none."""
+        if self._directory is None:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        return self._directory
 
     def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(self._there(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:

@@ -195,6 +195,22 @@ def test_a_disk_that_has_room_at_the_end_gets_what_waits(tmp_path: Path) -> None
     assert take(Spool(tmp_path), 1) == [1, 2, 3, 4]
 
 
+def test_without_a_directory_records_are_kept_in_memory_as_long_as_they_wait(tmp_path: Path) -> None:
+    spool = Spool(None)
+    put(spool, *range(1, 31))
+    assert take(spool, 1) == list(range(1, 31))
+    spool.settle(31)
+    spool.tidy()
+    put(spool, 31)
+    assert (take(spool, 1), spool.waiting, spool.lost) == ([31], 1, 0)
+    with pytest.raises(DiskError, match="cannot write"):
+        while True:
+            put(spool, spool.next, size=2000)
+    assert spool.lost == 1 and 100 < spool.waiting < 140
+    spool.close()
+    assert not list(tmp_path.iterdir())
+
+
 PUT = """
 import sys
 from pathlib import Path
