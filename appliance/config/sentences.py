@@ -95,14 +95,14 @@ def _not_a_choice(place: Place, each: ErrorDetails) -> str:
     valid = re.findall(r"'([^']*)'", each["ctx"]["expected"])
     value = each["input"]
     word = "is not" if len(valid) == 1 else "is none of"
-    said = _YES_OR_NO.get(str(value).lower(), value)  # to TLS
+    said = _YES_OR_NO.get(str(value).lower(), value) if isinstance(value, str | bool) else ""  # to TLS
     hint = nearest(said, valid) if isinstance(said, str) and len(valid) > 1 else ""
     return f"{shown(value)} {word} {choice(valid)}{hint}"
 
 
 _YES_OR_NO = {
-    **dict.fromkeys(("true", "yes", "on", "1"), "required"),
-    **dict.fromkeys(("false", "no", "off", "0", "none"), "never"),
+    **dict.fromkeys(("true", "yes", "on"), "required"),
+    **dict.fromkeys(("false", "no", "off", "none"), "never"),
 }
 
 

@@ -585,6 +585,15 @@ def test_bytes_that_are_not_utf8_are_said_with_their_line() -> None:
     ]
 
 
+def test_a_number_that_is_too_long_to_be_written_is_said_at_any_key() -> None:
+    number = "0x" + "f" * 9000
+    lines = VALID.split("\n")
+    for at, line in enumerate(lines):
+        if " = " in line:
+            edited = [*lines[:at], f"{line.partition('=')[0]}= {number}", *lines[at + 1 :]]
+            assert all(len(problem) < 500 for problem in problems("\n".join(edited)))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
