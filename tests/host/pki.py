@@ -56,20 +56,31 @@ def rsa_certificate(authority: Authority, name: str, certificate: Path, key: Pat
     key.write_bytes(fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
+def root_authority(name: str, begin: timedelta = -DAY) -> Authority:
+    """A root as hospitals have one: it may have CAs below it, which that of `Authority.create` may not."""
+    return _signed_by(None, name, begin, 900 * DAY)
+
+
 def authority_below(root: Authority, name: str, begin: timedelta = -DAY, end: timedelta = 90 * DAY) -> Authority:
     """A CA that another one signed; `begin` and `end` count from now."""
+    return _signed_by(root, name, begin, end)
+
+
+def _signed_by(root: Authority | None, name: str, begin: timedelta, end: timedelta) -> Authority:
     now = datetime.now(UTC).replace(microsecond=0)
-    above = x509.load_pem_x509_certificate(root.certificate)
     fresh = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    above = x509.load_pem_x509_certificate(root.certificate).subject if root else subject
+    key = load_pem_private_key(root.key, None) if root else fresh
     made = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-        .issuer_name(above.subject)
+        .subject_name(subject)
+        .issuer_name(above)
         .public_key(fresh.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + begin)
         .not_valid_after(now + end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(load_pem_private_key(root.key, None), hashes.SHA256())  # type: ignore[arg-type]
+        .sign(key, hashes.SHA256())  # type: ignore[arg-type]
     )
     return Authority(made, fresh)
