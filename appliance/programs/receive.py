@@ -181,7 +181,7 @@ class _Report:
         self._medium = MediumWatch(StateLayout(config.appliance.state_dir).incoming)
         self._listens = [str(each) for each in (*config.receive.listen, *config.receive.listen_plain)]
         self._sent: dict[str, int] = {}
-        self._at = 0.0
+        self._looked = 0.0
         self._changed = False
         self._stuck: list[str] = []
         self.acceptor: Acceptor | None = None
@@ -194,10 +194,11 @@ class _Report:
         """
         assert self.acceptor is not None and self.reloading is not None
         self.attend()
-        since = time.monotonic() - self._at
+        since = time.monotonic() - self._looked  # not since the last snapshot: a reload sends one too
         moved = self.acceptor.counts() != self._sent
         rest = _AT_MOST_EVERY if moved else _HEARTBEAT
         if since >= rest or self._changed:
+            self._looked = time.monotonic()
             self.send()
             if self._medium.doubtful():
                 self.acceptor.doubt()
@@ -233,7 +234,6 @@ class _Report:
         """Send a snapshot now."""
         assert self.acceptor is not None and self.reloading is not None
         self._sent = self.acceptor.counts()
-        self._at = time.monotonic()
         self._changed = False
         self._reporter.send(
             {"listens": self._listens, "stuck": self._stuck, **self._sent, **self.reloading.snapshot(), **more}

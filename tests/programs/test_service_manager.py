@@ -202,6 +202,25 @@ def test_a_program_that_stands_still_feeds_no_watchdog(site: Site, manager: Mana
         process.wait(20)
 
 
+def test_a_program_that_is_told_to_reload_again_and_again_feeds_the_watchdog(
+    site: Site, manager: Manager, credentials: Path, python_path: str
+) -> None:
+    process = activated(site, manager, credentials, PYTHONPATH=python_path)
+    try:
+        with connect(site):
+            assert manager.hear("READY", 30), site.log.read_text()
+        time.sleep(0.5)
+        manager.forget()
+        heard, give_up = None, time.monotonic() + 10
+        while heard is None and time.monotonic() < give_up:
+            process.send_signal(signal.SIGHUP)
+            heard = manager.hear("WATCHDOG", 0.2)  # it looks every 0.3 s
+        assert heard, "each reload put off its next look"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 @pytest.fixture
 def python_path(tmp_path: Path) -> str:
     """A Python path on which programs find `ENDS`."""
