@@ -31,6 +31,7 @@ from appliance.host.create import create_file
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=825)  # what TLS clients take at most from a private CA
+_EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  # this program is younger
 _BACKDATED = timedelta(days=1)  # clocks of modalities are off, often by a time zone
 _NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
@@ -62,7 +63,7 @@ class Authority:
         """A fresh CA that signs end certificates and nothing below it (RFC 5280 4.2.1.9, path length 0)."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = subject_of(name)
-        begin = (now or datetime.now(UTC)) - _BACKDATED
+        begin = (now or _clock()) - _BACKDATED
         usage = _usage(key_cert_sign=True, crl_sign=True)
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         builder = (
@@ -133,7 +134,7 @@ class Authority:
             raise LocalError(
                 "a certificate needs a purpose and a name", fix="Say server, client or both, and for whom."
             )
-        at = now or datetime.now(UTC)
+        at = now or _clock()
         begin = max(at - _BACKDATED, self._certificate.not_valid_before_utc)
         end = min(at + lifetime, self._certificate.not_valid_after_utc)
         if end <= begin:
@@ -194,6 +195,17 @@ class Authority:
 
     def __repr__(self) -> str:
         return f"Authority({self._certificate.subject.rfc4514_string()!r})"
+
+
+def _clock() -> datetime:
+    """Now, unless the clock cannot be right: a board without a battery begins its time anew."""
+    now = datetime.now(UTC)
+    if now < _EARLIEST:
+        raise LocalError(
+            f"the clock of this box says {now:%Y-%m-%d}, and certificates would be of that time",
+            fix="Set it first: timedatectl.",
+        )
+    return now
 
 
 def is_rsa(key: Any) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.base.errors import CryptoError, LocalError
+from appliance.host import certificates
 from appliance.host.certificates import Authority, Issued
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -165,3 +166,10 @@ def test_a_certificate_for_nothing_is_refused(authority: Authority) -> None:
         authority.issue("x", [], server=True)
     with pytest.raises(LocalError, match="1 to 64"):
         authority.issue("x" * 65, ["x.example"], server=True)
+
+
+def test_nothing_is_issued_by_a_clock_that_was_never_set(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "_EARLIEST", datetime.now(UTC) + timedelta(hours=1))
+    for make in (lambda: Authority.create("CA"), lambda: authority.issue("edge", ["edge.example"], server=True)):
+        with pytest.raises(LocalError, match="the clock of this box says .* Set it first"):
+            make()
