@@ -51,6 +51,8 @@ def _show(alerts: list[dict[str, Any]], summary: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from appliance.inspection.alert import parties
+
     shown = console()
     if alerts:
         table = Table(title="Alerts", title_justify="left")
@@ -62,8 +64,7 @@ def _show(alerts: list[dict[str, Any]], summary: dict[str, Any]) -> None:
             table.add_row(
                 f"{alert['signature_id']} [{colour}]{level}[/]\n{about['first'][11:19]}",
                 escape(f"{alert['signature']}\n{about['evidence']}"),
-                record.get("src_ip", "")
-                + (f"\n{record['dest_ip']} port {record['dest_port']}" if "dest_ip" in record else ""),
+                "\n".join(each for each in parties(record) if each),
                 str(about["count"]),
             )
         shown.print(table)

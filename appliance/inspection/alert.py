@@ -69,6 +69,16 @@ class Alert:
         return record
 
 
+def parties(record: dict[str, Any]) -> tuple[str, str]:
+    """Source and target of an alert's record, for a person; each is empty where the alert has none. Not every target has
+    a port.
+    """
+    target = str(record.get("dest_ip", ""))
+    if target and "dest_port" in record:
+        target += f" port {record['dest_port']}"
+    return str(record.get("src_ip", "")), target
+
+
 def _stamp(seconds: float) -> str:
     return moment(seconds).isoformat(timespec="microseconds")
 

@@ -29,6 +29,7 @@ from appliance.host.running_mark import RunningMark
 from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.inspection import link_decoders
+from appliance.inspection.alert import parties
 from appliance.inspection.engine import Inspection
 from appliance.inspection.inventory import Inventory
 from appliance.inspection.registry import Registry
@@ -339,10 +340,8 @@ def _known(path: Path) -> Inventory:
 
 def _parties(record: dict[str, Any]) -> str:
     """Who and to whom; what the sensor says of itself has neither."""
-    if "src_ip" not in record:
-        return "on this box"
-    target = f"{record['dest_ip']} port {record['dest_port']}" if "dest_ip" in record else "several"
-    return f"{record['src_ip']} to {target}"
+    source, target = parties(record)
+    return f"{source or 'several'} to {target or 'several'}" if source or target else "on this box"
 
 
 def _say(record: dict[str, Any]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 
+from appliance.inspection.alert import Alert, parties
+from appliance.inspection.rules.identity import UNKNOWN_CALLING
+from appliance.inspection.rules.rule import Finding
 from tests.inspection.scene import OWN, STRANGER, engine
 from tests.inspection.wire import Wire, associate, command, p_data, pdv
 
@@ -66,3 +70,17 @@ def test_what_a_peer_sent_is_washed_and_names_no_instance() -> None:
     assert "\\r" not in told
     assert "\\u001b" not in told
     assert '"private"' in told
+
+
+def test_every_finding_can_be_told_whoever_its_parties_are() -> None:
+    one, two = ipaddress.ip_address("10.0.0.1"), ipaddress.ip_address("10.0.0.2")
+    for source, target, said in (
+        (one, two, ("10.0.0.1", "10.0.0.2")),
+        (None, two, ("", "10.0.0.2")),
+        (None, None, ("", "")),
+    ):
+        finding = Finding(UNKNOWN_CALLING, "e", about=("x",), source=source, target=target)
+        assert parties(Alert(finding, 0.0, 0.0).record("eth1")) == said
+    watching = engine()
+    Wire(watching, STRANGER, OWN).open().client(associate(calling=b"ROGUE"))
+    assert parties(watching.take_alerts()[0]) == (STRANGER, f"{OWN} port 104")

@@ -118,6 +118,7 @@ recipients = ["age1{"q" * 58}"]
 [sensor]
 interface = "{lab.near}"
 decoy_ae = "{decoy}"
+decoy_port = 11112
 """
     path = root / "appliance.toml"
     path.write_text(text)
@@ -241,6 +242,33 @@ def test_a_stranger_is_logged_recorded_and_reported(start: Callable[[], Program]
     assert said["associations"] == 1
     assert said["packets"] > 5
     assert "D01" in program.told  # the panel hears of it at once, for `appliance status`
+
+
+KNOCK = """
+import socket, sys
+for address, port in ((sys.argv[1], 11112), (sys.argv[1], 11113)):
+    try:
+        socket.create_connection((address, port), 2).close()
+    except OSError:
+        pass
+"""
+
+
+@needs_root
+@needs("ip")
+def test_an_alert_about_a_host_and_no_port_of_it_ends_nothing(
+    start: Callable[[], Program], lab: Wire, server: None
+) -> None:
+    """One SYN for the decoy's port ended the sensor: its alert names a target without a port."""
+    program = start()
+    program.ready()
+    lab.inside(sys.executable, "-c", KNOCK, lab.near_ip, check=True)
+    assert program.wait(lambda: "ALERT" in program.log.read_text())
+    line = next(line for line in program.log.read_text().splitlines() if "ALERT" in line)
+    assert f"D13 a decoy was touched: {lab.far_ip} to {lab.near_ip}, tried port 11112" in line
+    lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"ROGUE").hex(), check=True)
+    assert program.wait(lambda: "D01" in program.rules())
+    assert program.process.poll() is None
 
 
 @needs_root
