@@ -70,9 +70,7 @@ class Alert:
 
 
 def parties(record: dict[str, Any]) -> tuple[str, str]:
-    """Source and target of an alert's record, for a person; each is empty where the alert has none. Not every target has
-    a port.
-    """
+    """Source and target of a record, for a person; empty where it has none. Not every target has a port."""
     target = str(record.get("dest_ip", ""))
     if target and "dest_port" in record:
         target += f" port {record['dest_port']}"
