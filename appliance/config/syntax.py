@@ -5,12 +5,15 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from appliance.config.lines import statement_before
+from appliance.config.lines import Lines, statement_before
+from appliance.config.lines import Path as Place
 from appliance.config.slips import explain, opened_last
 
+_BITS = 63  # of a number, as TOML has them
 _MOST = 10  # mistakes that are looked for
 _ONE_KEY = re.compile(r"""\s*(?!["'=])[^\s\[\]][^\[\]{}]*[:=](?:(?!\"{3}|'{3}).)*""")
 _POSITION = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -96,13 +99,28 @@ def parse(text: str) -> dict[str, Any]:
 def _parse(text: str) -> tuple[dict[str, Any], Mistake | None]:
     """The values, or why there are none."""
     try:
-        return tomllib.loads(text), None
+        document = tomllib.loads(text)
+        longest = next((place for place, value in _numbers(document) if value.bit_length() > _BITS), None)
+        return document, None if longest is None else Mistake(Lines(text).of(longest), "a number is too long")
     except tomllib.TOMLDecodeError as error:
         return {}, _explained(text, str(error))
     except RecursionError:
         return {}, Mistake(1, "brackets are nested too deeply")
     except ValueError:  # Python reads no decimal number of more than 4300 digits
         return {}, Mistake(_line_of_digits(text), "a number is too long")
+
+
+def _numbers(document: dict[str, Any]) -> Iterator[tuple[Place, int]]:
+    """All whole numbers in it, and where."""
+    waiting: list[tuple[Place, Any]] = [((), document)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += (((*place, key), each) for key, each in value.items())
+        elif isinstance(value, list):
+            waiting += (((*place, index), each) for index, each in enumerate(value))
+        elif isinstance(value, int):
+            yield place, value
 
 
 def _without(text: str, number: int) -> str | None:
