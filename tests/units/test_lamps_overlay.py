@@ -7,7 +7,10 @@ import re
 import subprocess
 from pathlib import Path
 
-from appliance.panel.lamps import FUNCTIONS
+import pytest
+
+from appliance.panel.lamps import BY_KEY, FUNCTIONS
+from tests.panel.test_leds import play
 from tests.units.machine import REPOSITORY, run, tool
 
 OVERLAY = REPOSITORY / "firmware-config/raspberry-pi/appliance-lamps.dtso"
@@ -43,3 +46,11 @@ def test_its_names_are_those_that_are_looked_for() -> None:
 def test_no_pin_is_used_twice() -> None:
     pins = re.findall(r"<&gpio (\d+) 0>", OVERLAY.read_text())
     assert len(set(pins)) == len(pins) == len(FUNCTIONS)
+
+
+@pytest.mark.parametrize(("lamp", "shows"), [("ready", "pattern"), ("single", "single")])
+def test_while_the_box_starts_the_lamp_says_so_and_not_for_ever(lamp: str, shows: str) -> None:
+    (found,) = re.findall(rf'KERNEL=="\*:{lamp}", ATTR{{pattern}}="(.*)", ATTR{{repeat}}="(\d+)"', RULES.read_text())
+    shown = [(level // 255, length) for level, length in play(*found)]
+    assert shown == list(getattr(BY_KEY["ready:starting"], shows).steps)
+    assert 120_000 < int(found[1]) * sum(length for _, length in shown) < 240_000 and shown[-1][0] == 0
