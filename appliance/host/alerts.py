@@ -12,6 +12,7 @@ import fcntl
 import itertools
 import json
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +43,8 @@ class AlertLog:
         self._torn = False  # the last line was cut short, by a full disk or a crash
         self._there = there
         self._waiting: deque[bytes] = deque(maxlen=limits.ALERT_BACKLOG.default)
+        self._unsettled = False
+        self._settling: threading.Thread | None = None
         if not there():
             return
         try:
@@ -71,12 +74,34 @@ class AlertLog:
             while self._waiting:
                 self._write(self._waiting[0])
                 self._waiting.popleft()
+                self._unsettled = True
         except OSError as error:
             raise DiskError(
                 f"cannot write an alert to {self._path}: {error.strerror}", fix="Make room on the disk."
             ) from None
         finally:
             self.close()
+
+    def settle_beside(self) -> None:
+        """Have what was written outlive a power cut, in a thread of its own: who watches must not wait for a disk."""
+        if not self._unsettled or (self._settling and self._settling.is_alive()):
+            return
+        self._unsettled = False
+        self._settling = threading.Thread(target=self._settle, daemon=True)
+        self._settling.start()
+
+    def _settle(self) -> None:
+        for path, kind in ((self._path, 0), (self._path.parent, os.O_DIRECTORY)):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | kind)
+            except OSError:
+                continue
+            try:
+                os.fsync(descriptor)
+            except OSError:
+                pass  # what it keeps from being written is told by `append`
+            finally:
+                os.close(descriptor)
 
     def _write(self, line: bytes) -> None:
         size = os.fstat(self._descriptor).st_size

@@ -184,10 +184,11 @@ class Respond:
             threading.Thread(target=self._look_around, daemon=True).start()
         if now - self._reported > _HEARTBEAT:
             self._report()
-            try:
-                self._records.catch_up()
-            except ApplianceError:
-                pass  # it was told when the record came
+        try:
+            self._records.catch_up()
+            self._records.settle_beside()
+        except ApplianceError:
+            pass  # it was told when the record came
 
     def _look_around(self) -> None:
         config, policy = self._config, self._policy

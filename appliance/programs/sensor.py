@@ -185,6 +185,7 @@ class Sensor:
         self._settle()
         try:
             self._alerts.catch_up()
+            self._alerts.settle_beside()
         except ApplianceError:
             pass  # it was told when the alert came
         if self._reloading.attend():

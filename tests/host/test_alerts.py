@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import queue
 import resource
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,33 @@ def test_before_its_disk_is_there_nothing_is_written_and_then_all_of_it(tmp_path
     assert [record["number"] for record in read_alerts(path)] == list(range(2, limits.ALERT_BACKLOG.default + 2))
     log.append({"number": "next"})
     assert path.read_bytes().count(b"\n") == limits.ALERT_BACKLOG.default + 1
+
+
+def test_what_was_written_is_flushed_beside_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: queue.Queue[str] = queue.Queue()
+    going = threading.Event()
+    fsync = os.fsync
+
+    def slow(descriptor: int) -> None:
+        going.wait(10)
+        fsync(descriptor)
+        flushed.put(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", slow)
+    path = tmp_path / "alerts.jsonl"
+    log = AlertLog(path)
+    log.settle_beside()  # nothing was written yet
+    log.append({"number": 1})
+    log.settle_beside()  # and nobody waits for the disk
+    log.append({"number": 2})
+    log.settle_beside()
+    going.set()
+    assert [flushed.get(timeout=10), flushed.get(timeout=10)] == [str(path), str(tmp_path)]
+    while flushed.empty():
+        log.settle_beside()  # what came meanwhile, when that was done
+    assert [flushed.get(timeout=10), flushed.get(timeout=10)] == [str(path), str(tmp_path)]
+    log.settle_beside()
+    assert flushed.empty() and [record["number"] for record in read_alerts(path)] == [1, 2]
 
 
 def test_the_file_is_open_only_while_it_is_written(tmp_path: Path) -> None:

@@ -200,3 +200,21 @@ def test_that_it_runs_is_written_seldom(
     monkeypatch.setattr(RunningMark, "alive", lambda _: written.append(time.monotonic()))
     watch(configuration(tmp_path), signals, [lambda: time.sleep(0.001)] * 50, [STRANGE])
     assert len(written) <= 1 + (written[-1] - written[0]) / 10
+
+
+def test_alerts_outlive_a_power_cut(
+    tmp_path: Path, signals: Signals, mount: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount["there"] = True
+    flushed: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    alerts = tmp_path / "state" / "alerts"
+
+    def wait() -> None:
+        for _ in range(1000):
+            if str(alerts) in flushed:
+                break
+            time.sleep(0.01)
+
+    watch(configuration(tmp_path), signals, [lambda: None, wait], [STRANGE])
+    assert flushed[:2] == [str(alerts / "sensor.jsonl"), str(alerts)]
