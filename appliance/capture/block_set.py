@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.base.errors import LocalError
@@ -79,6 +79,7 @@ class BlockSet:
     scope: str
     most: int
     run: Run = _nft
+    _readable: bool = field(default=True, init=False)  # whether we know the form in which this nft tells rules
 
     @property
     def _hooks(self) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
@@ -104,6 +105,7 @@ class BlockSet:
                     lines.append(f"chain {hook} {{ {head}; {'; '.join(rules)}; }}")
             lines.append("}")
         self._do([*lines, *(line for address, each in kept.items() for line in self._entries(address, each))])
+        self._readable = self._whole(self._tables())  # else each look would find them changed
         return kept
 
     def add(self, address: Address, seconds: int, rule: str) -> None:
@@ -131,11 +133,19 @@ class BlockSet:
 
     def elements(self) -> dict[Address, Element] | None:
         """What is blocked now, with what was dropped of each; None where a table of ours is gone or was changed."""
-        listed = {family: table for family in self._families if (table := self._list(family)) is not None}
-        whole = all(
+        listed = self._tables()
+        if len(listed) < len(self._families) or (self._readable and not self._whole(listed)):
+            return None
+        return _merged(listed.values())
+
+    def _tables(self) -> dict[str, dict[str, Any]]:
+        return {family: table for family in self._families if (table := self._list(family)) is not None}
+
+    def _whole(self, listed: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether each of our rules is there and none that is not ours."""
+        return all(
             family in listed and _drops(listed[family], family, hook, rules) for family, hook, rules in self._hooks
         )
-        return _merged(listed.values()) if whole else None
 
     def drop(self) -> None:
         """Take our tables out."""

@@ -19,7 +19,7 @@ KEPT_RULES = 512  # kinds of alerts that are counted; there are far fewer rules
 
 # Counters whose rise matters to somebody, by program.
 WATCHED = {
-    "sensor": ("dropped_packets", "blind", "faults", "suppressed_alerts"),
+    "sensor": ("dropped_packets", "blind", "faults", "suppressed_alerts", "evidence_unwritten"),
     "receive": ("not_stored", "dropped"),
     "forward": ("dropped", "link_errors"),
 }

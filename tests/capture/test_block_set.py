@@ -260,6 +260,22 @@ def test_what_is_no_json_is_a_failure() -> None:
         answering(0, "{").elements()
 
 
+def test_an_nft_that_tells_rules_in_another_form_is_taken_at_its_word(lab: Wire) -> None:
+    blocks = inside(lab)
+    real = blocks.run
+
+    def other(arguments: list[str], script: str) -> tuple[int, str, str]:
+        status, output, said = real(arguments, script)
+        return status, output.replace('"right"', '"value"'), said
+
+    blocks.run = other
+    blocks.prepare()
+    blocks.add(STRANGER, 60, "D05")
+    assert (blocks.elements() or {}).keys() == {STRANGER}
+    lab.inside("nft", "delete table inet appliance_respond", check=True)
+    assert blocks.elements() is None
+
+
 def test_elements_that_are_no_addresses_are_passed_over() -> None:
     rules = [
         {"rule": {"chain": "input", "expr": [{"match": {"right": f"@{name}"}}, {"drop": None}]}}

@@ -35,6 +35,12 @@ _BLIND = {
         ("finding", "findings"),
         "Somebody makes a lot of noise: see `appliance alerts`.",
     ),
+    "evidence_unwritten": (
+        "sensor (evidence)",
+        "could not keep {} of evidence",
+        ("packet", "packets"),
+        "Has the disk room, is evidence_quota of [sensor] large enough? journalctl -u appliance-sensor",
+    ),
 }
 
 _LOSSY_FIX = "Is there memory for the ring, and has the kernel CONFIG_PACKET? Then: systemctl restart appliance-sensor."
@@ -50,11 +56,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         well = False
         what = f"sees nothing: the interface{where} {fault}"
         fix = f"Look at the cable, the port and the mirror (SPAN) session: ip link show{where}."
-        yield Finding("sensor", "interface", Level.ALARM, what, fix, None, ("alarm:alarm",))
+        yield Finding("sensor", "sensor (interface)", Level.ALARM, what, fix, None, ("alarm:alarm",))
     if said.get("lossy"):
         well = False
         what = f"watches{where} through {said.get('how', 'a slow way')}"
-        yield Finding("sensor", "capture", Level.WARN, what, _LOSSY_FIX, None, ("alarm:notice",))
+        yield Finding("sensor", "sensor (capture)", Level.WARN, what, _LOSSY_FIX, None, ("alarm:notice",))
     for key, (subject, how, nouns, fix) in _BLIND.items():
         rise = said.get("rises", {}).get(key)
         if not rise or facts.now - rise["last"] > limits.LOSS_MEMORY.default:
