@@ -323,8 +323,8 @@ class Inspection:
     def _failed(self, error: Exception, stream: Stream | None) -> None:
         self.statistics.faults += 1
         self.statistics.blind += 1
-        if stream is not None:
-            self._table.remove(stream.flow)
+        if (flow := getattr(stream, "flow", None)) is not None:
+            self._table.remove(flow)
         self.report(Blind(None, f"unforeseen {type(error).__name__} of the sensor's own on a frame"))
 
     def _count_evicted(self) -> None:

@@ -197,7 +197,9 @@ class FlowTable:
         return sender
 
     def remove(self, flow: Flow) -> None:
-        """Forget a flow."""
+        """Forget a flow, once or again."""
+        if not hasattr(flow.client, "reader"):
+            return
         if flow.associated:
             flow.associated = False
             self._ended(flow)
@@ -208,7 +210,7 @@ class FlowTable:
                 del self.streams[key]
         for stream in (flow.client, flow.server):
             stream.end()
-        del flow.client.other, flow.server.other, flow.client.reader, flow.server.reader  # no cycles left behind
+            del stream.other, stream.reader, stream.flow  # no cycles left behind: nothing waits for a collection
 
     def settle(self, now: float) -> None:
         """Nothing more will come in any flow: give up every hole."""

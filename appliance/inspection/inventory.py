@@ -104,6 +104,8 @@ class Inventory:
         self.devices: Table[Device] = Table()
         self.servers: Table[TlsServer] = Table()
         self.hosts: Table[Host] = Table()
+        self._places: OrderedDict[str, tuple[str, float]] = OrderedDict()  # where a title called from last, and when
+        self._pairs: OrderedDict[tuple[str, str, int], None] = OrderedDict()  # of which an association was accepted
         self._takers: dict[type, Callable[[Any, Registry, float], Iterator[object]]] = {
             AssociationRequested: self._requested,
             AssociationAnswered: self._answered,
@@ -139,10 +141,9 @@ class Inventory:
             talk.rejected += 1
             return
         talk.accepted += 1
-        if talk.accepted == 1:
-            self.revision += 1
-            if self._learned(now) and not self._pair_known(talk):
-                yield Changed(Change.PAIR, seen.flow, "", f"{talk.client} to {talk.server} port {talk.port}")
+        self.revision += talk.accepted == 1
+        if self._new_pair(talk) and self._learned(now):
+            yield Changed(Change.PAIR, seen.flow, "", f"{talk.client} to {talk.server} port {talk.port}")
         self.talks.put(talk, proven=True)
         yield from self._second_place(talk, seen.flow, now)
         device = self._device(talk.client, talk.calling, now)
@@ -183,12 +184,19 @@ class Inventory:
 
     def _second_place(self, talk: Talk, flow: Flow, now: float) -> Iterator[object]:
         """A title that is in use calls from an address that is new to it."""
-        if not self._learned(now) or self.devices.get((talk.client, talk.calling)) is not None:
+        client, last = self._places.get(talk.calling, (talk.client, 0.0))
+        self._placed(talk.calling, talk.client, now)
+        elsewhere = client != talk.client and 0 <= now - last < _IN_USE
+        if elsewhere and self._learned(now) and self.devices.get((talk.client, talk.calling)) is None:
+            yield Changed(Change.PLACE, flow, client, talk.client, talk.calling)
+
+    def _placed(self, calling: str, client: str, now: float) -> None:
+        if now < self._places.get(calling, ("", 0.0))[1]:
             return
-        for other in self.devices:
-            if other.calling == talk.calling and other.client != talk.client and 0 <= now - other.last < _IN_USE:
-                yield Changed(Change.PLACE, flow, other.client, talk.client, talk.calling)
-                return
+        self._places[calling] = client, now
+        self._places.move_to_end(calling)
+        if len(self._places) > limits.SENSOR_INVENTORY.default:
+            self._places.popitem(last=False)
 
     def _hour(self, device: Device, flow: Flow, now: float) -> Iterator[object]:
         """The hours of the day at which a device works, once it was seen on so many days."""
@@ -252,10 +260,9 @@ class Inventory:
         talk = self._talk(seen.flow, None, now)
         talk.accepted += 1
         talk.tls_version = seen.hello.version
-        if talk.accepted == 1:
-            self.revision += 1
-            if self._learned(now) and not self._pair_known(talk):
-                yield Changed(Change.PAIR, seen.flow, "", f"{talk.client} to {talk.server} port {talk.port}, TLS")
+        self.revision += talk.accepted == 1
+        if self._new_pair(talk) and self._learned(now):
+            yield Changed(Change.PAIR, seen.flow, "", f"{talk.client} to {talk.server} port {talk.port}, TLS")
         self.talks.put(talk, proven=True)
         if seen.offered is not None and not seen.hello.retry:
             device = self._device(str(client), "", now)
@@ -349,11 +356,15 @@ class Inventory:
     def _learned(self, now: float) -> bool:
         return now - self.began > limits.SENSOR_LEARN.default
 
-    def _pair_known(self, talk: Talk) -> bool:
-        return any(
-            each is not talk and each.accepted and (each.client, each.server, each.port) == talk.key[:3]
-            for each in self.talks
-        )
+    def _new_pair(self, talk: Talk) -> bool:
+        """Whether nobody of the client's was accepted there before. Of as many pairs as there are entries."""
+        pair = talk.key[:3]
+        new = pair not in self._pairs
+        self._pairs[pair] = None
+        self._pairs.move_to_end(pair)
+        if len(self._pairs) > limits.SENSOR_INVENTORY.default:
+            self._pairs.popitem(last=False)
+        return new
 
     def _talk(self, flow: Flow, request: Associate | None, now: float) -> Talk:
         client, _, server, port = endpoints(flow.key)
@@ -406,6 +417,10 @@ class Inventory:
                 getattr(inventory, name).put(
                     entry, proven=bool(getattr(entry, "accepted", 0) or getattr(entry, "offers", ()))
                 )
+                if isinstance(entry, Talk) and entry.accepted:
+                    inventory._new_pair(entry)
+                elif isinstance(entry, Device):
+                    inventory._placed(entry.calling, entry.client, entry.last)
         return inventory
 
 

@@ -33,6 +33,26 @@ _PLACES = {HEADER: "PDU header", CONTROL: "control PDU", PDV: "PDV header", COMM
 class PduWalk:
     """The reader of one stream that carries DICOM. `hunting`: the framing is not known yet."""
 
+    __slots__ = (
+        "_again",
+        "_contexts",
+        "_from",
+        "_granted",
+        "_left",
+        "_maximum",
+        "_message",
+        "_need",
+        "_pdu_left",
+        "_pending",
+        "_search",
+        "_skippable",
+        "_state",
+        "_sure",
+        "conversation",
+        "other",
+        "stream",
+    )
+
     def __init__(self, stream: Stream, conversation: Conversation, hunting: bool) -> None:
         self.stream = stream
         self.conversation = conversation
@@ -114,6 +134,10 @@ class PduWalk:
     def forgot(self) -> None:
         """Bytes came again, or may, that nothing is known of."""
         self.conversation.forgot()
+
+    def end(self) -> None:
+        """Nothing more will come: let the other direction go, so that both are freed at once."""
+        del self.other
 
     # What the other direction tells.
 

@@ -146,6 +146,9 @@ class Recognise:
         if self._stream.shunt == EVERYTHING:
             self._judge_anew(flow)
 
+    def end(self) -> None:
+        """See `stream.Reader`."""
+
     def forgot(self) -> None:
         """See `stream.Reader`: never of so few bytes."""
 

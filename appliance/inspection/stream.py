@@ -40,6 +40,9 @@ class Reader(Protocol):
     def conflict(self, offset: int) -> None:
         """Bytes at `offset` came twice and were not the same; the second version is the last of `Stream.versions`."""
 
+    def end(self) -> None:
+        """Nothing more will come. Refer to no other reader from now on."""
+
     def forgot(self) -> None:
         """Bytes that were there before came again, or may, and what they were is not known, or not any more."""
 
@@ -303,3 +306,4 @@ class Stream:
         """The flow is over: keep nothing, whoever kept it."""
         self.pass_by()
         self.release(self.stored)
+        self.reader.end()

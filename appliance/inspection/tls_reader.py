@@ -144,6 +144,9 @@ class TlsReader:
             flow.conflicted = True
             self._witness.report(Conflict(flow, self._stream.from_client))
 
+    def end(self) -> None:
+        """See `stream.Reader`."""
+
     def forgot(self) -> None:
         """See `stream.Reader`: never of a hello, which is shorter than what is kept."""
 

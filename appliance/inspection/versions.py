@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 from appliance.inspection.command_set import parse_command
@@ -51,13 +50,12 @@ class SecondReading:
     def __init__(self, stream: Stream, conversation: Conversation) -> None:
         self._stream = stream
         self._conversation = conversation
-        self._recent: deque[tuple[int, int, int]] = deque(
-            maxlen=_RECENT
-        )  # offset, length, presentation context of a command set
+        self._recent: list[tuple[int, int, int]] = []  # offset, length, presentation context of a command set
 
     def read(self, start: int, original: bytes, context: int = 0) -> None:
         """A control PDU, or with its context a command set, was read: read what may have stood there instead."""
         self._recent.append((start, len(original), context))
+        del self._recent[:-_RECENT]
         if self._stream.versions:
             self._judge(readings(start, original, self._stream.versions), context)
 

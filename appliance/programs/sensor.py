@@ -104,7 +104,9 @@ class Sensor:
         log(catalogue.STARTED, program="sensor", detail=where)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)  # flows are untied when they end, so there is little to collect
+        # Flows are untied when they end, so there is nothing to collect. Few thousand objects are looked at each time:
+        # in a flood of flows, all of them would be half a second.
+        gc.set_threshold(20_000, 2, 1000)
         for batch in self._source.batches(signals.socket.fileno(), _WAIT):
             self._inspection.inspect(batch)
             self._tell()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import struct
 
@@ -213,6 +214,21 @@ def test_statistics_name_what_was_inspected_and_what_was_skipped() -> None:
     assert said["skipped"] == 20_000_000 - 20 * HEAD
     assert said["inspected"] < 10_000 + 20 * HEAD
     assert said["memory"] < 5000
+
+
+def test_nothing_of_a_flow_that_is_over_waits_to_be_collected() -> None:
+    """A collection of all that a flood of flows leaves would hold the sensor up."""
+    watching = engine()
+    gc.collect()
+    for number in range(60):
+        port = {"port": (104, 8104, 2762)[number % 3], "client_port": 40000 + number, "now": 1.7e9 + 40 * number}
+        talk = Wire(watching, STRANGER, OWN, **port).open()  # type: ignore[arg-type]
+        talk.client(client_hello() if number % 3 == 2 else associate(calling=b"ROGUE")).server(associate(2))
+        talk.client(store(5000)).close()
+        watching.take_alerts()
+    watching.tick(1.8e9)
+    assert watching.flows == 0
+    assert gc.collect() == 0
 
 
 def test_hellos_need_no_memory_once_read() -> None:

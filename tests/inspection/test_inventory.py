@@ -15,7 +15,8 @@ from appliance.base import limits
 from appliance.config.values import parse_network
 from appliance.inspection.engine import Inspection
 from appliance.inspection.inventory import Inventory, Table
-from appliance.inspection.inventory_entries import Host, Talk
+from appliance.inspection.inventory_entries import Device, Host, Talk
+from tests.fuzz.steps import steps
 from tests.inspection.handshake import certificate, talk
 from tests.inspection.scene import CT, MR, OLD_PACS, OWN, STRANGER, engine, evidence, registry, rules
 from tests.inspection.test_engine import Tape
@@ -341,3 +342,22 @@ def test_late_knowledge_of_nothing_changes_nothing() -> None:
     had = watching.inventory.as_dict()
     watching.inventory.recall(Inventory())
     assert watching.inventory.as_dict() == had
+
+
+def test_what_an_association_costs_does_not_grow_with_the_inventory() -> None:
+    """After thousands of strangers were accepted, the next one costs what the first did."""
+    watching = Inspection(registry(), "eth1", Inventory())
+
+    def meet(number: int, now: float) -> int:
+        client = f"10.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+        said = Wire(watching, client, OWN, now=now).open().client(associate(calling=b"T%d" % number))
+        cost = steps(lambda: said.server(associate(2)))
+        watching.take_alerts()
+        return cost
+
+    first = meet(0, 1.7e9)
+    for number in range(1, 3000):
+        watching.inventory.talks.put(Talk(CT, OWN, number, accepted=1), proven=True)
+        watching.inventory.devices.put(Device(CT, f"D{number}", last=1.7e9), proven=False)
+    meet(1, 1.7e9 + 2 * limits.SENSOR_LEARN.default)
+    assert meet(2, 1.7e9 + 2 * limits.SENSOR_LEARN.default + 5) < first + 1000

@@ -38,6 +38,9 @@ class Transcript:
     def forgot(self) -> None:
         self.told.append("forgot")
 
+    def end(self) -> None:
+        self.told.append("end")
+
 
 def stream(initial: int = 100, skips: dict[int, int] | None = None) -> tuple[Stream, Transcript]:
     memory = Memory(1 << 20)

@@ -138,7 +138,7 @@ def _status(value: str) -> int:
 
 def _uid(value: str) -> str:
     """Like "CT Image Storage (1.2.840…)", or the UID alone, or the UID and its name."""
-    return next(iter(re.findall(r"[0-9]+(?:\.[0-9]+)+", value)), value.strip())
+    return next(iter(re.findall(r"[0-9]+(?:\.[0-9]+)+(?![\w.])", value)), value.strip())
 
 
 def _negotiated(said: Association, depth: int, name: str, value: str, numbers: dict[str, list[int]]) -> None:
