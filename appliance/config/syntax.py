@@ -14,6 +14,7 @@ from appliance.config.lines import Path as Place
 from appliance.config.slips import explain, opened_last
 
 _BITS = 63  # of a number, as TOML has them
+_LONGEST = 500  # characters of a line behind which more mistakes are looked for
 _MOST = 10  # mistakes that are looked for
 _ONE_KEY = re.compile(r"""\s*(?!["'=])[^\s\[\]][^\[\]{}]*[:=](?:(?!\"{3}|'{3}).)*""")
 _POSITION = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -127,7 +128,11 @@ def _without(text: str, number: int) -> str | None:
     """The text without that line, if it is one key with its value; else what follows would be read wrongly."""
     lines = text.split("\n")
     line = lines[number - 1]
-    if not _ONE_KEY.fullmatch(line) or any(line.count(pair[0]) != line.count(pair[1]) for pair in ("[]", "{}")):
+    if (
+        len(line) > _LONGEST
+        or not _ONE_KEY.fullmatch(line)
+        or any(line.count(pair[0]) != line.count(pair[1]) for pair in ("[]", "{}"))
+    ):
         return None
     if "".join(lines[number:]).lstrip()[:1] in ('"', "'", "{", "]", ","):  # it goes on
         return None
@@ -153,6 +158,8 @@ def _at_the_end(text: str, said: str, message: str) -> Mistake:
     if (quote := opened_last(text, said)) is not None:
         return Mistake(text.count("\n", 0, quote) + 1, "the text that opens here has no closing quote")
     end = len(text.rstrip())
+    if said.startswith("Cannot") and (found := explain(text, end, said)):
+        return Mistake(text.count("\n", 0, end) + 1, found[1])
     if not said.startswith("Unclosed array"):
         return Mistake(text.count("\n", 0, end) + 1, message)
     opened = statement_before(text, max(0, end - 1))

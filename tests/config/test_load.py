@@ -599,6 +599,8 @@ def test_a_number_that_is_too_long_to_be_written_is_said_at_any_key() -> None:
     [
         ("x = " + "[" * 100_000, "a.toml:1: brackets are nested too deeply"),
         ("\nx = " + "1" * 5000, "a.toml:2: a number is too long"),
+        ("x: " + ":" * 200_000 + '"""', 'a.toml:1: a key is followed by "=", not by ":"'),
+        ("x = 1\ny = 2\nx = 3", "a.toml:3: this key stands here a second time; the first is in line 1"),
         ("#" * (CONFIG_FILE.ceiling + 1), f"a.toml: longer than {CONFIG_FILE.ceiling} bytes; {CONFIG_FILE.why}"),
     ],
 )
