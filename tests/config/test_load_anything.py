@@ -137,7 +137,7 @@ def tables(model: Any) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(tables(Config))
 def test_trees_of_the_keys_that_there_are(document: dict[str, Any]) -> None:
     loads_or_says_why(tomli_w.dumps(document).encode("utf-8", "replace"))
