@@ -114,6 +114,7 @@ class Reloading:
             log(catalogue.INTERNAL_ERROR, kind=type(unforeseen).__name__, where=f"{self._program}, reloading")
             error = f"unforeseen {type(unforeseen).__name__}"
         if error:
+            self._restart = ()  # with this file one would not start again
             log(catalogue.CONFIG_REJECTED, detail=error)
         self._error = error[:_MOST]
         self._times += 1

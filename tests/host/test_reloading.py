@@ -168,6 +168,17 @@ def test_a_change_that_takes_a_restart_is_said_once(program: Program, said: Said
     assert program.reloading.snapshot()["config"]["restart"] == []
 
 
+def test_nobody_is_told_to_start_again_with_a_file_that_is_refused(program: Program, said: Said) -> None:
+    good = program.path.read_text()
+    program.save(good.replace(":104", ":105"))
+    program.save(good.replace(":104", ":105").replace("ae_title", "ae_titel"))
+    assert program.error and program.reloading.snapshot()["config"]["restart"] == []
+    said()
+    program.save(good.replace(":104", ":105"))
+    assert program.reloading.snapshot()["config"]["restart"] == ["receive.listen_plain"]
+    assert any("CONFIG-RESTART" in line for line in said())  # again, for it was forgotten
+
+
 def test_a_file_that_is_gone_is_an_error_until_it_is_back(program: Program) -> None:
     text = program.path.read_text()
     program.path.unlink()
