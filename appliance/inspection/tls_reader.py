@@ -78,7 +78,6 @@ class TlsReader:
     def _hello(self, hello: Hello) -> bool:
         flow = self._stream.flow
         flow.asked = True
-        self._stream.forget()
         if hello.kind == CLIENT_HELLO:
             if flow.hello is None:
                 self._witness.statistics.tls += 1
@@ -88,6 +87,8 @@ class TlsReader:
         self._witness.report(HelloSeen(flow, hello, flow.hello))
         if not hello.retry:
             self._remember(None)
+            flow.client.forget()  # its server took it: no other version of it counts
+            flow.server.forget()
         return hello.versions[0] == _TLS_1_3 and not hello.retry
 
     def _remember(self, hello: Hello | None) -> None:

@@ -21,7 +21,8 @@ from tests.inspection.evasions.stranger import (
     later,
     told,
 )
-from tests.inspection.scene import CT, OWN, STRANGER, engine, rules
+from tests.inspection.scene import CT, MR, OWN, STRANGER, engine, rules
+from tests.inspection.test_tls_hello import client_hello
 
 DATA = wire.p_data(wire.pdv(1, 3, wire.command(0x30)))
 
@@ -121,6 +122,17 @@ def test_group_3_bulk_that_the_receiver_drops_covers_a_command(pdus: int, acknow
     talk.raw(False, talk.next[False], wire.ACK)
     later(talk, 20)
     assert told(talk) & {"D07", "D43", "D47"}
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_group_3_a_hello_that_the_receiver_drops_covers_a_request(answered: bool) -> None:
+    """It comes from a device that may use TLS, so nothing else is wrong with it."""
+    talk = wire.Wire(engine(), MR, OWN, 2762).open()
+    talk.raw(True, talk.next[True], PUSH, client_hello())
+    talk.client(BAD)
+    if answered:
+        talk.server(ACCEPT)
+    assert "D47" in told(talk)
 
 
 def test_group_3_a_query_that_the_receiver_drops_covers_a_broad_one() -> None:
