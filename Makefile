@@ -97,5 +97,5 @@ clean: ## remove all that the others made here (.venv too); Debian packages stay
 	rm -rf .venv .setup build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find appliance tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
-fresh-test: ## as root: demo and test in fresh Debian 12 and 13 roots, as root and as a plain user. Takes a while
+fresh-test: ## as root: the README's set-up, demo and test in fresh Debian 12 and 13 roots, as root and as a plain user
 	@.ci/fresh-test $(ARGS)
