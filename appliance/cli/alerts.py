@@ -51,10 +51,10 @@ def command(follow: bool, since: str | None, rules: tuple[str, ...], as_json: bo
     if not follow or begin:
         for record in chosen(_kept(directories), begin, wanted):
             shown += 1
-            _tell(record, as_json)
+            tell(record, as_json)
     if follow:
         for record in chosen(coming, None, wanted):
-            _tell(record, as_json)
+            tell(record, as_json)
     elif not shown and not as_json:
         if begin is None and not wanted:
             say("The sensor raised no alerts. Whom receive refused is in its log: `journalctl -u appliance-receive`.")
@@ -108,7 +108,7 @@ def _when(record: dict[str, Any]) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _tell(record: dict[str, Any], as_json: bool) -> None:
+def tell(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         write_json_line(record)
         return
@@ -131,7 +131,7 @@ def _tell(record: dict[str, Any], as_json: bool) -> None:
 
 def _who(record: dict[str, Any]) -> str:
     source, target = record.get("src_ip"), record.get("dest_ip")
-    who = _plain(source) if source else ""
+    who = _plain(source) if source else "several" if target else ""
     if target:
         port = f" port {_plain(record['dest_port'])}" if "dest_port" in record else ""
         who += f" to {_plain(target)}{port}"

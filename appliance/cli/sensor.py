@@ -40,14 +40,14 @@ def command(pcap: Path | None, path: Path, as_json: bool, own: tuple[str, ...]) 
     if as_json:
         write_json_line({"event_type": "stats", "stats": summary})
     else:
-        _show(alerts, summary)
+        show(alerts, summary)
 
 
 def _line(record: dict[str, Any]) -> None:
     write_json_line(record)
 
 
-def _show(alerts: list[dict[str, Any]], summary: dict[str, Any]) -> None:
+def show(alerts: list[dict[str, Any]], summary: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 

@@ -160,7 +160,7 @@ class Sensor:
             except ApplianceError as error:
                 log(catalogue.SENSOR_BLIND, reason=error.message, advice=error.fix)
             self._reporter.tell(record)
-            _say(record)
+            say(record)
         for request in self._inspection.take_requests():
             if not self._asker.send(request) and self._unheard.passes("", time.monotonic())[0]:
                 advice = "Is it running (systemctl status appliance-respond)?"
@@ -347,7 +347,7 @@ def _parties(record: dict[str, Any]) -> str:
     return f"{source or 'several'} to {target or 'several'}" if source or target else "on this box"
 
 
-def _say(record: dict[str, Any]) -> None:
+def say(record: dict[str, Any]) -> None:
     """One log line for an alert."""
     alert = record["alert"]
     about = alert["metadata"]

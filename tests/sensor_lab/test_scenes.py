@@ -7,7 +7,11 @@ from collections.abc import Callable
 import pytest
 
 import tests.sensor_lab.scenes  # noqa: F401
+from appliance.cli import alerts
+from appliance.cli import sensor as shown
 from appliance.inspection.rules import CATALOGUE
+from appliance.panel.syslog.records import of_alert
+from appliance.programs.sensor import say
 from tests.sensor_lab.run import line
 from tests.sensor_lab.scene import SCENES, Outcome, Scene
 
@@ -46,3 +50,15 @@ def test_no_alert_has_patient_data(played: dict[str, Outcome]) -> None:
     for outcome in played.values():
         said = str(outcome.alerts)
         assert not [word for word in words if word in said], outcome.scene.name
+
+
+def test_every_alert_can_be_told(played: dict[str, Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal, in the log and to a collector: not all have a source, a target, or a port of it."""
+    for outcome in played.values():
+        shown.show(outcome.alerts, {**outcome.counters, "passed_over": 0})
+        for record in outcome.alerts:
+            alerts.tell(record, as_json=False)
+            say(record)
+            said = of_alert("sensor", 1, record, 0.0)
+            assert said.kind == record["alert"]["signature_id"] and record["alert"]["signature"] in said.text
+    assert "D13" in capsys.readouterr().out

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from appliance.inspection.conversation import JOINED
 from appliance.inspection.developments import Change, Changed
 from appliance.inspection.flow import endpoints
-from appliance.inspection.observations import AssociationRequested, Touched
+from appliance.inspection.observations import AssociationRequested, Blind, Touched
 from appliance.inspection.registry import Calling, Registry
 from appliance.inspection.rules import shown
 from appliance.inspection.rules.rule import Finding, Rule, Severity
@@ -95,6 +96,20 @@ def unknown_called(seen: AssociationRequested, registry: Registry) -> Finding | 
     return Finding(UNKNOWN_CALLED, evidence, seen.flow, shown.request(seen.request))
 
 
+def joined_midway(seen: Blind, registry: Registry) -> Finding | None:
+    """D02, of a connection that was there before the sensor: whatever it carries, its client may not call."""
+    if seen.what != JOINED or seen.flow is None:
+        return None
+    client, _, address, port = endpoints(seen.flow.key)
+    server = registry.server(address, port)
+    if server is None or registry.is_own(client) or (registry.own is None and not server.own):
+        return None
+    if any(each.is_at(client) and each.may_call(server) for each in registry.callers):
+        return None
+    evidence = f"no entry lets a machine at {client} call {server.name}; their connection was joined midway"
+    return Finding(UNKNOWN_CALLED, evidence, seen.flow)
+
+
 def second_place(seen: Changed, registry: Registry) -> Finding | None:
     """D03, where an entry allows many addresses."""
     if seen.change is Change.MAC:
@@ -127,4 +142,5 @@ RULES = {
     AssociationRequested: (unknown_calling, unknown_called, wrong_address, decoy),
     Touched: (decoy_port,),
     Changed: (second_place,),
+    Blind: (joined_midway,),
 }

@@ -13,7 +13,7 @@ from appliance.inspection.registry import Registry, Surroundings
 from tests.inspection.handshake import certificate, talk
 from tests.inspection.scene import evidence, rules
 from tests.inspection.test_tls_hello import client_hello
-from tests.inspection.wire import Wire, associate, command, p_data, pdv
+from tests.inspection.wire import Wire, associate, command, p_data, pdv, store
 
 CT, OWN, PACS, RIS, READER, STRANGER = (f"10.20.0.{last}" for last in (11, 2, 4, 5, 21, 99))
 SITE = f"""
@@ -150,6 +150,15 @@ def test_tls_of_registered_machines_at_other_ports_is_told_for_information(
     Wire(seen, client, server, 8443).open().client(talk(certificate(), protocols=protocols)[0][1])
     records = seen.take_alerts()
     assert [(each["alert"]["signature_id"], each["alert"]["severity"]) for each in records] == [("D19", 3)] * spoke
+
+
+@pytest.mark.parametrize(("client", "spoke"), [(STRANGER, ["D43", "D02"]), (READER, ["D43"]), (OWN, ["D43"])])
+@pytest.mark.parametrize("data", [b"\x17\3\3\x40\0" + bytes(range(256)) * 8, store(100_000)[3000:]])
+def test_a_connection_that_was_there_before_the_sensor(client: str, spoke: list[str], data: bytes) -> None:
+    """TLS or not: who may not call is named, though nothing tells what was said."""
+    seen = watching()
+    Wire(seen, client, RIS, 2762).client(data)
+    assert sorted(rules(seen)) == sorted(spoke)
 
 
 def test_in_a_capture_from_elsewhere_an_unlisted_client_may_be_we_but_it_is_told() -> None:
