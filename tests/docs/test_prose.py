@@ -48,6 +48,16 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_block_ends_before_the_next_heading(page: Path) -> None:
+    inside = False
+    for number, line in enumerate(text_of(page).splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            inside = not inside
+        assert not (inside and re.match(r"##+ [A-Z]", line)), f"{page}:{number}: {line}"
+    assert not inside, f"{page} ends in a block"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_link_leads_somewhere(page: Path) -> None:
     text = re.sub(r"`[^`\n]*`", "", _FENCE.sub("", text_of(page)))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
