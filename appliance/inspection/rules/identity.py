@@ -23,7 +23,7 @@ UNKNOWN_CALLED = Rule(
     "D02",
     Severity.MEDIUM,
     "called AE title or server that is not registered for this pair",
-    "Check the caller's settings: somebody may be guessing AE titles, or a server is missing in the configuration.",
+    "Check the caller's settings: somebody may be guessing AE titles, or an entry, or calls of one, lacks something.",
     "unauthorized association",
     ("T1046",),
     "110126",
