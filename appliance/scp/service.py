@@ -40,7 +40,7 @@ _VERIFY_ADVICE = {
     26: "Its extended key usage is not for TLS clients: have one issued with clientAuth.",
     3: "receive.client_crl has no list of the CA that issued its certificate: all that this CA issued are refused.",
     11: "The list in receive.client_crl is not valid yet: check the clock of this box, then that of the CA.",
-    12: "The list in receive.client_crl is past its next update, so all are refused: fetch a new one, then reload.",
+    12: "The list in receive.client_crl is past its next update, so all are refused: `appliance certs crl NEW-LIST`.",
     23: "Its certificate was revoked by the CA; find the device.",
 }
 
