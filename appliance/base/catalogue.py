@@ -229,8 +229,8 @@ DELIVERIES_RELEASED = Event("DELIVERIES-RELEASED", Level.NOTICE, "a person lets 
 DESTINATION_CROWDED = Event(
     "DESTINATION-CROWDED",
     Level.NOTICE,
-    "{destination} takes no association beside the {count} that are open ({reason}); deliveries go on over those",
-    "Lower associations of this [[destination]], or raise what the destination allows.",
+    "{destination} took no further association ({reason}); deliveries go on over those that are open: {count}",
+    "If it is up and this comes again, lower associations of this [[destination]], or raise what it allows.",
 )
 COMMITMENT_DECIDED = Event(
     "COMMITMENT-DECIDED",
