@@ -15,6 +15,7 @@ from appliance.inspection.memory import Memory
 
 _LEAST = 20  # bytes; a first fragment that holds less hides the flags of TCP (RFC 1858)
 _LONGEST = 65535
+_REUSED = 0.5  # seconds after which a sender of very many packets may count them anew, and use their numbers again
 _MOST = 2 * _LONGEST  # bytes of one packet, in two versions
 
 
@@ -39,6 +40,12 @@ class _Packet:
         self.stored = 0
         self.disputed = False
 
+    def contradicted(self, fragment: Fragment, data: bytes) -> bool:
+        """Whether a fragment cannot be of this packet, if its sender is honest."""
+        if not fragment.more and self.end not in (-1, fragment.offset + fragment.length):
+            return True
+        return (fragment.offset, data) not in self.pieces and _overlaps(self.pieces, fragment.offset, data)
+
 
 class Fragments:
     """The packets of which some fragments came."""
@@ -57,15 +64,18 @@ class Fragments:
         # IPv4 tells packets of two protocols apart, IPv6 does not (RFC 8200 4.5).
         kind = fragment.protocol if len(fragment.source) == 4 else -1
         key = fragment.source, fragment.target, fragment.fragment_id, kind
+        data = bytes(memoryview(frame)[fragment.start : fragment.start + fragment.length])
         packet = self._packets.get(key)
+        if packet is not None and now - packet.since > _REUSED and packet.contradicted(fragment, data):
+            self._give_up(key)
+            packet = None
         if packet is None:
             if fragment.protocol not in MAY_CARRY or (fragment.protocol == UDP and not begins_tunnel(fragment, frame)):
                 return whole  # what else UDP carries is nobody's business here
             packet = self._packets[key] = _Packet(now)
             if len(self._packets) > limits.SENSOR_FRAGMENTED.default:
                 self._give_up(next(iter(self._packets)))
-        data = bytes(memoryview(frame)[fragment.start : fragment.start + fragment.length])
-        if fragment.offset + len(data) > _LONGEST:
+        if fragment.offset + fragment.length > _LONGEST:
             whole.abuse = "a fragment that makes a packet longer than any may be"
             return whole
         if fragment.offset == 0:
@@ -73,7 +83,7 @@ class Fragments:
             if fragment.more and len(data) < _LEAST:
                 whole.abuse = "a first fragment too small for a TCP header"
         if not fragment.more:
-            end = fragment.offset + len(data)
+            end = fragment.offset + fragment.length
             if packet.end not in (-1, end):
                 whole.abuse = "two last fragments of one packet"
                 packet.disputed = True

@@ -104,6 +104,31 @@ def test_fragments_that_no_honest_sender_makes(parts: list[Piece], what: str) ->
     assert (records[0]["src_ip"], records[0]["dest_ip"]) == (STRANGER, OWN)
 
 
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_number_that_is_used_again_behind_a_lost_fragment_is_no_overlap(lost: int) -> None:
+    """A remote mirror counts to 65,536 in a second. What was lost on its way is said, and nobody is accused."""
+    (first, one), (second, two) = request(CT, calling=b"CT_SOMATOM1"), request(STRANGER)
+    watching = engine()
+    parts = pieces(one, 96)
+    send(watching, first, parts[:lost] + parts[lost + 1 :], now=1.0)
+    send(watching, first, [(0, True, two[:96]), (96, False, two[96:])], now=2.0)
+    watching.finish()
+    watching.tick(50.0)
+    assert set(rules(watching)) == {"D01", "D43"}
+    assert second[:12] == first[:12]
+
+
+def test_a_last_fragment_of_which_the_capture_kept_a_part_is_a_hole() -> None:
+    whole, payload = request()
+    watching = engine()
+    for part in pieces(payload, 96):
+        made = fragment(whole, *part)
+        watching.inspect([(1.0, made if part[1] else made[:-8], len(made), None)])
+    assert watching.snapshot()["associations"] == 0
+    watching.tick(100.0)
+    assert "D43" in rules(watching)
+
+
 def test_a_packet_that_never_comes_together_is_given_up_and_said() -> None:
     whole, payload = request()
     watching = send(engine(), whole, pieces(payload, 64)[:-1])
