@@ -62,8 +62,10 @@ def _headline(findings: list[dict[str, Any]], programs: dict[str, Any]) -> str:
         return f"[bold red]{count(alarms, 'thing')} {'needs' if alarms == 1 else 'need'} you now{more}.[/]"
     if warnings:
         return f"[yellow]It works; {count(warnings, 'thing')} {'needs' if warnings == 1 else 'need'} you soon.[/]"
-    if starting := [escape(name) for name, said in programs.items() if said["state"] == "starting"]:
-        return f"[yellow]It starts: {', '.join(starting)} did not speak yet.[/]"
+    if starting := [
+        escape(name) for name, said in programs.items() if said["state"] == "starting" or said.get("starting")
+    ]:
+        return f"[yellow]It starts: {', '.join(starting)} {'are' if len(starting) > 1 else 'is'} not ready yet.[/]"
     return "[green]All well.[/]"
 
 
@@ -154,6 +156,8 @@ def _alerts(status: dict[str, Any]) -> Iterator[RenderableType]:
 def _says(name: str, said: dict[str, Any]) -> str:
     if said["state"] in ("starting", "never"):
         return ""
+    if said.get("starting"):
+        return f"starts: {said['starting']}"
     if name == "receive":
         refused, failed = said.get("refused", 0), said.get("failed_handshakes", 0)
         return (

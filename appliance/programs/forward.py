@@ -161,10 +161,12 @@ class Forward:
             Ways(OpenAssociations(config.appliance.runtime_dir), self._report_to, self._takes_reports),
             on_change=self._ring,
         )
+        self._starts("looks at what is stored")
         for step in recover(adoption, time.time(), rebuild=rebuild):
             self._adopter.tell(step.fates)
             notify.extend(_STEP)
             notify.beat()
+            self._starts(f"{step.phase}, {step.done} of {step.total}")
         self._tell(rebuild)
         self._provers.configure(config.destination, self._destinations.queues, config.appliance.ae_title)
         self._keyring = keyring
@@ -179,8 +181,16 @@ class Forward:
         operations |= VaultDesk(self._ledger, objects, index_key).operations
         self._control = Control(control_socket(config.appliance.runtime_dir), operations)
 
+    def _starts(self, doing: str) -> None:
+        """Say that we are not ready yet: a rebuilt ledger takes minutes, and silence is taken for hanging."""
+        if time.monotonic() - self._reported >= _AT_MOST_EVERY:
+            self._reported = time.monotonic()
+            self._reporter.send({"starting": doing})
+            notify.status(f"starts: {doing}")
+
     def start(self) -> None:
         """Begin."""
+        self._reported = 0.0
         self._destinations.start()
         self._evictor.start()
         self._control.start()

@@ -157,8 +157,11 @@ def test_a_terminal_without_our_letters_shows_the_rest(panel: Answering) -> None
 
 def test_a_box_that_starts_is_not_called_well() -> None:
     lines = drawn(facts(programs={"receive": said("starting"), "sensor": said("starting")}))
-    assert lines[0] == "It starts: receive, sensor did not speak yet."
+    assert lines[0] == "It starts: receive, sensor are not ready yet."
     assert not [line for line in lines if "0 associations" in line or "0 packets" in line]
+    lines = drawn(facts(programs={"forward": said(starting="comparing, 12 of 256")}))
+    assert lines[0] == "It starts: forward is not ready yet."
+    assert len([line for line in lines if "starts: comparing, 12 of 256" in line]) == 2
 
 
 def test_what_is_well_of_one_thing_is_one_line_and_empty_columns_are_left_out() -> None:

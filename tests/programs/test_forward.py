@@ -252,9 +252,10 @@ def test_the_panel_hears_of_changes_and_of_the_end(box: Box, tmp_path: Path) -> 
         box.start()
         box.state.put()
         snapshots: list[dict[str, Any]] = []
-        while not snapshots or snapshots[-1]["destinations"]["pacs"]["delivered"] < 1:
+        while not snapshots or snapshots[-1].get("destinations", {}).get("pacs", {}).get("delivered", 0) < 1:
             snapshots.append(json.loads(panel.recv(65536)))
         assert snapshots[-1]["program"] == "forward"
+        assert "starting" in snapshots[0] and "starting" not in snapshots[-1]
         assert snapshots[-1]["objects"] == 1
         assert box.stop() == 0
         while not snapshots[-1].get("stopped"):

@@ -21,6 +21,7 @@ import pytest
 from appliance.cli.demo.dcmtk import Modality, free_port
 from appliance.cli.demo.images import ct_series
 from appliance.cli.demo.site import Site, build
+from appliance.host.snapshot import Collector
 from tests.programs.test_forward import Box
 from tests.units.machine import REPOSITORY, tool
 
@@ -305,10 +306,15 @@ def test_forward_feeds_the_watchdog_only_while_its_engines_move(
     monkeypatch.setenv("ENGINE", engine)
     for name, value in WATCHED.items():
         monkeypatch.setenv(name, value)
+    panel = Collector(box.runtime)
     if engine == "works":
         box.state.put()  # else it ends, or hangs, before it is ready
     box.start()
     try:
+        panel.socket.settimeout(30)
+        first = panel.receive()
+        panel.close()
+        assert first and first[1]["starting"], "a long start is not silent"
         assert engine != "works" or manager.hear("EXTEND_TIMEOUT_USEC", 30), "a long start is no start that hangs"
         assert manager.hear("READY", 30), box.log
         assert manager.hear("WATCHDOG", 10), box.log

@@ -29,6 +29,8 @@ def check(facts: Facts) -> Iterator[Finding]:
         if said["state"] == "ok" and (stuck := said.get("stuck")):
             level, lamps, since = Level.ALARM, ("alarm:alarm",), None
             what = f"runs in part: {', '.join(stuck)} ended or comes no further; the watchdog starts it again"
+        if said["state"] == "ok" and (doing := said.get("starting")):
+            what = f"starts: {doing}"
         if said["state"] == "stopped":
             fix = f"If nobody meant to: systemctl start appliance-{name}."
         elif said["state"] == "never" and name in _BY_HAND:

@@ -52,3 +52,8 @@ def test_one_that_ended_and_was_not_started_again_in_time_wants_somebody(seconds
 def test_a_program_whose_unit_is_enabled_by_hand_may_not_be(name: str, words: str) -> None:
     found = {each.subject: each for each in check(facts(programs={name: said("never")}))}
     assert words in found[name].fix
+
+
+def test_one_that_says_that_it_starts() -> None:
+    found = {each.subject: each for each in check(facts(programs={"forward": said(starting="comparing, 3 of 9")}))}
+    assert (found["forward"].level, found["forward"].what) == (Level.OK, "starts: comparing, 3 of 9")
