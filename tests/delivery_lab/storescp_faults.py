@@ -79,7 +79,7 @@ def _partition(lab: Lab) -> Row:
         lab.put(5)  # reception goes on meanwhile
         lab.await_(time.passed, "half an hour passes")
         lab.failing("refused")
-        lab.hear(lambda: lab.telling.backlog("the oldest since 30 min"))
+        lab.hear(lambda: lab.telling.backlog("the oldest for 30 min"))
         tries = lab.queue["failures"] - failures
         # Once a minute at the latest; a wait is drawn from nothing to a minute.
         assert 30 <= tries <= 600, f"{tries} tries in half an hour"
@@ -118,7 +118,7 @@ def _silence(lab: Lab) -> Row:
             lab.failing("did not come within", "took nothing from us", "it took longer than")
             lab.await_(time.passed, "half an hour passes")
             lab.failing("an answer to our A-ASSOCIATE-RQ did not come within 30 s")
-            lab.hear(lambda: lab.telling.backlog("the oldest since 30 min"))
+            lab.hear(lambda: lab.telling.backlog("the oldest for 30 min"))
         finally:
             line.speaks.set()
         lab.all_delivered()

@@ -145,7 +145,7 @@ class Telling:
     def dead(self) -> Told:
         """`forward` does not run: `queue` cannot answer, and status says so."""
         status, said = self.ask("queue", "list")
-        _demand(status and said is None, "`queue list` fails", said)
+        _demand(status and said["error"]["fix"], "`queue list` fails, and says what to do", said)
         finding = self.finding("program", "forward")
         _demand(finding["level"] != "ok" and finding["fix"], "status says that it does not run", finding)
         return Told("forward does not answer", f"forward {finding['what']}", finding["fix"])
