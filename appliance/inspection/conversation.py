@@ -11,7 +11,7 @@ from enum import Enum
 from appliance.base import limits
 from appliance.inspection.associate import Associate, parse_associate
 from appliance.inspection.command_set import C_FIND, C_STORE, Command
-from appliance.inspection.data_head import IMPLICIT, encoding, read_head
+from appliance.inspection.data_head import ENCODINGS, encoding, read_head
 from appliance.inspection.flow import Carries, Flow
 from appliance.inspection.observations import (
     Aborted,
@@ -63,7 +63,6 @@ class Conversation:
 
     __slots__ = (
         "_answer",
-        "_encodings",
         "_ended",
         "_incomplete",
         "_matches",
@@ -86,13 +85,12 @@ class Conversation:
         self.undisturbed = False  # the request was seen and accepted, and neither side began to end the association
         self._request: Associate | None = None
         self._maximum: int | None = None  # that the A-ASSOCIATE-AC announced, 0 for none; None before it
-        self.contexts: frozenset[int] | None = None  # those that were accepted; None while they are not known
+        self.contexts: bytes | None = None  # by id: 0 where it was not accepted; None while they are not known
         self._answer = 0  # the PDU type of the answer
         self._incomplete = flow.joined  # a part was not seen that would show the state
         self._released: set[bool] = set()
         self._ended = False
         self._times: dict[str, int] = {}  # how often each departure from the standard was seen
-        self._encodings: dict[int, bytes] = {}  # of data sets, by context
         self._matches = 0  # answers to the query that is under way
         self._versions = 0
 
@@ -242,11 +240,8 @@ class Conversation:
             self.report(AssociationAnswered(self.flow, None, (pdu[7], pdu[8], pdu[9]), self._request))
             return False
         accept = parse_associate(pdu)
-        self._maximum, self.contexts = accept.max_length or 0, accept.accepted
+        self._maximum, self.contexts = accept.max_length or 0, _contexts(accept)
         self.undisturbed = self._request is not None and not self._released and not self._ended
-        self._encodings = {
-            each.context_id: encoding(each.transfer_syntaxes[0]) for each in accept.contexts if each.transfer_syntaxes
-        }
         self.report(AssociationAnswered(self.flow, accept, None, self._request))
         for fault in accept.faults:
             self.malformed(f"A-ASSOCIATE-AC: {fault}", False)
@@ -270,7 +265,8 @@ class Conversation:
 
     def data_set(self, command: Command, head: bytes, whole: bool, from_client: bool) -> None:
         """Take the beginning of a data set. What is kept of it are facts that name nobody."""
-        facts = read_head(head, self._encodings.get(command.context_id, IMPLICIT), whole)
+        context = self.contexts[command.context_id] if self.contexts else 0
+        facts = read_head(head, ENCODINGS[max(0, context - 1)], whole)
         self.report(DataSetBegan(self.flow, from_client, command, facts, self._request))
 
     def malformed(self, what: str, from_client: bool) -> None:
@@ -323,3 +319,14 @@ class Conversation:
         """Whether to tell it this time: ever less often, so that a flood of faults costs little."""
         times = self._times[what] = self._times.get(what, 0) + 1
         return times < 8 or not times & (times - 1)
+
+
+def _contexts(accept: Associate) -> bytes:
+    """Of each presentation context by its id: 0 where it was not accepted, else one more than how its data sets are
+    encoded. However many there are, it is one small object for each association.
+    """
+    table = bytearray(256)
+    for each in accept.contexts:
+        if each.result == 0:
+            table[each.context_id] = 1 + (encoding(each.transfer_syntaxes[0]) if each.transfer_syntaxes else 0)
+    return bytes(table)

@@ -46,10 +46,13 @@ class Head:
     whole: bool = False  # nothing was behind what was read
 
 
-def encoding(syntax: bytes) -> bytes:
-    """The one of the four above that stands for a transfer syntax as it was on the wire."""
+ENCODINGS = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
+
+
+def encoding(syntax: bytes) -> int:
+    """The index in `ENCODINGS` of the one that stands for a transfer syntax as it was on the wire."""
     syntax = syntax.rstrip(b"\0 ")
-    return next((each for each in (IMPLICIT, DEFLATED, BIG_ENDIAN) if each == syntax), EXPLICIT)
+    return ENCODINGS.index(syntax) if syntax in ENCODINGS else ENCODINGS.index(EXPLICIT)
 
 
 def read_head(data: bytes, syntax: bytes, whole: bool) -> Head:

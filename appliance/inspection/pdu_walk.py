@@ -68,7 +68,7 @@ class PduWalk:
         self._skippable = 0  # of the PDU, by what was granted
         self._granted = 0
         self._maximum = 0
-        self._contexts: frozenset[int] | None = None
+        self._contexts: bytes | None = None
         self._search = Search()
         self._again: tuple[bytes, int] | None = None  # bytes and offset to go on from
 
@@ -86,7 +86,7 @@ class PduWalk:
                     and 2 <= size <= length - 4
                     and not flags & 1
                     and self._contexts is not None
-                    and context in self._contexts
+                    and self._contexts[context]
                     and not self._message.busy
                     and self.conversation.undisturbed
                 ):  # the usual case: bulk data
@@ -258,7 +258,7 @@ class PduWalk:
             self.conversation.malformed("a PDV that runs past its PDU", from_client)
             self._watch(self._pdu_left - 6)
             return
-        if not context & 1 or (self._contexts is not None and context not in self._contexts):
+        if not context & 1 or (self._contexts is not None and not self._contexts[context]):
             self.conversation.malformed("a PDV in a presentation context that was not accepted", from_client)
         if self._message.in_command() and not (flags & 1 and self._message.in_command(context)):
             self.conversation.malformed("a PDV of another message inside a command set", from_client)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from appliance.inspection.conversation import Conversation
 from tests.inspection.scene import CT, OWN, engine, evidence, rules
 from tests.inspection.wire import (
     ABORT,
@@ -143,3 +146,18 @@ def test_a_flow_joined_at_its_request_knows_who_called() -> None:
     records = watching.take_alerts()
     assert all(record["src_ip"] == "10.20.0.99" for record in records)
     assert {"D01", "D11"} <= {record["alert"]["signature_id"] for record in records}
+
+
+def test_what_is_kept_of_an_association_does_not_grow_with_its_contexts() -> None:
+    """Thousands of associations may be open, and a request may propose 128 contexts."""
+    watching = engine()
+    proposed = [(number, b"1.2.840.10008.5.1.4.1.1.%d" % number) for number in range(1, 256, 2)]
+    Wire(watching, CT, OWN, mss=9000).open().client(associate(contexts=proposed)).server(
+        associate(2, contexts=proposed)
+    )
+    (stream, _) = watching._table.streams.values()
+    conversation = stream.reader.conversation  # type: ignore[attr-defined]
+    kept = [getattr(conversation, name) for name in Conversation.__slots__]
+    assert sum(map(sys.getsizeof, kept)) < 3000
+    assert len(conversation._request.contexts) <= 8
+    assert [conversation.contexts[number] for number in (0, 1, 2, 255)] == [0, 1, 0, 1]
