@@ -21,7 +21,7 @@ BLIND = Rule(
 MIRROR = Rule(
     "D44",
     Severity.MEDIUM,
-    "the mirror shows nothing",
+    "the mirror shows nothing, or one direction alone",
     "Check the mirror (SPAN) session at the switch and the cable: until it is back nothing is judged.",
     "sensor integrity",
     ("T1562",),
