@@ -152,6 +152,7 @@ class Listening(Inspection):
         self.capture = capture
         self.read: Readings = defaultdict(Reading)
         self.looked_at: dict[Stream, list[tuple[int, bytes]]] = defaultdict(list)
+        self.ways: dict[Stream, Way] = {}  # of those, while their flow was there
         self.control: dict[Stream, dict[int, bytes]] = defaultdict(dict)  # whole PDUs, by their offset
         self.faults: list[str] = []
 
@@ -187,7 +188,7 @@ class Listening(Inspection):
         went elsewhere has not looked there. A PDU that is no P-DATA-TF must have been told as a whole.
         """
         for stream, pieces in self.looked_at.items():
-            way = self.way(stream.flow, stream.from_client)
+            way = self.ways[stream]
             self.read[way].pdus += _headers(way, pieces, self.control[stream])
 
 
@@ -225,7 +226,9 @@ def watched_walks() -> Iterator[list[Listening]]:
 
     def recording(walk: PduWalk, piece: memoryview, offset: int) -> None:
         if engines:
-            engines[-1].looked_at[walk.stream].append((offset, bytes(piece)))
+            engine, stream = engines[-1], walk.stream
+            engine.looked_at[stream].append((offset, bytes(piece)))
+            engine.ways[stream] = engine.way(stream.flow, stream.from_client)
         look_at(walk, piece, offset)
 
     with pytest.MonkeyPatch.context() as patch:

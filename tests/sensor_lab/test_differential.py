@@ -55,11 +55,6 @@ FAULTS = {
     "D26-aborted_by_the_provider": {"a PDU of unknown type"},
     "D26-aborted_nine_times": {"a PDU of unknown type"},
     "D27-broken_device": {"A-ASSOCIATE-RQ: an even presentation context id"},
-    "D27-three_faults": {
-        "A-ASSOCIATE-RQ: a presentation context id used twice",
-        "A-ASSOCIATE-RQ: an abstract syntax is no UID",
-        "A-ASSOCIATE-RQ: an even presentation context id",
-    },
 }
 
 

@@ -112,6 +112,7 @@ class Line:
         self.socket = within(
             host.namespace, lambda: socket.create_connection((to.address, port), 5, source_address=from_address)
         )
+        self.socket.settimeout(20)  # a machine that is busy with other tests answers late
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def say(self, data: bytes) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pydicom
@@ -118,10 +119,11 @@ def search_for_everything(lab: Lab) -> None:
 def _search_again_and_again(lab: Lab, times: int) -> None:
     line = Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=((1, FIND),))
     query = wire.p_data(wire.pdv(1, 3, wire.command(0x20, True, FIND, between=PRIORITY)))
-    for _ in range(times):
-        line.say(query + wire.p_data(wire.pdv(1, 2, STUDY)))
-        assert line.command() == 0x8020
-    line.release()
+    with contextlib.closing(line):
+        for _ in range(times):
+            line.say(query + wire.p_data(wire.pdv(1, 2, STUDY)))
+            assert line.command() == 0x8020
+        line.release()
 
 
 @shows("D08", "forged PDUs", evidence="120 queries")
