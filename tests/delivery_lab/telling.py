@@ -34,11 +34,12 @@ class Telling:
         self._config = config
 
     def ask(self, *arguments: str) -> tuple[int, Any]:
-        """One command with --json: its exit status, and what it printed."""
+        """One command with --json: its exit status, and what it printed; None where it could not answer."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
             status = run([*arguments, "--json", "--config", str(self._config)])
-        return status, json.loads(printed.getvalue()) if printed.getvalue() else None
+        said = json.loads(printed.getvalue()) if printed.getvalue() else None
+        return status, None if isinstance(said, dict) and said.keys() == {"error"} else said
 
     def queue(self) -> dict[str, Any]:
         """The destination, as `queue list` has it."""
@@ -145,7 +146,7 @@ class Telling:
     def dead(self) -> Told:
         """`forward` does not run: `queue` cannot answer, and status says so."""
         status, said = self.ask("queue", "list")
-        _demand(status and said["error"]["fix"], "`queue list` fails, and says what to do", said)
+        _demand(status and said is None, "`queue list` fails", said)
         finding = self.finding("program", "forward")
         _demand(finding["level"] != "ok" and finding["fix"], "status says that it does not run", finding)
         return Told("forward does not answer", f"forward {finding['what']}", finding["fix"])
