@@ -1,8 +1,8 @@
 """A systemd of the test's own: PID 1 of fresh namespaces, with the product's units, and directories of its own.
 
 The units are the product's to the letter, but for what the programs start: `sleep`, so that a test sees what systemd
-builds around a program. Needs root. Nothing of it reaches the machine: /etc, /run, /srv and /var/lib are copies or
-empty, there is no network and no unit but ours, and its cgroup goes with it.
+builds around a program. Needs root. Nothing of it reaches the machine: its directories are copies
+or empty, there is no network and no unit but ours, and its cgroup goes with it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs etc "$1/etc"
 cp -a /etc/. "$1/etc"
 mount --bind "$1/etc" /etc
-for each in /run /srv /var/lib; do mount -t tmpfs own "$each"; done
+for each in /run /srv /var/lib /var/tmp; do mount -t tmpfs own "$each"; done
 mount --make-rshared /
 systemd-sysusers "$1/sysusers.conf" >/dev/null
 mkdir -p /etc/tmpfiles.d
