@@ -25,6 +25,12 @@ class InventoryUnreadable(LocalError):
     exit_status = 65  # EX_DATAERR
 
 
+class InventoryForbidden(InventoryUnreadable):
+    """There is a file, and it is not for us."""
+
+    exit_status = 77  # EX_NOPERM
+
+
 def read_inventory(path: Path) -> Inventory:
     """The inventory in a file; an empty one where there is none. Raises InventoryUnreadable."""
     try:
@@ -32,8 +38,10 @@ def read_inventory(path: Path) -> Inventory:
             raw = file.read(_LARGEST + 1)
     except FileNotFoundError:
         return Inventory()
+    except PermissionError as error:
+        raise InventoryForbidden(f"cannot read {path}: {error.strerror}", fix="Run this as root.") from None
     except OSError as error:
-        raise InventoryUnreadable(f"cannot read {path}: {error.strerror}", fix="Run this as root.") from None
+        raise InventoryUnreadable(f"cannot read {path}: {error.strerror}", fix="Look at the disk.") from None
     try:
         if len(raw) > _LARGEST:
             raise ValueError

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from appliance.base.errors import DiskError
-from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
+from appliance.capture.inventory_file import (
+    NAME,
+    InventoryFile,
+    InventoryForbidden,
+    InventoryUnreadable,
+    read_inventory,
+)
 from appliance.inspection.inventory import Inventory
 from tests.inspection.test_inventory import filled
 
@@ -32,6 +38,18 @@ def test_what_is_no_inventory_is_named(raw: bytes, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(raw)
     with pytest.raises(InventoryUnreadable, match=NAME):
         read_inventory(tmp_path / NAME)
+
+
+def test_one_that_is_not_for_us_is_a_missing_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests may run as root, to whom everything is open."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InventoryForbidden, match="root") as raised:
+        read_inventory(tmp_path / NAME)
+    assert raised.value.exit_status == 77
 
 
 def test_it_is_written_beside_the_capture_and_only_if_something_is_new(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ REVOCATION_EXPIRES = Rule(
     "crl-expires",
     "warning",
     "From then on every certificate of that CA is refused.",
-    "Have the list fetched by a timer, more often than the CA issues it, and reload after it.",
+    "Have a timer fetch the list and give it to `appliance certs crl`, more often than the CA issues it.",
 )
 REVOCATION_ABSENT = Rule(
     "crl-missing",
