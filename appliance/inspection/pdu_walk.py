@@ -84,7 +84,7 @@ class PduWalk:
                     kind == P_DATA
                     and length <= self._granted
                     and 2 <= size <= length - 4
-                    and not flags & 1
+                    and not (flags | size) & 1
                     and self._contexts is not None
                     and self._contexts[context]
                     and not self._message.busy
@@ -262,6 +262,8 @@ class PduWalk:
             self.conversation.malformed("a PDV in a presentation context that was not accepted", from_client)
         if self._message.in_command() and not (flags & 1 and self._message.in_command(context)):
             self.conversation.malformed("a PDV of another message inside a command set", from_client)
+        if size & 1 and not self._maximum & 1:  # PS3.8 E.1; an odd maximum asks for such
+            self.conversation.malformed("a fragment of an odd number of bytes", from_client)
         self._pdu_left -= 4 + size
         self._skippable = max(0, self._skippable - 6)
         self._left = size - 2

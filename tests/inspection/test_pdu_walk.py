@@ -266,7 +266,7 @@ def test_a_pdu_that_wraps_the_sequence_space_hides_nothing(announced: int) -> No
     talk.client(struct.pack("!BxIIBB", 4, announced, announced - 4, 1, 2))
     counted = watching.snapshot()["skipped"]
     assert counted == (16 << 20) - 6
-    assert rules(watching) == ["D21"]
+    assert rules(watching) == (["D21", "D22"] if announced & 1 else ["D21"])  # and no fragment is of odd length
 
 
 def test_pdvs_that_do_not_fit_are_alerted() -> None:
@@ -286,6 +286,18 @@ def test_pdvs_that_do_not_fit_are_alerted() -> None:
         assert evidence(watching.take_alerts(), "D22") == f"from the client: {what}"
         talk.client(store(100))
         assert watching.snapshot()["commands"] >= 1, what
+
+
+def test_fragments_of_odd_lengths_are_alerted_once_and_hide_nothing() -> None:
+    odd = pdu(4, pdv(1, 0, bytes(99))) + pdu(4, pdv(1, 0, bytes(101))) + pdu(4, pdv(1, 2, bytes(100)))
+    watching = engine()
+    talk = wire(watching).association(max_length=65536).client(p_data(pdv(1, 3, command(0x0001))) + odd)
+    assert evidence(watching.take_alerts(), "D22") == "from the client: a fragment of an odd number of bytes"
+    talk.client(store(100))
+    assert watching.snapshot()["commands"] == 2
+    watching = engine()
+    wire(watching).association(max_length=65537).client(p_data(pdv(1, 3, command(0x0001))) + odd)
+    assert rules(watching) == []  # whom an odd maximum makes send such
 
 
 def test_an_unknown_pdu_type_and_wrong_lengths_are_alerted() -> None:

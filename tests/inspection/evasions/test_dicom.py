@@ -133,7 +133,7 @@ def test_group_9_announced_lengths_beyond_everything(length: int) -> None:
 def test_group_9_a_length_just_beyond_what_was_negotiated() -> None:
     talk = call().client(BAD).server(wire.associate(2, max_length=4096))
     told(talk)
-    talk.client(wire.p_data(wire.pdv(1, 2, bytes(4091))))
+    talk.client(wire.p_data(wire.pdv(1, 2, bytes(4092))))
     assert told(talk) == {"D21"}
 
 

@@ -25,7 +25,7 @@ def stores(data: bytes, instance: bytes = b"1.2.3", pieces: int = 1, sop_class: 
     talk = Wire(watching, CT, OWN).association()
     more = element(0x00001000, instance)
     talk.client(p_data(pdv(1, 3, command(0x0001, True, sop_class, more))))
-    step = -(-len(data) // pieces)
+    step = -(-len(data) // (2 * pieces)) * 2  # fragments are of an even number of bytes (PS3.8 E.1)
     for at in range(0, len(data), step):
         talk.client(p_data(pdv(1, 2 if at + step >= len(data) else 0, data[at : at + step])))
     return rules(watching)
