@@ -120,7 +120,7 @@ def test_a_program_that_feeds_its_watchdog_no_more_is_started_again(tmp_path: Pa
         text=True,
     ) as process:
         assert process.stdout and process.stderr
-        while len([name for name, *_ in started if name == "forward"]) < 2:
+        while [name for name, *_ in started].count("forward") < 2 or "receive" not in {name for name, *_ in started}:
             line = process.stdout.readline().split()
             assert line, process.stderr.read()
             started.append(line)
