@@ -16,15 +16,17 @@ settings.load_profile("shared")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Rooms whose tests use loopback, listen to it, or measure time and memory: one at a time, or they hear each other.
-NEIGHBOURS = frozenset({"capture", "cli", "delivery", "e2e", "host", "panel", "programs", "scp", "sensor_lab"})
+# Rooms that prepare something long for all of their tests, which one worker should do, once.
+TOGETHER = frozenset({"sensor_lab"})
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one worker run them all, one after the other; the other workers share the rest."""
+    """Have one worker run all tests of such a room."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in NEIGHBOURS:
-            item.add_marker(pytest.mark.xdist_group("neighbours"))
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        if room in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(room))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

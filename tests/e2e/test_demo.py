@@ -33,7 +33,9 @@ def demo(*options: str) -> dict[str, dict[str, str]]:
     command = [*_own_network(), sys.executable, "-m", "appliance", "demo", "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     assert done.stdout, done.stderr[-3000:]
-    rows = {row["promise"]: row for row in json.loads(done.stdout)}
+    said = json.loads(done.stdout)
+    assert isinstance(said, list), (said, done.stderr[-3000:])
+    rows = {row["promise"]: row for row in said}
     for row in rows.values():
         print(f"{row['promise']}: {row['verdict']}: {row['evidence']}")
         assert row["verdict"] == "shown" or (row["verdict"] == "not shown here" and row["promise"] in EXCUSED), row
