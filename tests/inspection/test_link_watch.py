@@ -171,7 +171,10 @@ ROGUES = [
     ([router("fe80::1"), router("fe80::66")], "router advertisement"),
     (
         [
-            Ether(src=B) / IPv6(src=each, dst="fe80::9", hlim=255) / UDP(sport=547, dport=546) / bytes((2, 0, 0, 1))
+            Ether(src=B, dst=A)
+            / IPv6(src=each, dst="fe80::9", hlim=255)
+            / UDP(sport=547, dport=546)
+            / bytes((2, 0, 0, 1))
             for each in ("fe80::1", "fe80::66")
         ],
         "DHCPv6",
