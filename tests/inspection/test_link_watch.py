@@ -250,7 +250,10 @@ def test_d39_who_is_no_router_may_still_have_hosts_ask_it_for_names(option: Pack
 
 def test_d39_a_dhcpv6_server_that_reconfigures() -> None:
     said = (
-        Ether(src=B) / IPv6(src="fe80::66", dst="fe80::9", hlim=255) / UDP(sport=547, dport=546) / bytes((10, 0, 0, 1))
+        Ether(src=B, dst=A)
+        / IPv6(src="fe80::66", dst="fe80::9", hlim=255)
+        / UDP(sport=547, dport=546)
+        / bytes((10, 0, 0, 1))
     )
     watching = show(engine(), [gratuitous(A, CT)])
     assert rules(show(watching, [said], LATER + DAY)) == ["D39"]
