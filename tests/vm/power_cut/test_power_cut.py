@@ -11,7 +11,7 @@ import pytest
 from tests.units.machine import REPOSITORY, tool
 from tests.vm.machine import missing
 
-CUTS = 3
+CUTS = 2
 
 
 @pytest.mark.slow
