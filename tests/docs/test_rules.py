@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_the_table_of_rules_is_that_of_the_code() -> None:
-    done = subprocess.run(
-        [sys.executable, "docs/rules.py", "--check"],
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_every_number_of_the_catalogue_has_a_row_and_lines_fit_a_terminal() -> None:

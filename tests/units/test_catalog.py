@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,17 +14,6 @@ from appliance.cli.main import COMMANDS
 from tests.units.machine import REPOSITORY, UNITS, run, tool
 
 CATALOG = (UNITS / "appliance.catalog").read_text()
-
-
-def test_they_are_made_from_the_code() -> None:
-    done = subprocess.run(
-        [sys.executable, "docs/events.py", "--check"],
-        cwd=REPOSITORY,
-        env={"PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.code)
