@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from appliance.base.errors import ConfigError
 from appliance.cli.output import say
 from appliance.cli.passphrase import known_passphrase
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 
 BUILT_IN = "(built into the appliance)"
 """What every CA that `init` makes is marked with: nobody should take it for a hospital's."""
+
+ca_key_option = click.option(
+    "--ca-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The key of the CA, where it is not beside client_ca.",
+)
 
 
 def certificate_of(config: Config) -> Path:

@@ -12,7 +12,7 @@ import click
 
 from appliance.base.errors import ConfigError, LocalError
 from appliance.cli import offers
-from appliance.cli.certs.authority import opened, places
+from appliance.cli.certs.authority import ca_key_option, opened, places
 from appliance.cli.certs.enrolment import page
 from appliance.cli.certs.slots import SERVER, names_in_force, slots
 from appliance.cli.options import as_in_config, config_option, json_option
@@ -25,7 +25,6 @@ from appliance.config.values import parse_ae_title, parse_name, parse_network
 if TYPE_CHECKING:
     from appliance.host.issued_register import Register
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
 _WORDS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else on a scanner's keyboard
 
 
@@ -67,7 +66,7 @@ def _address(value: str) -> str:
 )
 @click.option("-d", "--directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), show_default=True,
               help="Where the files go.")  # fmt: skip
-@click.option("--ca-key", type=_FILE, help="The key of the CA, where it is not beside client_ca.")
+@ca_key_option
 @passphrase_options
 @config_option
 @json_option

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from appliance.base.errors import CryptoError
-from appliance.cli.certs.authority import opened, places
+from appliance.cli.certs.authority import ca_key_option, opened, places
 from appliance.cli.certs.slots import names_in_force, slot_of, slot_option
 from appliance.cli.hand_over import hand_over
 from appliance.cli.options import config_option, json_option
@@ -24,8 +24,7 @@ from appliance.config.load import load_config
               "[default: those of the certificate in force]")  # fmt: skip
 @click.option("--key-type", "kind", type=click.Choice(["ec", "rsa"]), default="ec", show_default=True,
               help="P-256, or RSA 3072 for peers with tls_profile = \"legacy\".")  # fmt: skip
-@click.option("--ca-key", type=click.Path(path_type=Path, dir_okay=False),
-              help="The key of the CA, where it is not beside client_ca.")  # fmt: skip
+@ca_key_option
 @passphrase_options
 @config_option
 @json_option

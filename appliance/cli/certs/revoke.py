@@ -9,7 +9,7 @@ import click
 
 from appliance.base.errors import ConfigError
 from appliance.cli import offers
-from appliance.cli.certs.authority import opened, places
+from appliance.cli.certs.authority import ca_key_option, opened, places
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import passphrase_options
@@ -23,8 +23,7 @@ _LIST_MODE = 0o444
 
 @click.command(name="revoke")
 @click.argument("device", nargs=-1, required=True, shell_complete=offers.issued_devices)
-@click.option("--ca-key", type=click.Path(path_type=Path, dir_okay=False),
-              help="The key of the CA, where it is not beside client_ca.")  # fmt: skip
+@ca_key_option
 @passphrase_options
 @config_option
 @json_option
