@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from appliance.host import notify
 from appliance.host.credentials import read_secret
 from appliance.host.log import log
 from appliance.host.reloading import Reloading
+from appliance.host.signals import Signals
 from appliance.host.snapshot import Reporter
 from appliance.routing.upstreams import reporters
 from appliance.scp import handoff
@@ -63,9 +63,16 @@ def main(config: Config, path: Path) -> int:
     report.reloading = reloading = Reloading(config, path, "receive", in_force.change, files=_renewed)
     if reloading.fileno() >= 0:
         acceptor.heed(reloading.fileno(), report.attend)
-    signal.signal(signal.SIGTERM, lambda *_: acceptor.wake(acceptor.stop))
-    signal.signal(signal.SIGINT, lambda *_: acceptor.wake(acceptor.stop))
-    signal.signal(signal.SIGHUP, lambda *_: acceptor.wake(report.reload))
+    signals = Signals()
+
+    def told() -> None:
+        signals.drain()
+        if signals.take_reload():
+            report.reload()
+        if signals.stop:
+            acceptor.stop()
+
+    acceptor.heed(signals.socket.fileno(), told)
     where = ", ".join(str(each) for each in (*config.receive.listen, *config.receive.listen_plain))
     notify.ready(f"listening on {where}")
     log(catalogue.STARTED, program="receive", detail=f"listening on {where}")

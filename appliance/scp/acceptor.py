@@ -51,6 +51,13 @@ class _Worker:
     still: float | None = None  # since when it makes some durable, and none became so
     places: dict[int, Place] = field(default_factory=dict)
 
+    def dismiss(self) -> None:
+        """Have it end: it finishes the messages that are under way, and cuts off the rest."""
+        try:
+            self.channel.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it is gone; its end of the channel tells
+
 
 class Acceptor:
     """Owns listeners and workers. `run` returns when `stop` was called and the workers are gone."""
@@ -70,10 +77,6 @@ class Acceptor:
         self._past = dict.fromkeys(NAMES, 0)  # what ended workers had counted
         self._stopping = False
         self._heeded: list[int] = []
-        self.requests: list[Callable[[], None]] = []  # what a signal handler wants done; see `wake`
-        self._wake_receive, self._wake_send = socket.socketpair()
-        self._wake_receive.setblocking(False)
-        self._wake_send.setblocking(False)
 
     def run(self) -> None:
         """Accept until stopped."""
@@ -82,7 +85,6 @@ class Acceptor:
             # Who asks speaks first, in TLS and in DICOM: a connection without a byte may wait in the kernel a while.
             listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
             self._selector.register(listener.socket, selectors.EVENT_READ, listener)
-        self._selector.register(self._wake_receive, selectors.EVENT_READ, None)
         self._fill()
         due = 0.0
         while self._workers or not self._stopping:
@@ -95,43 +97,33 @@ class Acceptor:
                     self._accept(key.data)
                 elif isinstance(key.data, _Worker):
                     self._hear(key.data)
-                elif callable(key.data):
-                    key.data()
                 else:
-                    self._wake_receive.recv(64)
-            while self.requests:
-                self.requests.pop(0)()
+                    key.data()
 
     def heed(self, descriptor: int, request: Callable[[], None]) -> None:
         """Have `request` done by the loop whenever `descriptor` is readable."""
         self._heeded.append(descriptor)
         self._selector.register(descriptor, selectors.EVENT_READ, request)
 
-    def wake(self, request: Callable[[], None]) -> None:
-        """Have `request` done by the loop; for signal handlers."""
-        self.requests.append(request)
-        try:
-            self._wake_send.send(b"\0")
-        except BlockingIOError:
-            pass  # it is awake
-
     def stop(self) -> None:
         """Accept no more, and have the workers finish what is under way."""
+        if self._stopping:
+            return  # we were told twice
         self._stopping = True
         for listener in self._listeners:
             self._selector.unregister(listener.socket)
             listener.socket.close()
         for worker in self._workers:
-            _signal(worker.pid)
+            worker.dismiss()
 
     def renew(self, serve: Serve, workers: int) -> None:
         """Take new connections with `serve` from now on; associations that are open end with the workers they have."""
         self._serve = serve
         self._wanted = workers
         for worker in self._workers:
-            if not worker.retiring:
-                worker.retiring = True
-                worker.channel.shutdown(socket.SHUT_WR)
+            worker.retiring = True
+            if not worker.places:
+                worker.dismiss()
         self._fill()
 
     def doubt(self) -> None:
@@ -191,11 +183,12 @@ class Acceptor:
     ) -> None:
         status = 70
         try:
+            signal.set_wakeup_fd(-1)
             for number in _SIGNALS:
-                signal.signal(number, signal.SIG_IGN if number != signal.SIGTERM else signal.SIG_DFL)
+                signal.signal(number, signal.SIG_IGN)  # the channel's end tells it to end
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._selector.close()
-            for each in (ours, self._wake_receive, self._wake_send, *(w.channel for w in self._workers)):
+            for each in (ours, *(worker.channel for worker in self._workers)):
                 each.close()
             for listener in self._listeners:
                 listener.socket.close()
@@ -226,6 +219,8 @@ class Acceptor:
         else:
             del worker.places[became.number]
             self.slots.left(place)
+            if worker.retiring and not worker.places:
+                worker.dismiss()
 
     def _bury(self, worker: _Worker) -> None:
         self._selector.unregister(worker.channel)
@@ -303,13 +298,6 @@ def _left(connection: socket.socket) -> bool:
 
 def _load(worker: _Worker) -> int:
     return len(worker.places)
-
-
-def _signal(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass  # it is gone; its channel tells
 
 
 def _describe(status: int) -> str:

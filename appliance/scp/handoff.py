@@ -1,8 +1,8 @@
 """How the acceptor and a worker talk: small JSON messages over a SOCK_SEQPACKET pair, descriptors by SCM_RIGHTS.
 
-Acceptor to worker: a connection (with its descriptor), that one is displaced, that the medium is doubted, or the wish
-to retire. Worker to acceptor: what became of a connection. The number of a connection is the acceptor's; a worker only
-repeats it.
+Acceptor to worker: a connection (with its descriptor), that one is displaced, that the medium is doubted, or, by the
+channel's end, that it is to end. Worker to acceptor: what became of a connection. The number of a connection is the
+acceptor's; a worker only repeats it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def doubt(to: socket.socket) -> None:
 
 
 def next_connection(source: socket.socket) -> tuple[Connected, socket.socket] | Displaced | Doubted | None:
-    """Wait for the next connection, or what else we are told; None when the acceptor wants no more served by us."""
+    """Wait for the next connection, or what else we are told; None when we are dismissed, or the acceptor is gone."""
     while True:
         data, descriptors, _, _ = socket.recv_fds(source, _SIZE, 1)
         if not data:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from types import FrameType
 
 from appliance.base import catalogue
 from appliance.host.log import log
@@ -28,16 +25,9 @@ _STACK = 512 * 1024
 _IDLE_THREADS = 16  # kept for the next connections: a new one costs more than a short connection
 
 
-class _StopError(Exception):
-    """SIGTERM came."""
-
-
-def _on_term(signum: int, frame: FrameType | None) -> None:
-    raise _StopError
-
-
 class Worker:
-    """The process's connections. `serve` returns when the acceptor retires us or the process is told to stop."""
+    """The process's connections. `serve` returns when the acceptor dismisses us: no signal does, for Python's handlers
+    run only when a call returns, and one that came a moment before the call would be heard at the next connection."""
 
     def __init__(
         self, channel: socket.socket, service: Service, profiles: Profiles | None, doubt: Callable[[], None]
@@ -54,21 +44,16 @@ class Worker:
         self._idle = 0
 
     def serve(self) -> None:
-        """Take connections until there are no more to come, then see those that we have to their end."""
+        """Take connections until the channel ends, then let what is under way finish."""
         threading.stack_size(_STACK)
-        signal.signal(signal.SIGTERM, _on_term)
-        try:
-            while (taken := handoff.next_connection(self._channel)) is not None:
-                if isinstance(taken, handoff.Displaced):
-                    self._displace(taken.number)
-                elif isinstance(taken, handoff.Doubted):
-                    self._doubt()
-                else:
-                    self._start(*taken)
-            self._wait(None)
-        except (_StopError, KeyboardInterrupt):
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            self._stop()
+        while (taken := handoff.next_connection(self._channel)) is not None:
+            if isinstance(taken, handoff.Displaced):
+                self._displace(taken.number)
+            elif isinstance(taken, handoff.Doubted):
+                self._doubt()
+            else:
+                self._start(*taken)
+        self._stop()
 
     def _start(self, connected: handoff.Connected, raw: socket.socket) -> None:
         origin = Origin(connected.number, ipaddress.ip_address(connected.address), connected.port)
@@ -123,16 +108,8 @@ class Worker:
         for connection in connections:
             if connection is not None:
                 connection.stop()
-        self._wait(_GRACE)
-
-    def _wait(self, seconds: float | None) -> None:
-        until = None if seconds is None else time.monotonic() + seconds
         with self._changed:
-            while self._connections:
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
-                    return
-                self._changed.wait(left)
+            self._changed.wait_for(lambda: not self._connections, _GRACE)
 
 
 def _where(error: BaseException) -> str:

@@ -235,6 +235,45 @@ def workers(process: subprocess.Popen[bytes]) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
+def test_receive_that_is_told_twice_to_stop_ends_as_it_should(site: Site, manager: Manager, credentials: Path) -> None:
+    process = activated(site, manager, credentials)
+    held: list[int] = []
+    try:
+        with connect(site):
+            assert manager.hear("READY", 30), site.log.read_text()
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+        held = workers(process)
+        for pid in held:
+            os.kill(pid, signal.SIGSTOP)
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
+        assert process.wait(20) == 0, site.log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_signal_that_strays_to_a_worker_ends_no_association(site: Site, manager: Manager, credentials: Path) -> None:
+    process = activated(site, manager, credentials)
+    try:
+        with connect(site):
+            assert manager.hear("READY", 30), site.log.read_text()
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+        before = workers(process)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for pid in before:
+                os.kill(pid, number)
+        assert Modality("CT1", site.ct).echo(site.port, "EDGE01") == ""
+        assert workers(process) == before
+        assert "PROGRAM-DIED" not in site.log.read_text()
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
 def test_a_worker_that_hangs_stops_the_feeding(
     site: Site, manager: Manager, credentials: Path, python_path: str
 ) -> None:
