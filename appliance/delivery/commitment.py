@@ -128,10 +128,12 @@ class Committer:
     def _look(self) -> float | None:
         """Do what is due. Returns the seconds after which to look again unasked, None for when woken."""
         try:
-            self.take_over()
+            refused = self.take_over()
             self.decide()
             self.reporting.look()
             self._clean()
+            if refused:
+                raise refused
             return self._pause()
         except DiskError as error:
             if self._passes("disk"):
@@ -153,13 +155,17 @@ class Committer:
 
     # Requests
 
-    def take_over(self) -> None:
-        """Enter what waits in `incoming/`, the oldest of a batch first: the row is durable before the file goes."""
-        ids = self._waiting.ids()
+    def take_over(self) -> DiskError | None:
+        """Enter what waits in `incoming/`, the oldest of a batch first: the row is durable before the file goes.
+
+        A file that the disk does not give stays, and keeps nobody waiting; what the disk said of it is returned.
+        """
+        ids, refused = self._waiting.ids(), list[DiskError]()
         for start in range(0, len(ids), _BATCH):
-            for request, sealed in sorted(self._read(ids[start : start + _BATCH]), key=lambda each: each[0].received):
+            batch = self._read(ids[start : start + _BATCH], refused)
+            for request, sealed in sorted(batch, key=lambda each: each[0].received):
                 if self._at_the_end():
-                    return
+                    return None
                 entry = self._commitments.enter(request, sealed, self._now(), DUPLICATE_TRANSACTION)
                 if entry is Entry.DUPLICATE:
                     reasons = [DUPLICATE_TRANSACTION] * len(request.references)
@@ -168,8 +174,9 @@ class Committer:
                     self.reporting.asked_again(request)
                 self._waiting.leave(request.request_id)
                 self._on_change()
+        return refused[0] if refused else None
 
-    def _read(self, request_ids: list[str]) -> Iterator[tuple[CommitmentRequest, bytes]]:
+    def _read(self, request_ids: list[str], refused: list[DiskError]) -> Iterator[tuple[CommitmentRequest, bytes]]:
         for request_id in request_ids:
             try:
                 yield self._waiting.read(request_id)
@@ -178,6 +185,8 @@ class Committer:
             except CryptoError as error:
                 self._waiting.set_aside(request_id)
                 log(catalogue.COMMITMENT_UNREADABLE, request_id=request_id, reason=error.message)
+            except DiskError as error:
+                refused.append(error)
 
     def decide(self) -> None:
         """Decide what is due. An instance that is not here yet may be on its way: `grace` for that; and whatever

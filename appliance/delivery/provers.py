@@ -143,8 +143,12 @@ class Provers:
         prover = self._provers.get(destination)
         return prover.snapshot() if prover else {}
 
-    def take_over(self) -> None:
-        """Enter the reports that lie in `incoming/`: each is in the ledger before its file goes."""
+    def take_over(self) -> DiskError | None:
+        """Enter the reports that lie in `incoming/`: each is in the ledger before its file goes.
+
+        A file that the disk does not give stays, and keeps no other waiting; what the disk said of it is returned.
+        """
+        refused: DiskError | None = None
         for report_id in self._waiting.ids():
             self._pulse.beat()
             try:
@@ -155,12 +159,16 @@ class Provers:
                 self._waiting.set_aside(report_id)
                 log(catalogue.PROOF_REPORT_UNREADABLE, report_id=report_id, reason=error.message)
                 continue
+            except DiskError as error:
+                refused = refused or error
+                continue
             reasons = {(sop_class, tag): reason for sop_class, tag, reason in report.reasons}
             if prover := self._provers.get(report.destination):
                 prover.take(report.transaction_tag, reasons)
             else:
                 log(catalogue.PROOF_REPORT_UNKNOWN, destination=report.destination, instances=len(reasons))
             self._waiting.leave(report_id)
+        return refused
 
     def _run(self) -> None:
         pause: float | None = None
@@ -177,10 +185,12 @@ class Provers:
 
     def _look(self) -> float | None:
         try:
-            self.take_over()
+            refused = self.take_over()
             if not self._cleaned or time.monotonic() - self._cleaned > _HOUSEKEEPING:
                 self._cleaned = time.monotonic()
                 self._proofs.forget(self._now() - limits.COMMITMENT_MEMORY.default)
+            if refused:
+                raise refused
             return None
         except DiskError as error:
             log(catalogue.DISK_REFUSED, reason=error.message, advice=error.fix)

@@ -30,6 +30,7 @@ from appliance.vault.objects import Objects
 from tests.delivery.far_end import FarEnd
 from tests.delivery.upstream import until
 from tests.delivery.vaults import CT, State
+from tests.vault.media import BadSector
 
 A, B = "1.2.3.400500", "1.2.3.400501"
 
@@ -66,6 +67,7 @@ class Scene:
         self.state = State(root / "state")
         self.incoming = Incoming(self.state.layout)
         self.objects = Objects(self.state.layout)
+        self.medium = BadSector()
         self.modality = Modality()
         self.time = time.time()
         self.number = 0
@@ -81,7 +83,7 @@ class Scene:
         self.ways = Ways(self.associations, self.modality, lambda peer: peer not in self.unaddressed)
         self.commitments = Commitments(self.ledger, self.state.index_key)
         self.committer = Committer(
-            WaitingRequests(self.state.layout, self.state.index_key),
+            WaitingRequests(self.state.layout, self.state.index_key, self.medium),
             self.commitments,
             self.objects,
             Decision(self.adoption, self.commitments, lambda _: None),
@@ -287,6 +289,23 @@ def test_a_request_that_does_not_open_is_kept_aside(scene: Scene, capsys: pytest
     assert len(scene.reports) == 1
     assert "COMMITMENT-UNREADABLE" in capsys.readouterr().err
     assert len(scene.objects.quarantined()) == 1
+
+
+def test_a_request_that_the_disk_does_not_give_keeps_no_other_waiting(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.state.put(uid=A)
+    scene.adopt()
+    spoilt = scene.ask(A)
+    scene.medium.spoilt = scene.state.layout.incoming_request(f"{scene.number:032x}")
+    other = scene.ask(A)
+    scene.committer.start()
+    until(lambda: [transaction for transaction, *_ in scene.reports] == [other])
+    until(lambda: "DISK-REFUSED" in capsys.readouterr().err)
+    scene.medium.spoilt = None
+    scene.committer.wake()
+    until(lambda: {transaction for transaction, *_ in scene.reports} == {spoilt, other})
+    assert scene.committer.stop()
 
 
 def test_its_threads_do_the_same_and_end(scene: Scene) -> None:

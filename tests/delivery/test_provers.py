@@ -30,6 +30,7 @@ from appliance.vault.proofs import Proofs
 from tests.delivery.commitment_scp import CommittingPacs
 from tests.delivery.upstream import free_port, until
 from tests.delivery.vaults import CT, State
+from tests.vault.media import BadSector
 
 TERMS = Terms(gather=0.1, batch=25, wait=0.5, deadline=60, longest=60, asks=20, backoff=Backoff(0.05, 0.1))
 TRANSACTION = "2.25.4711"
@@ -49,7 +50,8 @@ class Office:
         self.ledger = Ledger(self.state.layout.ledger)
         self.objects = Objects(self.state.layout)
         self.proofs = Proofs(self.ledger, self.state.index_key)
-        self.reports = WaitingReports(self.state.layout, self.state.index_key)
+        self.medium = BadSector()
+        self.reports = WaitingReports(self.state.layout, self.state.index_key, self.medium)
         keyring = Keyring([str(self.state.identity.recipient)], [self.state.identity], lockable=True)
         self.provers = Provers(self.proofs, self.reports, Instances(self.objects, keyring), terms=TERMS)
         self.queues = {name: DestinationQueue(name, self.ledger, gather=TERMS.gather) for name in ("pacs", "other")}
@@ -192,6 +194,20 @@ def test_one_that_cannot_be_read_is_set_aside_and_the_others_are_taken(
     assert office.counts() == Queue(delivered=1)
     assert "PROOF-REPORT-UNREADABLE" in capfd.readouterr().err
     assert any(broken in name for name in office.objects.quarantined())
+
+
+def test_one_that_the_disk_does_not_give_keeps_no_other_waiting(office: Office) -> None:
+    asked(office, 1)
+    ids = [office.report(), office.report()]
+    spoilt = office.reports.ids()[0]  # the one that comes first
+    office.medium.spoilt = office.state.layout.incoming_report(spoilt)
+    refused = office.provers.take_over()
+    assert refused and "Input/output error" in refused.message
+    assert office.reports.ids() == [spoilt]
+    assert office.counts() == Queue(delivered=1)
+    office.medium.spoilt = None
+    assert office.provers.take_over() is None
+    assert spoilt in ids and not office.reports.ids()
 
 
 def test_a_report_stays_until_the_ledger_has_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config.model import Receive
 from appliance.scp import ingest
 from appliance.upper_layer import association as upper
 from appliance.upper_layer.command import c_echo_rq
@@ -17,7 +18,7 @@ from tests.scp.scene import Scene, data_set
 @pytest.fixture
 def scp(tmp_path: Path) -> Iterator[Scene]:
     """The SCP. After each test a registered modality's C-ECHO and C-STORE go well, whatever was done before."""
-    made = Scene(tmp_path / "state", pdu="300ms", artim="1s", tls_handshake="300ms")
+    made = Scene(tmp_path / "state")
     yield made
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "site") == ["state"]
     before = len(made.files())
@@ -26,6 +27,18 @@ def scp(tmp_path: Path) -> Iterator[Scene]:
         assert answer(modality, 1, c_echo_rq(9).encode(False)).status == ingest.SUCCESS
         assert modality.store("1.2.3.999", data_set("1.2.3.999")).status == ingest.SUCCESS
     assert len(made.files()) == before + 1
+
+
+@pytest.fixture
+def impatient(scp: Scene) -> Iterator[Scene]:
+    """The SCP, which waits for nobody as long as it usually does: for those that have to be cut off."""
+    patient = scp.config
+    hurried = Receive.model_validate(
+        patient.receive.model_dump() | dict.fromkeys(("pdu", "artim", "tls_handshake"), "300ms")
+    )
+    scp.config = patient.model_copy(update={"receive": hurried})
+    yield scp
+    scp.config = patient
 
 
 @pytest.fixture

@@ -50,14 +50,14 @@ def test_half_a_message_is_cut_off_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_message_that_is_slower_than_one_pdu_may_be_is_fine(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, pdu="400ms")
+    scene = Scene(tmp_path, pdu="1500ms")
     with scene.connect() as modality:
         modality.associate()
         assert modality.engine is not None
         whole = data_set("1.2.3.4", filling=40_000)
         modality.send_store("1.2.3.4", whole[:8000], last=False)
         for start in range(8000, len(whole), 8000):
-            time.sleep(0.15)
+            time.sleep(0.5)
             for pdu in modality.engine.send_data(3, whole[start : start + 8000], start + 8000 >= len(whole)):
                 modality.socket.sendall(pdu)
         event = modality.hear()

@@ -103,10 +103,10 @@ def test_an_a_associate_inside_an_association_is_aborted(
 
 @pytest.mark.parametrize("field", [0x0001, 0x0020])
 def test_a_data_set_that_was_promised_and_does_not_come_is_not_awaited_for_long(
-    scp: Scene, refusals: Refusals, field: int
+    impatient: Scene, refusals: Refusals, field: int
 ) -> None:
     uids = (2, CT.encode() + b"\0"), (0x1000, b"1.2.3.4\0")
-    with scp.connect() as modality:
+    with impatient.connect() as modality:
         modality.associate()
         modality.socket.sendall(message(3, command_set(field, *uids)))
         began = time.monotonic()
@@ -116,7 +116,7 @@ def test_a_data_set_that_was_promised_and_does_not_come_is_not_awaited_for_long(
     lines = refusals()
     assert "the rest of a PDU or message took too long" in lines[-1]
     assert len([line for line in lines if "ASSOCIATION-ABORTED" in line]) == 1
-    assert not scp.files()
+    assert not impatient.files()
 
 
 def test_a_command_where_a_data_set_was_promised_is_aborted(scp: Scene, refusals: Refusals) -> None:
@@ -219,14 +219,14 @@ def test_a_pdu_of_an_impossible_length_is_aborted(scp: Scene, refusals: Refusals
     assert len(refusals()) == 1 and not scp.files()
 
 
-def test_a_pdu_shorter_than_it_says_is_cut_off(scp: Scene, refusals: Refusals) -> None:
-    with scp.connect() as modality:
+def test_a_pdu_shorter_than_it_says_is_cut_off(impatient: Scene, refusals: Refusals) -> None:
+    with impatient.connect() as modality:
         modality.associate()
         whole = message(3, store_rq(b"1.2.3.4"), data_set("1.2.3.4"))
         modality.socket.sendall(whole[:-10])
         assert modality.socket.recv(100) == b""
     (line,) = refusals()
-    assert "took too long" in line and not scp.files()
+    assert "took too long" in line and not impatient.files()
 
 
 def test_a_pdu_longer_than_it_says_is_aborted(scp: Scene, refusals: Refusals) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from io import BufferedReader
 from pathlib import Path
 from threading import Lock
 
@@ -77,3 +78,15 @@ class Recording(Medium):
     def unlink(self, path: Path | str) -> None:
         self._did("unlink", "incoming" if Path(path).parent.name == "incoming" else "objects")
         super().unlink(path)
+
+
+class BadSector(Medium):
+    """The real disk, on which one file cannot be read."""
+
+    def __init__(self) -> None:
+        self.spoilt: Path | None = None
+
+    def open(self, path: Path | str) -> BufferedReader:
+        if path == self.spoilt:
+            raise refused("open a file", OSError(errno.EIO, os.strerror(errno.EIO)))
+        return super().open(path)
