@@ -15,11 +15,13 @@ from tests.delivery.upstream import Authority, Pair
 
 @dataclass
 class Fault:
-    """What happens to what we send: after `cut` bytes of it the connection ends; the byte `flip` of it is changed. Both
-    count all connections together, and happen once."""
+    """What happens to what we send: after `cut` bytes of it the connection ends, and others after so many more as
+    `again` has, one after the other; the byte `flip` of it is changed. All count all connections together, and happen
+    once. `cut` is None when nothing will be cut any more."""
 
     cut: int | None = None
     flip: int | None = None
+    again: tuple[int, ...] = ()
 
 
 class Relay:
@@ -114,7 +116,9 @@ class Relay:
         with self._lock:
             if self.fault.cut is None or self.passed < self.fault.cut:
                 return False
-            self.fault.cut = None
+            again = self.fault.again
+            self.fault.cut = self.passed + again[0] if again else None
+            self.fault.again = again[1:]
             return True
 
 

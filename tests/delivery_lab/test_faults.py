@@ -22,7 +22,7 @@ def test_nothing_is_lost_changed_or_left_without_a_word(fault: Fault) -> None:
     row = tried(fault, kills=6)
     if row.verdict is Verdict.NOT_HERE:
         pytest.skip(row.outcome)
-    assert row.verdict is Verdict.SHOWN, row
+    assert row.verdict is Verdict.SHOWN, f"{row.outcome}; told: {row.told}"
 
 
 def test_what_is_lost_changed_or_doubled_is_counted() -> None:
