@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +36,7 @@ def command(sealed: str, identity: Path, output: Path, **access: Any) -> None:
 
     Example: appliance open -i recovery.txt -o image.dcm 3f/3f0c….dcm.age
     """
+    from appliance.host.create import new_file
     from appliance.host.credentials import read_secrets
     from appliance.host.dumps import forbid_dumps
     from appliance.seal.keys import parse_identity
@@ -51,13 +48,13 @@ def command(sealed: str, identity: Path, output: Path, **access: Any) -> None:
     identities = [parse_identity(text) for text in _identities(read_secrets(f"file:{identity.absolute()}"))]
     failed = 0
     if "://" in sealed:
-        with _fresh(output) as out, open_remote(sealed, Access(**access)) as remote:
+        with new_file(output) as out, open_remote(sealed, Access(**access)) as remote:
             for chunk in Opening(remote, identities):
                 out.write(chunk)
     elif Path(sealed).is_dir():
         failed = _whole_directory(Path(sealed), identities, output)
     else:
-        with _fresh(output) as out:
+        with new_file(output) as out:
             open_object(Path(sealed), identities, out)
     say(f"{output} holds patient data in clear.")
     if failed:
@@ -73,6 +70,7 @@ def _whole_directory(directory: Path, identities: list[Identity], output: Path) 
     """Open all objects below `directory` into `output`; how many could not be."""
     from appliance.cli.sealed_objects import sealed_objects
     from appliance.cli.vault.reading import progress_bar
+    from appliance.host.create import new_file
     from appliance.seal.opening import Opening
 
     try:
@@ -87,7 +85,7 @@ def _whole_directory(directory: Path, identities: list[Identity], output: Path) 
                 there += 1
                 continue
             try:
-                with _fresh(target) as out, each.open() as sealed:
+                with new_file(target) as out, each.open() as sealed:
                     for chunk in Opening(sealed, identities):
                         out.write(chunk)
                 written += 1
@@ -100,20 +98,3 @@ def _whole_directory(directory: Path, identities: list[Identity], output: Path) 
         raise LocalError(f"no sealed object lies below {directory}", fix="Name the state directory of a box.")
     say(f"{written} files are written, {there} were there already, {failed} could not be opened.")
     return failed
-
-
-@contextmanager
-def _fresh(target: Path) -> Iterator[BufferedWriter]:
-    """A new file that its owner alone may read; nothing is left of it where it fails."""
-    try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        raise LocalError(f"{target} exists already", fix="Name another file.") from None
-    except OSError as error:
-        raise DiskError(f"cannot write {target}: {error.strerror}", fix="Name another place.") from None
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            yield out
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise

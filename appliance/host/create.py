@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
 
 from appliance.base.errors import DiskError, LocalError
@@ -14,19 +17,26 @@ def create_file(path: Path, content: bytes | str, mode: int) -> None:
     Raises `LocalError` when something is there already, `DiskError` when the medium refuses; a part of a file is not
     left behind.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with new_file(path, mode & 0o600) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fchmod(file.fileno(), mode)
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def new_file(path: Path, mode: int = 0o600) -> Iterator[BufferedWriter]:
+    """A new file to write into; nothing is left of it where that fails. Raises as `create_file` does, and what the
+    writer raises."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode & 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except FileExistsError:
         raise LocalError(f"{path} exists already", fix="It is left as it is: move it away or name another.") from None
     except OSError as error:
         raise _refused(path, error) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            yield file
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -9,15 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from appliance.base import limits
 from appliance.base.errors import DiskError
-from appliance.scp.ingest import INVALID_INSTANCE, SUCCESS, Refused, Sender, StoreContext
-from appliance.scp.message import Answered, Message
+from appliance.scp.held_message import HeldMessage, refuse
+from appliance.scp.ingest import INVALID_INSTANCE, Refused, Sender, StoreContext
+from appliance.scp.message import Message
 from appliance.seal.commitment import CommitmentRequest
-from appliance.seal.errors import SealError
 from appliance.seal.index_key import IndexKey
 from appliance.upper_layer import commitment as words
-from appliance.upper_layer.command import CommandSet, response
+from appliance.upper_layer.command import CommandSet
 from appliance.vault import commitment_requests
 from appliance.vault.intake import Intake
 from appliance.vault.space import Space
@@ -25,6 +24,8 @@ from appliance.vault.space import Space
 NO_SUCH_INSTANCE = 0x0112
 NO_SUCH_CLASS = 0x0118
 NO_SUCH_ACTION = 0x0123
+
+_VENDOR = "Tell the vendor of the device."
 
 
 class CommitmentIntake:
@@ -54,17 +55,16 @@ class CommitmentIntake:
 
     def _objection(self, command: CommandSet) -> tuple[int, str, str, str] | None:
         """What speaks against the command alone, as (status, comment, reason, advice)."""
-        vendor = "Tell the vendor of the device."
         if command.requested_sop_class != words.STORAGE_COMMITMENT:
-            return NO_SUCH_CLASS, "Not the Storage Commitment class", "it asked of another SOP class", vendor
+            return NO_SUCH_CLASS, "Not the Storage Commitment class", "it asked of another SOP class", _VENDOR
         if command.requested_sop_instance is None:
-            return INVALID_INSTANCE, "Requested SOP Instance UID is no UID", "its SOP Instance UID is no UID", vendor
+            return INVALID_INSTANCE, "Requested SOP Instance UID is no UID", "its SOP Instance UID is no UID", _VENDOR
         if command.requested_sop_instance != words.WELL_KNOWN_INSTANCE:
-            return NO_SUCH_INSTANCE, "Not the well-known instance", "it asked of another SOP instance", vendor
+            return NO_SUCH_INSTANCE, "Not the well-known instance", "it asked of another SOP instance", _VENDOR
         if command.action_type != words.REQUEST_COMMITMENT:
-            return NO_SUCH_ACTION, "No such action type", "its action type is not 1, a request to commit", vendor
+            return NO_SUCH_ACTION, "No such action type", "its action type is not 1, a request to commit", _VENDOR
         if not command.data_set_follows:
-            return words.INVALID_ARGUMENT, "No data set", "its request has no data set", vendor
+            return words.INVALID_ARGUMENT, "No data set", "its request has no data set", _VENDOR
         full: DiskError | None
         try:
             full = self.space.objection()
@@ -73,13 +73,7 @@ class CommitmentIntake:
         return (words.RESOURCE_LIMITATION, "Out of storage", full.message, full.fix) if full else None
 
 
-def refuse(command: CommandSet, status: int, comment: str, reason: str, advice: str, refused: Refused) -> Answered:
-    """Log the refusal and make the message that drains and answers it."""
-    refused(status, reason, advice)
-    return Answered(response(command, status, error_comment=comment))
-
-
-class Requesting:
+class Requesting(HeldMessage):
     """An N-ACTION whose data set is being received."""
 
     def __init__(
@@ -91,59 +85,27 @@ class Requesting:
         refused: Refused,
         asked: Callable[[str], None],
     ) -> None:
+        super().__init__(command, refused, "Request cannot be used", _VENDOR)
         self._intake = intake
-        self._command = command
         self._context = context
         self._sender = sender
-        self._refused = refused
         self._asked = asked
-        self._data = bytearray()
-        self._answered: Answered | None = None
         self.instances = 0
         """How many instances the request names; known when it is kept."""
 
-    def data(self, fragment: memoryview) -> None:
-        if self._answered is None and len(self._data) + len(fragment) > limits.COMMITMENT_REQUEST.default:
-            self._refuse(words.RESOURCE_LIMITATION, "Too many instances", "its data set is longer than we take")
-        if self._answered:
-            self._answered.data(fragment)
-        else:
-            self._data += fragment
-
-    def finish(self) -> CommandSet:
-        if self._answered is None:
-            self._keep()
-        if self._answered:
-            return self._answered.finish()
-        return response(self._command, SUCCESS)
-
-    def abandon(self) -> None:
-        self._data = bytearray()
-
-    def _keep(self) -> None:
-        try:
-            transaction, references = words.decode_request(bytes(self._data), self._context.transfer_syntax)
-            request = CommitmentRequest(
-                request_id=self._intake.intake.random(16).hex(),
-                received=time.time(),
-                peer=self._sender.peer,
-                calling_ae=self._sender.calling_ae,
-                called_ae=self._sender.called_ae,
-                transaction=transaction,
-                references=references,
-            )
-            self._asked(request.request_id)
-            commitment_requests.keep(
-                self._intake.intake.incoming, request, self._intake.index_key, self._intake.intake.random
-            )
-            self.instances = len(references)
-        except words.ReferencesRefused as error:
-            self._refuse(error.status, "Request cannot be used", error.message)
-        except DiskError as error:
-            self._refuse(words.RESOURCE_LIMITATION, "Out of storage", error.message, error.fix)
-        except SealError as error:
-            self._refuse(words.PROCESSING_FAILURE, "Processing failure", error.message, error.fix)
-
-    def _refuse(self, status: int, comment: str, reason: str, advice: str = "Tell the vendor of the device.") -> None:
-        self._data = bytearray()
-        self._answered = refuse(self._command, status, comment, reason, advice, self._refused)
+    def keep(self, data_set: bytes) -> None:
+        transaction, references = words.decode_request(data_set, self._context.transfer_syntax)
+        request = CommitmentRequest(
+            request_id=self._intake.intake.random(16).hex(),
+            received=time.time(),
+            peer=self._sender.peer,
+            calling_ae=self._sender.calling_ae,
+            called_ae=self._sender.called_ae,
+            transaction=transaction,
+            references=references,
+        )
+        self._asked(request.request_id)
+        commitment_requests.keep(
+            self._intake.intake.incoming, request, self._intake.index_key, self._intake.intake.random
+        )
+        self.instances = len(references)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from appliance.base.errors import ConfigError, DiskError
+from appliance.base.errors import ConfigError
 from appliance.config.model import Config
 
 if TYPE_CHECKING:
@@ -117,17 +117,8 @@ def progress_bar() -> Iterator[Progress]:
 def write_plain(sealed: Path, identities: list[Identity], target: Path) -> int:
     """Open an object into a new file that its owner alone may read; its size. Never over an existing file, and nothing
     is left where it fails. Raises ApplianceError."""
+    from appliance.host.create import new_file
     from appliance.seal.opening import open_object
 
-    try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        raise ConfigError(f"{target} exists already", fix="Name another place.") from None
-    except OSError as error:
-        raise DiskError(f"cannot write {target}: {error.strerror}", fix="Name another place.") from None
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            return open_object(sealed, identities, out)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    with new_file(target) as out:
+        return open_object(sealed, identities, out)
