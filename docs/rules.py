@@ -25,9 +25,11 @@ LIMITS = {
     "other than the one that announces the caller's address.",
     "D04": "Different names are counted; one pair that is tried again and again is a wrong setting (D01, D02).",
     "D05": "NUL-padded UIDs of a registered device are told for information: old devices pad them too.",
-    "D06": "What is proposed is quiet, what is asked for counts: by `services` at us, by `asks` at others.",
+    "D06": "What is asked for counts: by `services` at us, by `asks` at others. A query or retrieval that is proposed "
+    "is for information.",
     "D08": "Queries of patients and studies, in clear: their first bytes. Rates are fixed numbers, not learned.",
-    "D10": "Implementation class, version name, maximum length and JA4. Not TTL, window or the list of contexts.",
+    "D10": "Implementation class, version name, maximum length, JA4; of a SYN the TTL and the order of its options. "
+    "Not the list of contexts, which follows what is sent.",
     "D11": "For information: who answers at a port of DICOM where nothing was said, and who may be a "
     "`[[destination]]` of which the host name does not resolve.",
     "D12": "In clear at any port, over TLS at DICOM ports and registered servers.",

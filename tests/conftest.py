@@ -31,6 +31,7 @@ class Rooms(LoadScopeScheduling):
         return next((room for room in TOGETHER if nodeid.startswith(room)), nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # of xdist, without which one runs them too
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
     return Rooms(config, log)
 

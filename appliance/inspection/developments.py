@@ -46,6 +46,7 @@ class Change(Enum):
 
     SOFTWARE = "the implementation that an AE title runs"
     TLS_STACK = "the TLS stack of an address (JA4)"
+    TCP_STACK = "the TCP/IP stack from which an AE title or a TLS client calls"
     MAC = "the Ethernet address from which an AE title on this link calls"
     PLACE = "the addresses from which an AE title calls"
     HOUR = "the hours of the day at which an AE title associates"

@@ -39,6 +39,7 @@ from appliance.inspection.recognise import Recognise
 from appliance.inspection.registry import Registry
 from appliance.inspection.statistics import Statistics
 from appliance.inspection.stream import EVERYTHING, Stream
+from appliance.inspection.tcp_stack import shown_in
 from appliance.inspection.usual_frames import ACK, FLAGS, HEARD, IPV4, IPV6
 
 Packet = tuple[float, Buffer, int, int | None]
@@ -230,7 +231,7 @@ class Inspection:
         stream = self._table.streams.get(key)
         try:
             if flags & _SYN:
-                self._syn(now, key, seq, ack, flags, frame, link, vlans)
+                self._syn(now, key, seq, ack, flags, frame, start, link, vlans)
                 if not length:
                     return
                 seq = (seq + 1) & _SEQ  # data in a SYN (RFC 7413)
@@ -291,17 +292,26 @@ class Inspection:
             self._count_evicted()
 
     def _syn(
-        self, now: float, key: bytes, seq: int, ack: int, flags: int, frame: Buffer, link: int, vlans: tuple[int, ...]
+        self,
+        now: float,
+        key: bytes,
+        seq: int,
+        ack: int,
+        flags: int,
+        frame: Buffer,
+        start: int,
+        link: int,
+        vlans: tuple[int, ...],
     ) -> None:
-        answers = bool(flags & _ACK)
-        if answers and not link:
-            self._table.syn(key, seq, now, answers, ack)
-        else:  # a tunnel proves nothing: anybody may send what looks like one end of it
-            self._table.syn(key, seq, now, answers)
-        if answers:
+        if flags & _ACK:
+            if link:  # a tunnel proves nothing: anybody may send what looks like one end of it
+                self._table.syn(key, seq, now, True)
+            else:
+                self._table.syn(key, seq, now, True, ack)
             self.statistics.answered += 1
             self._probes.answered(key)
             return
+        self._table.syn(key, seq, now, False, stack=shown_in(frame, link, start))
         self.statistics.opened += 1
         self._observe_probe(key, now)
         mac = bytes(frame[link + 6 : link + 12])

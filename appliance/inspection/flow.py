@@ -64,6 +64,7 @@ class Flow:
         "proven",
         "server",
         "settled",
+        "stack",
         "sure",
         "vlans",
     )
@@ -78,6 +79,7 @@ class Flow:
         self.closing = False
         self.settled = 0.0  # when the table last looked at it
         self.conflicted = False
+        self.stack = b""  # the client's, as `tcp_stack` found it in the SYN
         self.sure = False  # the server acknowledged where the client's stream begins
         self.asked = joined  # a whole request was seen, or nothing of the kind is awaited any more
         self.associated = False  # counted as an open association

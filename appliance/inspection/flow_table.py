@@ -25,7 +25,8 @@ _FORGEABLE = -1  # acknowledges nothing
 
 class _Opening(NamedTuple):
     """A SYN or SYN-ACK: the number of the byte behind it, and what it acknowledges. Its sender may have `refused` to
-    know of it later, and `doubt` is left where it said something else as well.
+    know of it later, and `doubt` is left where it said something else as well. `stack` is what its TCP/IP stack showed
+    of itself.
     """
 
     seq: int
@@ -35,6 +36,7 @@ class _Opening(NamedTuple):
     refused: bool = False
     doubt: bool = False
     left: bool = False  # one of the two closed the connection, without having said anything
+    stack: bytes = b""
 
     def fits(self, other: _Opening | None) -> bool:
         """Whether one is the answer to the other."""
@@ -68,7 +70,7 @@ class FlowTable:
         """Handshakes that have not led to data."""
         return len(self._openings)
 
-    def syn(self, key: bytes, seq: int, now: float, answers: bool, ack: int = _FORGEABLE) -> None:
+    def syn(self, key: bytes, seq: int, now: float, answers: bool, ack: int = _FORGEABLE, stack: bytes = b"") -> None:
         """A SYN, or with `answers` a SYN-ACK. A flow that used the key before stays until the new one has data.
 
         `ack` is what a SYN-ACK acknowledges; _FORGEABLE where it came in a way that proves nothing.
@@ -78,7 +80,7 @@ class FlowTable:
             return
         back = reverse(key)
         before, other = self._openings.pop(key, None), self._openings.get(back)
-        made = _Opening((seq + 1) & _SEQ, now, answers, ack)
+        made = _Opening((seq + 1) & _SEQ, now, answers, ack, stack=stack)
         if before and answers and before.answers and (before.seq != made.seq or _FORGEABLE != ack != before.ack):
             made = made._replace(ack=_FORGEABLE, doubt=before.fits(other))  # two to one SYN: one of them is forged
         elif before and before.seq != made.seq:
@@ -86,6 +88,8 @@ class FlowTable:
                 made = made._replace(doubt=before.fits(other))  # until that SYN is answered too
             else:  # nobody both calls and answers; what fits the other side stays
                 made = (before if before.fits(other) else made)._replace(when=now, doubt=True)
+        elif before:
+            made = made._replace(stack=before.stack)  # one that is repeated may have fewer options
         if answers and other and other.doubt and other.seq == ack:
             self._openings[back] = other._replace(doubt=False)
         self._openings[key] = made
@@ -177,6 +181,9 @@ class FlowTable:
         if mine and theirs and theirs.answers and not called:
             flow.proven = theirs.ack == mine.seq and ack == theirs.seq and not mine.refused
         flow.sure = sure
+        caller = theirs if called else mine
+        if caller and not caller.answers and not caller.doubt:
+            flow.stack = caller.stack
         sender = Stream(flow, seq if joined else begins, not called, self._memory, now)
         initial = theirs.seq if theirs else (ack if ack is not None else 0)
         if theirs is None and mine and mine.answers and mine.ack != _FORGEABLE:

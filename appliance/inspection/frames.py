@@ -92,6 +92,14 @@ def parse(frame: Buffer, wire_length: int) -> Found:
 
 
 def _ethernet(frame: Buffer, link: int, end: int, wraps: int) -> Found:
+    ethertype, at, vlans = _link_header(frame, link)
+    if ethertype in _VLAN_TYPES:
+        return Unread.DEEP
+    return _network(frame, at, end, ethertype, vlans, link, wraps)
+
+
+def _link_header(frame: Buffer, link: int) -> tuple[int, int, tuple[int, ...]]:
+    """The type of what follows the Ethernet header at `link` and its tags, where that begins, and the tags."""
     (ethertype,) = _ETHERTYPE.unpack_from(frame, link)
     at = link + 14
     vlans: tuple[int, ...] = ()
@@ -100,12 +108,15 @@ def _ethernet(frame: Buffer, link: int, end: int, wraps: int) -> Found:
         (ethertype,) = _U16.unpack_from(frame, at + 2)
         vlans += (tci & 0x0FFF,)
         at += 4
-    if ethertype in _VLAN_TYPES:
-        return Unread.DEEP
     if ethertype <= _LONGEST_802_3 and frame[at : at + 6] == _SNAP:
         (ethertype,) = _U16.unpack_from(frame, at + 6)
         at += 8
-    return _network(frame, at, end, ethertype, vlans, link, wraps)
+    return ethertype, at, vlans
+
+
+def network_header(frame: Buffer, link: int) -> int:
+    """Where behind the Ethernet header at `link` the next one begins. Raises struct.error where the frame ends."""
+    return _link_header(frame, link)[1]
 
 
 def _network(frame: Buffer, at: int, end: int, ethertype: int, vlans: tuple[int, ...], link: int, wraps: int) -> Found:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Self
 
 from appliance.base import limits
 from appliance.base.text import wash
@@ -21,6 +21,7 @@ from appliance.inspection.command_set import C_STORE
 from appliance.inspection.developments import Change, Changed
 from appliance.inspection.flow import DICOM_PORTS, Flow, endpoints
 from appliance.inspection.inventory_entries import Device, Host, Talk, TlsServer, note
+from appliance.inspection.inventory_table import Table
 from appliance.inspection.ja4 import ja4
 from appliance.inspection.link_observations import (
     ConfigurationOffered,
@@ -39,6 +40,7 @@ from appliance.inspection.observations import (
 from appliance.inspection.registry import Registry
 from appliance.inspection.rules import shown
 from appliance.inspection.rules.roles import service
+from appliance.inspection.tcp_stack import described
 from appliance.inspection.tls_hello import CLIENT_HELLO, Hello
 
 FORMAT = 1
@@ -50,48 +52,6 @@ _RENEWED = 45 * 86400.0  # seconds before its end in which a certificate is rene
 _IN_USE = 3600.0  # seconds for which a title counts as in use where it called
 _DAYS = 14  # on which a device associated, before its hours are known
 _HOURS = 24  # in which something was stored, before a surge is told
-
-
-class _Keyed(Protocol):
-    last: float
-
-    @property
-    def key(self) -> Hashable: ...
-
-    def as_dict(self) -> dict[str, Any]: ...
-
-
-E = TypeVar("E", bound=_Keyed)
-
-
-class Table(Generic[E]):
-    """Entries of one kind, the one seen longest ago first. `proven` ones stay while others can go."""
-
-    def __init__(self) -> None:
-        self._tried: OrderedDict[Hashable, E] = OrderedDict()
-        self._proven: OrderedDict[Hashable, E] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._tried) + len(self._proven)
-
-    def __iter__(self) -> Iterator[E]:
-        yield from self._proven.values()
-        yield from self._tried.values()
-
-    def get(self, key: Hashable) -> E | None:
-        """The entry, if it is known."""
-        found = self._proven.get(key)
-        return found if found is not None else self._tried.get(key)
-
-    def put(self, entry: E, proven: bool) -> None:
-        """Keep an entry as the latest seen. Once proven it stays so."""
-        key = entry.key
-        proven = proven or key in self._proven
-        self._tried.pop(key, None)
-        self._proven.pop(key, None)
-        (self._proven if proven else self._tried)[key] = entry
-        while len(self) > limits.SENSOR_INVENTORY.default:
-            (self._tried or self._proven).popitem(last=False)
 
 
 class Inventory:
@@ -150,6 +110,7 @@ class Inventory:
         yield from self._compare(
             device, _fingerprint(seen.request), talk.implementation, Change.SOFTWARE, seen.flow, now
         )
+        yield from self._system(device, seen.flow, now)
         yield from self._hour(device, seen.flow, now)
         yield from self._mac(device, seen.flow, now)
         for context in seen.accept.contexts:
@@ -267,6 +228,7 @@ class Inventory:
         if seen.offered is not None and not seen.hello.retry:
             device = self._device(str(client), "", now)
             yield from self._compare(device, _stack(seen.offered), "", Change.TLS_STACK, seen.flow, now)
+            yield from self._system(device, seen.flow, now)
             yield from self._version(str(server), port, seen.hello, seen.offered, seen.flow, now)
 
     def _version(
@@ -338,6 +300,16 @@ class Inventory:
             self.revision += 1
             if before and now - device.first > limits.SENSOR_LEARN.default:
                 yield Changed(change, flow, before[0], f"{mark} {name}".strip())
+
+    def _system(self, device: Device, flow: Flow, now: float) -> Iterator[object]:
+        """The system below the software: who takes a device's name, address and software may still run on another."""
+        if not flow.stack:
+            return
+        mark, before = described(flow.stack), device.stacks[-1:]
+        if note(device.stacks, mark, 8):
+            self.revision += 1
+            if before and now - device.first > limits.SENSOR_LEARN.default:
+                yield Changed(Change.TCP_STACK, flow, before[0], mark)
 
     def recall(self, earlier: Self) -> None:
         """Take in what was known before we began, where that comes late: an entry of then stands, or a change since

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from appliance.base import limits
 from appliance.config.values import parse_network
 from appliance.inspection.engine import Inspection
-from appliance.inspection.inventory import Inventory, Table
+from appliance.inspection.inventory import Inventory
 from appliance.inspection.inventory_entries import Device, Host, Talk
+from appliance.inspection.inventory_table import Table
 from tests.fuzz.steps import steps
 from tests.inspection.handshake import certificate, talk
 from tests.inspection.scene import CT, MR, OLD_PACS, OWN, STRANGER, engine, evidence, registry, rules
@@ -86,6 +87,70 @@ def test_d10_the_same_software_is_quiet() -> None:
     for number in range(3):
         meets(watching, BEGAN + number * LEARN, port=50000 + number)
     assert rules(watching) == []
+
+
+LINUX = bytes.fromhex("020405b4 0402 080a 00000001 00000000 01 030307")
+LATER = bytes.fromhex("020405a0 0402 080a 7fffffff 00000000 01 030309")  # by another way, at another moment
+WINDOWS = bytes.fromhex("020405b4 01 030308 01 01 0402")
+FEWER = bytes.fromhex("020405b4 0402 0101")
+
+
+@pytest.mark.parametrize(
+    ("ttl", "options", "after", "spoke"),
+    [
+        (128, WINDOWS, LEARN + 60, ["D10"]),
+        (128, LINUX, LEARN + 60, ["D10"]),
+        (64, WINDOWS, LEARN + 60, ["D10"]),
+        (128, WINDOWS, 60, []),
+        (64, LATER, LEARN + 60, []),
+        (61, LINUX, LEARN + 60, []),  # three routers further away
+    ],
+)
+def test_d10_the_same_software_on_another_system(ttl: int, options: bytes, after: float, spoke: list[str]) -> None:
+    watching = engine()
+    for number, shown in enumerate(((64, LINUX), (ttl, options), (64, LINUX))):
+        wire = Wire(watching, CT, OWN, client_port=50000 + number, now=BEGAN + number * after).open(*shown)
+        wire.client(associate()).server(associate(2))
+    assert rules(watching) == spoke
+    (device,) = watching.inventory.devices
+    assert device.stacks[0] == "TTL 64, mss sack timestamps nop wscale"
+
+
+def test_d10_the_other_system_is_named_over_tls_too() -> None:
+    watching = engine()
+    pem = certificate()
+    for number, (ttl, options) in enumerate(((64, LINUX), (128, WINDOWS))):
+        wire = Wire(watching, MR, OWN, 2762, 50000 + number, BEGAN + number * 2 * LEARN).open(ttl, options)
+        for from_client, data in talk(pem):
+            wire.say(from_client, data)
+    said = evidence(watching.take_alerts(), "D10")
+    assert "TTL 64, mss sack timestamps nop wscale" in said and "TTL 128, mss nop wscale nop nop sack" in said
+
+
+def test_d10_a_syn_that_is_repeated_with_fewer_options_is_the_same_system() -> None:
+    """As systems do whose first one nobody answered, in case it was for its options."""
+    watching = engine()
+    for number in range(2):
+        wire = Wire(watching, CT, OWN, client_port=50000 + number, now=BEGAN + number * 2 * LEARN)
+        if number:
+            wire.ask(64, LINUX)
+        wire.open(64, FEWER if number else LINUX)
+        wire.client(associate()).server(associate(2))
+    assert rules(watching) == []
+
+
+def test_d10_a_syn_that_somebody_forges_beside_it_changes_nothing() -> None:
+    watching = engine()
+    for number in range(2):
+        wire = Wire(watching, CT, OWN, client_port=50000 + number, now=BEGAN + number * 2 * LEARN)
+        if number:
+            wire.ask(64, LINUX)
+            wire.next[True] += 7000
+            wire.ask(128, WINDOWS)
+            wire.next[True] -= 7000
+        wire.open(64, LINUX)
+        wire.client(associate()).server(associate(2))
+    assert "D10" not in rules(watching)
 
 
 def test_d10_another_tls_stack() -> None:

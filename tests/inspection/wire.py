@@ -27,6 +27,7 @@ def frame(
     vlans: tuple[int, ...] = (),
     extensions: bytes = b"",
     options: bytes = b"",
+    ttl: int = 64,
 ) -> bytes:
     """One Ethernet frame with a TCP segment. Checksums are left out: the sensor does not test them."""
     one, two = ipaddress.ip_address(source), ipaddress.ip_address(target)
@@ -45,12 +46,14 @@ def frame(
     body = tcp + options + payload
     tags = b"".join(struct.pack("!HH", 0x8100, vlan) for vlan in vlans)
     if one.version == 4:
-        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0x4000, 64, 6, 0) + one.packed + two.packed
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0x4000, ttl, 6, 0) + one.packed + two.packed
         kind = b"\x08\x00"
     else:
         first = extensions[:1] if extensions else b"\x06"
         rest = extensions[1:]
-        header = struct.pack("!IH", 6 << 28, len(rest) + len(body)) + first + b"\x40" + one.packed + two.packed + rest
+        header = (
+            struct.pack("!IH", 6 << 28, len(rest) + len(body)) + first + bytes((ttl,)) + one.packed + two.packed + rest
+        )
         kind = b"\x86\xdd"
     return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01" + tags + kind + header + body
 
@@ -164,14 +167,20 @@ class Wire:
             self.vlans,
         )
 
-    def open(self) -> Wire:
-        """The three-way handshake."""
-        self.raw(True, self.next[True], SYN)
+    def open(self, ttl: int = 64, options: bytes = b"") -> Wire:
+        """The three-way handshake; the client's SYN has these options."""
+        self.ask(ttl, options)
         self._advance(True, 1)
         self.raw(False, self.next[False], SYN | ACK)
         self._advance(False, 1)
         self.raw(True, self.next[True], ACK)
         return self
+
+    def ask(self, ttl: int = 64, options: bytes = b"") -> None:
+        """The client's SYN."""
+        syn = frame(*self.hosts[True], *self.hosts[False], self.next[True], 0, SYN, b"", self.vlans, b"", options, ttl)
+        self.now += 0.00001
+        self.engine.inspect([(self.now, memoryview(syn), len(syn), None)])
 
     def _advance(self, from_client: bool, count: int) -> None:
         self.next[from_client] = (self.next[from_client] + count) & 0xFFFFFFFF

@@ -62,6 +62,7 @@ FAILED = Rule(
 _RULES = {
     Change.SOFTWARE: (SOFTWARE, "its implementation was {before} and is {after}"),
     Change.TLS_STACK: (SOFTWARE, "its TLS stack was {before} and is {after} (JA4)"),
+    Change.TCP_STACK: (SOFTWARE, "its system's TCP was {before} and is {after}"),
     Change.SYNTAX: (SYNTAX, "transfer syntax {after}"),
     Change.SURGE: (SURGE, "{after}, {before}"),
     Change.PAIR: (PAIR, "{after}"),

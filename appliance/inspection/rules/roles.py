@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from appliance.base.text import wash
 from appliance.inspection.command_set import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, MOVE_UNKNOWN, Command
 from appliance.inspection.developments import Change, Changed, Kind, Recurring
@@ -38,6 +40,9 @@ SOP_CLASS = Rule(
     ("T1078",),
     "110132",
 )
+# Query/retrieve classes by their last component (PS3.4 C.6, PS3.6 annex A).
+_QUERY_RETRIEVE = re.compile(rb"1\.2\.840\.10008\.5\.1\.4\.1\.2\.[0-9]\.([123])")
+_RETRIEVES = {b"1": "find", b"2": "move", b"3": "get"}
 _SERVICES = {C_ECHO: "echo", C_STORE: "store", C_FIND: "find", C_GET: "get", C_MOVE: "move"}
 _WORKLIST, _COMMITMENT = b"1.2.840.10008.5.1.4.31", b"1.2.840.10008.1.20.1"
 _MPPS, _PRINT = b"1.2.840.10008.3.1.2.3.", b"1.2.840.10008.5.1.1."
@@ -91,6 +96,22 @@ def role(seen: CommandSeen, registry: Registry) -> Finding | None:
     return Finding(
         ROLE, evidence, seen.flow, {"command": command.name, "sop_class": shown.sop_class(command.sop_class)}
     )
+
+
+def proposal(seen: AssociationRequested, registry: Registry) -> Finding | None:
+    """D06, for information: many devices propose on every association all that they can, and never ask for it."""
+    allowed = registry.rights(seen.flow.key, seen.request.calling).asks
+    if not allowed:
+        return None
+    classes = [_QUERY_RETRIEVE.fullmatch(each.abstract_syntax.rstrip(b"\0 ")) for each in seen.request.contexts]
+    more = {_RETRIEVES[each[1]] for each in classes if each} - set(allowed)
+    if not more:
+        return None
+    title = shown.title(seen.request.calling)
+    evidence = f"{title} proposes {', '.join(sorted(more))}; its entry has {', '.join(sorted(allowed))}"
+    client, _, server, _ = endpoints(seen.flow.key)
+    about = (client, server, title, "proposes")
+    return Finding(ROLE, evidence, seen.flow, shown.request(seen.request), about, severity=Severity.LOW)
 
 
 def destination(seen: CommandSeen, registry: Registry) -> Finding | None:
@@ -174,7 +195,7 @@ def unusual_hour(seen: Changed, registry: Registry) -> Finding | None:
 
 
 RULES = {
-    AssociationRequested: (hours,),
+    AssociationRequested: (proposal, hours),
     CommandSeen: (role, destination, sop_class),
     DataSetBegan: (modality,),
     Recurring: (destinations,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from appliance.config.hours import parse_hours
 from appliance.config.model import Peer, SensorServer
 from appliance.inspection.engine import Inspection
 from appliance.inspection.registry import Registry, Server
+from appliance.inspection.rules.rule import Severity
 from tests.inspection.scene import CT, OLD_PACS, OWN, evidence, registry, rules
 from tests.inspection.wire import CT_STORAGE, Wire, associate, command, p_data, pdv, store
 
@@ -98,6 +100,34 @@ def test_d06_what_an_entry_allows_is_quiet(client: str, server: str, calling: by
     watching = engine()
     ask(watching, 0x0020, identifier(id=b"1"), client, server, calling, called)
     assert rules(watching) == []
+
+
+STUDY_FIND, PATIENT_MOVE, STUDY_GET = (b"1.2.840.10008.5.1.4.1.2." + each for each in (b"2.1", b"1.2", b"2.3"))
+
+
+def proposes(watching: Inspection, *classes: bytes, port: int = 50000) -> list[dict[str, Any]]:
+    contexts = tuple((2 * number + 1, each) for number, each in enumerate(classes))
+    wire = Wire(watching, READER, OLD_PACS, client_port=port).open()
+    wire.client(associate(called=b"OLDPACS", calling=b"READ1", contexts=contexts))
+    wire.server(associate(2, contexts=contexts))
+    return watching.take_alerts()
+
+
+def test_d06_what_is_only_proposed_is_for_information() -> None:
+    watching = engine()
+    assert proposes(watching, STUDY_FIND, PATIENT_MOVE) == []
+    records = proposes(watching, STUDY_FIND, STUDY_GET, port=50001)
+    assert evidence(records, "D06") == '"READ1" proposes get; its entry has echo, find, move'
+    assert [each["alert"]["severity"] for each in records] == [Severity.LOW]
+    ask(watching, 0x0010, identifier(id=b"1"))
+    (asked,) = watching.take_alerts()
+    assert asked["alert"]["severity"] == Severity.HIGH, "what was told before hushes nothing"
+
+
+@pytest.mark.parametrize("asks", [(), ("echo", "find", "move", "get")])
+def test_d06_a_proposal_of_what_an_entry_allows_is_quiet(asks: tuple[str, ...]) -> None:
+    watching = engine(others=(READING.model_copy(update={"asks": asks}),))
+    assert proposes(watching, STUDY_FIND, PATIENT_MOVE, STUDY_GET, b"1.2.840.10008.5.1.4.31", CT_STORAGE) == []
 
 
 def test_d06_an_entry_that_names_nothing_allows_all() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Iterator
 
 from tests.inspection import wire
 from tests.sensor_lab.scene import quiet, shows
@@ -19,6 +21,36 @@ def other_software(lab: Lab) -> None:
     assert echo(lab) == 0
     lab.mirror.pass_time(DAY + 60)
     assert pynetdicom_echo(lab.ct, "CT1", "EDGE01", lab.edge)
+
+
+@contextlib.contextmanager
+def _another_system(lab: Lab, **settings: int) -> Iterator[None]:
+    """The CT's kernel with other settings of its TCP/IP, as another system has them."""
+    names = [f"net.ipv4.{name}" for name in settings]
+    before = lab.ct.run("sysctl", "-n", *names, check=True).stdout.split()
+    try:
+        lab.ct.run("sysctl", "-w", *(f"{name}={value}" for name, value in zip(names, settings.values(), strict=True)))
+        yield
+    finally:
+        lab.ct.run("sysctl", "-w", *(f"{name}={value}" for name, value in zip(names, before, strict=True)))
+
+
+@shows("D10", "echoscu", evidence="its system's TCP was TTL 64")
+def same_software_on_another_system(lab: Lab) -> None:
+    """A day later CT1 still is DCMTK at its address, on a system that counts from 128 and sends no timestamps."""
+    assert echo(lab) == 0
+    lab.mirror.pass_time(DAY + 60)
+    with _another_system(lab, ip_default_ttl=128, tcp_timestamps=0):
+        assert echo(lab) == 0
+
+
+@quiet("D10", "echoscu")
+def same_system_from_further_away(lab: Lab) -> None:
+    """A day later CT1 is four routers away."""
+    assert echo(lab) == 0
+    lab.mirror.pass_time(DAY + 60)
+    with _another_system(lab, ip_default_ttl=60):
+        assert echo(lab) == 0
 
 
 @quiet("D10", "echoscu")

@@ -31,6 +31,18 @@ def dose_station_fetches(lab: Lab) -> None:
     dcmtk(lab.viewer, "getscu", "DOSE1", "ARCH", lab.pacs, 104, "-S", "-od", str(lab.room("fetched")), *keys)
 
 
+@shows("D06", "forged PDUs", evidence="proposes find, move")
+def dose_station_might_search(lab: Lab) -> None:
+    """The dose station, which may only store, proposes to search and to move, and asks for nothing."""
+    Line(lab.viewer, lab.pacs).ask(calling=b"DOSE1", called=b"ARCH", contexts=((1, FIND), (3, MOVE)))
+
+
+@quiet("D06", "forged PDUs")
+def reader_might_search(lab: Lab) -> None:
+    """The reading room proposes to search and to move, and asks for nothing."""
+    Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=((1, FIND), (3, MOVE)))
+
+
 @quiet("D06", "findscu")
 def reader_searches(lab: Lab) -> None:
     """The reading room searches the archive for one patient."""
