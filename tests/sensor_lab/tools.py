@@ -182,17 +182,29 @@ def pynetdicom_echo(host: Host, calling: str, called: str, to: Host, port: int =
 
 
 @contextlib.contextmanager
-def pynetdicom_scp(host: Host, port: int, status: int, title: str) -> Iterator[None]:
-    """An SCP of storage and procedure steps that answers everything with `status`."""
+def pynetdicom_scp(
+    host: Host, port: int, status: int, title: str, *, matches: int = 0, associations: int = 10
+) -> Iterator[None]:
+    """An SCP of storage and procedure steps that answers everything with `status`, finds so many `matches` to every
+    query, and takes so many associations at a time."""
+    from pydicom import Dataset
     from pynetdicom import AE, AllStoragePresentationContexts, evt  # type: ignore[attr-defined]
+
+    def found(_: Any) -> Iterator[tuple[int, Dataset]]:
+        answer = Dataset()
+        answer.QueryRetrieveLevel = "STUDY"
+        for _number in range(matches):
+            yield 0xFF00, answer
 
     def begin() -> Any:
         ae = AE(ae_title=title)
         ae.supported_contexts = AllStoragePresentationContexts
         ae.add_supported_context("1.2.840.10008.1.1")
         ae.add_supported_context("1.2.840.10008.3.1.2.3.3")
+        ae.add_supported_context("1.2.840.10008.5.1.4.1.2.2.1")
+        ae.maximum_associations = associations
         step = [(each, lambda _: (status, None)) for each in (evt.EVT_N_CREATE, evt.EVT_N_SET)]
-        handlers = [(evt.EVT_C_STORE, lambda _: status), *step]
+        handlers = [(evt.EVT_C_STORE, lambda _: status), (evt.EVT_C_FIND, found), *step]
         return ae.start_server((host.address, port), block=False, evt_handlers=handlers)
 
     server = within(host.namespace, begin)

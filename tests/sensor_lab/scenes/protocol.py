@@ -7,7 +7,7 @@ import struct
 from tests.inspection import wire
 from tests.sensor_lab.scene import quiet, shows
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import Forger, Line, dcmtk, echo
+from tests.sensor_lab.tools import Forger, Line, dcmtk, echo, pynetdicom_scp
 
 ASK = {"calling": b"CT1"}
 
@@ -138,14 +138,45 @@ def sixty_associations(lab: Lab) -> None:
     _hold(lab, 60)
 
 
+def _turn_away(lab: Lab, times: int) -> None:
+    ask = {"calling": b"CT1", "called": b"READ1", "contexts": ((1, wire.VERIFICATION),)}
+    with pynetdicom_scp(lab.viewer, 11113, 0, "READ1", associations=1):
+        held = Line(lab.ct, lab.viewer, 11113).ask(**ask)
+        for _ in range(times):
+            Line(lab.ct, lab.viewer, 11113).ask(**ask).close()
+        held.release()
+
+
+@shows("D25", "pynetdicom", evidence="5 associations were rejected for want of resources")
+def turned_away(lab: Lab) -> None:
+    """The reading room takes one association at a time, and the CT asks for six more."""
+    _turn_away(lab, 6)
+
+
+@quiet("D25", "pynetdicom")
+def turned_away_a_few_times(lab: Lab) -> None:
+    """The CT asks for four more."""
+    _turn_away(lab, 4)
+
+
+def _open_by_halves(lab: Lab, count: int) -> None:
+    deaf = "add chain ip lab input { type filter hook input priority 0 ; }; add rule ip lab input tcp sport 104 drop"
+    lab.attacker.run("nft", f"add table ip lab; {deaf}", check=True)
+    lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", str(count), "-p", "104", lab.pacs.address)
+    lab.attacker.run("nft", "delete table ip lab", check=True)
+    lab.mirror.pass_time(70)
+
+
 @shows("D25", "hping3, nft", "D24", evidence="100 connections to it")
 def half_open_connections(lab: Lab) -> None:
     """hping3 opens 120 connections by halves; its kernel, which would end them, is kept from hearing of it."""
-    deaf = "add chain ip lab input { type filter hook input priority 0 ; }; add rule ip lab input tcp sport 104 drop"
-    lab.attacker.run("nft", f"add table ip lab; {deaf}", check=True)
-    lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", "120", "-p", "104", lab.pacs.address)
-    lab.attacker.run("nft", "delete table ip lab", check=True)
-    lab.mirror.pass_time(70)
+    _open_by_halves(lab, 120)
+
+
+@quiet("D25", "hping3, nft", "D24")
+def some_half_open_connections(lab: Lab) -> None:
+    """It opens 80 that way."""
+    _open_by_halves(lab, 80)
 
 
 @shows("D26", "forged PDUs", "D22")

@@ -11,7 +11,7 @@ from tests.inspection import wire
 from tests.sensor_lab.scene import quiet, shows
 from tests.sensor_lab.scenes.content import CT_FILE, MR_FILE
 from tests.sensor_lab.site import Lab
-from tests.sensor_lab.tools import Line, dcmtk, find
+from tests.sensor_lab.tools import Line, dcmtk, find, pynetdicom_scp
 
 FIND, MOVE = b"1.2.840.10008.5.1.4.1.2.2.1", b"1.2.840.10008.5.1.4.1.2.2.2"
 PRIORITY = struct.pack("<HHIH", 0, 0x0700, 2, 0)
@@ -148,6 +148,24 @@ def very_many_searches(lab: Lab) -> None:
 def many_searches(lab: Lab) -> None:
     """It does so 110 times."""
     _search_again_and_again(lab, 110)
+
+
+def _find_many(lab: Lab, matches: int) -> None:
+    keys = ("-k", "QueryRetrieveLevel=STUDY", "-k", "StudyDate=20260101", "-k", "StudyInstanceUID")
+    with pynetdicom_scp(lab.viewer, 11113, 0, "READ1", matches=matches):
+        assert dcmtk(lab.ct, "findscu", "CT1", "READ1", lab.viewer, 11113, "-S", *keys).returncode == 0
+
+
+@shows("D08", "pynetdicom, findscu", evidence="1000 matches to one query")
+def very_many_matches(lab: Lab) -> None:
+    """The studies of a day are 1,100."""
+    _find_many(lab, 1100)
+
+
+@quiet("D08", "pynetdicom, findscu")
+def many_matches(lab: Lab) -> None:
+    """They are 900."""
+    _find_many(lab, 900)
 
 
 @quiet("D08", "findscu")
