@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from appliance.base.errors import ConfigError, CryptoError
+from appliance.cli.certs.reading import content_of
 from appliance.cli.certs.slots import Slot, names_in_force, slot_of, slot_option, trusted
 from appliance.cli.hand_over import hand_over
 from appliance.cli.options import config_option, json_option
@@ -59,14 +60,14 @@ def command(
 
     config = load_config(path)
     slot = slot_of(config, place)
-    contents, locked = list(map(_read, files)), _read(key_file) if key_file else b""
+    contents, locked = list(map(content_of, files)), content_of(key_file) if key_file else b""
     passphrase = None
     if any(map(is_pkcs12, contents)) or under_passphrase(locked):
         passphrase = known_passphrase(passphrase_file, passphrase_fd)
     handed = together(read_handed(each, passphrase) for each in contents)
     private = load_key(locked or handed.key or _waiting(slot, handed.certificates), passphrase)
     known = [each for each in ([authority] if authority else trusted(config)) if each.exists()]
-    authorities = b"\n".join(authorities_of(as_pem(read_handed(_read(each)).certificates)) for each in known)
+    authorities = b"\n".join(authorities_of(as_pem(read_handed(content_of(each)).certificates)) for each in known)
     if not authorities:
         raise ConfigError("no CA is known here", fix="Run `appliance certs trust` with the one that signed it.")
     pem = as_pem(own_chain(handed.certificates, load_certificates(authorities), private.public_key()))
@@ -97,16 +98,9 @@ def _waiting(slot: Slot, certificates: Sequence[Any]) -> bytes:
     from appliance.host.certificate_facts import is_pair
     from appliance.host.certificate_files import as_pem
 
-    here = [_read(each) for each in (slot.requested, slot.key) if each.exists()]
+    here = [content_of(each) for each in (slot.requested, slot.key) if each.exists()]
     if not here:
         raise ConfigError(
             f"there is no key for {slot.name}", fix="`appliance certs request` makes one, or name its file: --key."
         )
     return next((key for key in here if any(is_pair(as_pem([each]), key) for each in certificates)), here[0])
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", fix="Check the path and its owner.") from None

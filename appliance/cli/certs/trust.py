@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from appliance.base.errors import ConfigError, CryptoError
+from appliance.base.errors import CryptoError
 from appliance.cli.certs.authority import certificate_of
+from appliance.cli.certs.reading import content_of
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.config.load import load_config
@@ -49,7 +50,7 @@ def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
         if each.weak or each.not_after <= datetime.now(UTC):
             why = each.weak or f"it expired on {each.not_after:%Y-%m-%d}"
             raise CryptoError(f"{each.subject} will not do: {why}", fix="Nothing was changed. Ask for the CA of today.")
-    there = () if replace or not target.exists() else read_handed(_read(target)).certificates
+    there = () if replace or not target.exists() else read_handed(content_of(target)).certificates
     put_file(target, as_pem([*there, *(each for each in ours if each not in there)]), _MODE)
     if as_json:
         shown = [
@@ -61,13 +62,6 @@ def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
             click.echo(f"trusted {each.subject}, until {each.not_after:%Y-%m-%d}")
             click.echo(f"  SHA-256 {each.sha256}")
     lists = config.receive.client_crl
-    for subject in without_list(as_pem(ours), _read(lists)) if lists else ():
+    for subject in without_list(as_pem(ours), content_of(lists)) if lists else ():
         say(f"All its devices are refused until {lists} has a revocation list of {subject}, too.")
     say("It is taken up by itself; `appliance check` says whether all fits.")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", fix="Run this as root (sudo).") from None
