@@ -126,6 +126,13 @@ def path_as_uid(lab: Lab) -> None:
     _store_under(lab, b"../../etc/cron.d/x")
 
 
+@shows("D31", "storescu", evidence="in a UID of a data set")
+def path_as_uid_of_a_series(lab: Lab) -> None:
+    """A Series Instance UID that is a path, inside of the object."""
+    with pydicom.config.disable_value_validation():
+        _store(lab, instance(lab.room("path") / "object.dcm", SeriesInstanceUID="../../etc/cron.d/x"))
+
+
 @quiet("D31", "forged PDUs")
 def uid_as_uid(lab: Lab) -> None:
     """A SOP Instance UID that is one."""

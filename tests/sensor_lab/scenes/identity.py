@@ -199,6 +199,27 @@ def at_night(lab: Lab) -> None:
     lab.mirror.pass_time(9 * 3600)
 
 
+def _days_at_noon(lab: Lab) -> None:
+    for _ in range(15):
+        echo(lab)
+        lab.mirror.pass_time(86400)
+
+
+@shows("D35", "echoscu", evidence="as on none of 15 days before")
+def at_night_as_never(lab: Lab) -> None:
+    """The CT, whose entry has no hours, calls at night after fifteen days on which it called at noon."""
+    _days_at_noon(lab)
+    lab.mirror.pass_time(12 * 3600)
+    echo(lab)
+
+
+@quiet("D35", "echoscu")
+def at_noon_as_ever(lab: Lab) -> None:
+    """It calls at noon on the sixteenth day, too."""
+    _days_at_noon(lab)
+    echo(lab)
+
+
 @quiet("D35", "echoscu")
 def at_noon(lab: Lab) -> None:
     """The ultrasound calls in the middle of the day."""

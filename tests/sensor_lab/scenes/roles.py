@@ -9,7 +9,7 @@ import pydicom
 
 from tests.inspection import wire
 from tests.sensor_lab.scene import quiet, shows
-from tests.sensor_lab.scenes.content import CT_FILE, MR_FILE
+from tests.sensor_lab.scenes.content import CT_FILE, MR_FILE, instance
 from tests.sensor_lab.site import Lab
 from tests.sensor_lab.tools import Line, dcmtk, find, pynetdicom_scp
 
@@ -184,6 +184,23 @@ def search_for_one(lab: Lab) -> None:
 def ct_stores_mr(lab: Lab) -> None:
     """A CT that stores CT images alone stores an MR image in the archive."""
     dcmtk(lab.ct, "storescu", "CT2", "ARCH", lab.pacs, files=(MR_FILE,))
+
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+
+
+@shows("D33", "storescu", evidence="says that its modality is MR")
+def ct_image_of_another_modality(lab: Lab) -> None:
+    """A CT stores an object of the class of CT images, which says that an MR made it."""
+    made = instance(lab.room("modality") / "object.dcm", CT_IMAGE, Modality="MR")
+    assert dcmtk(lab.ct, "storescu", "CT1", "EDGE01", lab.edge, files=(made,)).returncode == 0
+
+
+@quiet("D33", "storescu")
+def ct_image_of_its_modality(lab: Lab) -> None:
+    """One that says that a CT made it."""
+    made = instance(lab.room("modality") / "object.dcm", CT_IMAGE, Modality="CT")
+    assert dcmtk(lab.ct, "storescu", "CT1", "EDGE01", lab.edge, files=(made,)).returncode == 0
 
 
 @quiet("D33", "storescu")
