@@ -16,6 +16,8 @@ from appliance.cli.pcap import inspect_file, own_option, registry_of
 from appliance.config.load import load_config
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from appliance.inspection.inventory import Inventory
     from appliance.inspection.inventory_entries import Talk
 
@@ -57,7 +59,7 @@ def command(pcap: Path | None, path: Path, as_json: bool, as_html: bool, own: tu
     elif as_html:
         from appliance.cli.inventory_page import page
 
-        click.echo(page(list(inventory.talks), list(inventory.hosts), name), nl=False)
+        click.echo(page(list(inventory.talks), list(inventory.hosts), name, list(inventory.devices)), nl=False)
     else:
         _show(inventory, name)
 
@@ -95,12 +97,33 @@ def _show(inventory: Inventory, name: Callable[[str], str]) -> None:
         )
     shown = console()
     shown.print(table)
+    shown.print(_devices(inventory, name))
     machines = {address for each in talks for address in (each.client, each.server)}
     strangers = sum(not name(address) for address in machines)
     shown.print(
         f"{len(talks)} pairs of {len(machines)} machines, of which no entry names {strangers}; "
         f"{len(inventory.hosts)} hosts announced an address."
     )
+
+
+def _devices(inventory: Inventory, name: Callable[[str], str]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from appliance.cli.inventory_devices import assets
+
+    table = Table(title="What the callers run", title_justify="left")
+    for heading in ("caller", "software", "system, by its TCP", "Ethernet address", "since"):
+        table.add_column(heading, overflow="fold")
+    for each in assets(inventory.devices, inventory.talks):
+        table.add_row(
+            _who(each.title, each.address, name(each.address)),
+            escape(each.software),
+            escape(each.system),
+            escape("\n".join(each.macs)),
+            datetime.fromtimestamp(each.first).astimezone().strftime("%Y-%m-%d"),
+        )
+    return table
 
 
 def _who(title: str, where: str, name: str) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from appliance.cli.inventory_devices import assets
 from appliance.cli.inventory_picture import Names, picture
-from appliance.inspection.inventory_entries import Host, Talk
+from appliance.inspection.inventory_entries import Device, Host, Talk
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; color: #1b2733; padding: 0 1rem }
@@ -25,7 +26,7 @@ svg { width: 100%; height: auto; margin-top: 1rem } td.number, td.day, .bad, .go
 _CLASSES = dict.fromkeys(("accepted", "rejected", "instances"), "number") | {"first": "day", "last": "day"}
 
 
-def page(talks: Sequence[Talk], hosts: Sequence[Host], names: Names) -> str:
+def page(talks: Sequence[Talk], hosts: Sequence[Host], names: Names, devices: Sequence[Device] = ()) -> str:
     """The whole page. `names` gives the configured name of the machine at an address."""
     rows = sorted(talks, key=lambda each: (each.server, each.port, each.client, each.calling, each.called))
     parts = [
@@ -57,6 +58,25 @@ def page(talks: Sequence[Talk], hosts: Sequence[Host], names: Names) -> str:
             ),
         ),
     ]
+    if devices:
+        parts.append("<h2>What the callers run</h2>")
+        parts.append(
+            _table(
+                ("caller", "at", "software", "system, by its TCP", "Ethernet address", "first", "last"),
+                (
+                    (
+                        _who(each.title, each.address, names),
+                        escape(each.address),
+                        escape(each.software),
+                        escape(each.system),
+                        escape(", ".join(each.macs)),
+                        _day(each.first),
+                        _day(each.last),
+                    )
+                    for each in assets(devices, talks)
+                ),
+            )
+        )
     if hosts:
         listed = sorted(hosts, key=lambda each: each.mac)
         parts.append("<h2>Hosts that announced an address, or hand them out</h2>")

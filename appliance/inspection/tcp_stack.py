@@ -15,6 +15,17 @@ _SHORTEST = 20  # bytes of a TCP header
 _BEGINNINGS = (32, 64, 128)  # that are in use; above them 255
 _END, _NOP = 0, 1
 _NAMES = {_END: "end", _NOP: "nop", 2: "mss", 3: "wscale", 4: "sack", 5: "sack-blocks", 8: "timestamps", 19: "md5"}
+# As systems are known to say it (p0f 3, stack fingerprint database): families, for releases of one differ elsewhere.
+_FAMILIES = {
+    "TTL 64, mss sack timestamps nop wscale": "Linux",
+    "TTL 64, mss nop nop sack nop wscale": "Linux",
+    "TTL 128, mss nop wscale nop nop sack": "Windows",
+    "TTL 128, mss nop nop sack": "Windows",
+    "TTL 128, mss nop wscale sack timestamps": "Windows",
+    "TTL 64, mss nop wscale nop nop timestamps sack end": "Apple",
+    "TTL 64, mss nop wscale sack timestamps": "FreeBSD",
+    "TTL 64, mss nop nop sack nop wscale nop nop timestamps": "OpenBSD",
+}
 # Multipath, Fast Open and experiments: one stack sends them on this connection and not on the next (RFC 8684, 7413).
 _PASSING = frozenset((30, 34, 253, 254))
 
@@ -50,3 +61,8 @@ def described(stack: bytes) -> str:
             break
         rest = rest[size:]
     return f"TTL {beginning}, {' '.join(names) or 'no options'}"
+
+
+def looks_like(description: str) -> str:
+    """The family of systems that say it like this; else the description itself. A guess: settings change it."""
+    return _FAMILIES.get(description, description)

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from appliance.cli.inventory_page import page
-from appliance.inspection.inventory_entries import Host, Talk
+from appliance.inspection.inventory_entries import Device, Host, Talk
 
 EDGE, PACS, RIS, STRANGER = "10.20.0.2", "10.20.0.3", "10.20.0.5", "10.20.0.66"
 NAMES = {EDGE: "this appliance", PACS: "Main PACS", RIS: "RIS"}
@@ -67,6 +67,15 @@ def test_boxes_do_not_cover_each_other_and_stay_in_the_picture() -> None:
             assert x != x2 or y >= y2 + h2 or y2 >= y + h
 
 
+def test_what_callers_run_is_listed() -> None:
+    ct = Device("10.20.1.4", "CT4", first=1.7e9, last=1.7e9, macs=["02:00:00:00:00:04"])
+    ct.stacks = ["TTL 64, mss", "TTL 128, mss nop wscale nop nop sack"]
+    talks = [Talk("10.20.1.4", EDGE, 104, "CT4", "EDGE01", accepted=3, implementation="SOMARIS_1")]
+    shown = page(talks, [], name, [ct, Device(RIS, "", stacks=["TTL 255, mss"])])
+    assert "<td>SOMARIS_1</td><td>Windows</td><td>02:00:00:00:00:04</td>" in shown
+    assert "<td>TLS hides it</td><td>TTL 255, mss</td>" in shown
+
+
 def test_arrows_say_how_and_what() -> None:
     svg = drawing(site(4))
     said = {each.attrib["class"]: each.find("title") for each in svg.iter("path") if "marker-end" in each.attrib}
@@ -111,9 +120,10 @@ def test_no_name_breaks_out_of_the_page() -> None:
         for n, title in enumerate(HOSTILE)
     ]
     hosts = [Host(title, addresses=[title], offers=[title]) for title in HOSTILE]
+    devices = [Device(EDGE, title, macs=[title], stacks=[title]) for title in HOSTILE]
     plain, hostile = _Tags(), _Tags()
-    plain.feed(page(site(4), [Host("02:00:00:00:00:01")], name))
-    hostile.feed(page(talks, hosts, lambda address: HOSTILE[int(address[-1]) % 5]))
+    plain.feed(page(site(4), [Host("02:00:00:00:00:01")], name, [Device(EDGE, "CT1")]))
+    hostile.feed(page(talks, hosts, lambda address: HOSTILE[int(address[-1]) % 5], devices))
     assert hostile.seen <= plain.seen
     assert not {each for each in hostile.attributes if each.startswith("on")} | hostile.attributes & {"src", "href"}
 

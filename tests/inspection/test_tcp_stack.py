@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import LLC, SNAP, Dot1Q, Ether
 
 from appliance.inspection.frames import Segment, parse
-from appliance.inspection.tcp_stack import described, shown_in
+from appliance.inspection.tcp_stack import described, looks_like, shown_in
 
 ENDS: dict[str, str] = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
 SNAP_FRAME = Ether(type=60, **ENDS) / LLC(dsap=170, ssap=170, ctrl=3) / SNAP(OUI=0, code=2048)
@@ -64,6 +66,30 @@ def test_it_is_told_by_ttl_and_order(options: list[tuple[str, Any]], ttl: int, w
 )  # fmt: skip
 def test_however_it_is_wrapped(frame: bytes) -> None:
     assert described(shown(frame)) == "TTL 64, mss sack timestamps nop wscale"
+
+
+def test_a_system_is_named_by_its_family_or_as_it_is() -> None:
+    frame = bytes(Ether(**ENDS) / IP(ttl=126) / TCP(flags="S", options=WINDOWS))
+    assert looks_like(described(shown(frame))) == "Windows"
+    assert looks_like("TTL 255, mss") == "TTL 255, mss"
+
+
+def test_this_machine_is_what_it_is() -> None:
+    """The kernel's own SYN, from a capture of the loopback."""
+    if os.geteuid() != 0:
+        pytest.skip("a packet socket needs root")
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as mirror:
+        mirror.bind(("lo", 0))
+        mirror.settimeout(10)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            called = server.getsockname()[1].to_bytes(2, "big")
+            with socket.create_connection(server.getsockname()):
+                while True:
+                    frame = mirror.recv(2048)
+                    segment = parse(frame, len(frame))
+                    if isinstance(segment, Segment) and segment.flags & 2 and segment.key.endswith(called):
+                        break
+    assert looks_like(described(shown(frame))) == "Linux"
 
 
 def test_headers_that_are_not_plain_show_nothing() -> None:
