@@ -34,13 +34,13 @@ def dose_station_fetches(lab: Lab) -> None:
 @shows("D06", "forged PDUs", evidence="proposes find, move")
 def dose_station_might_search(lab: Lab) -> None:
     """The dose station, which may only store, proposes to search and to move, and asks for nothing."""
-    Line(lab.viewer, lab.pacs).ask(calling=b"DOSE1", called=b"ARCH", contexts=((1, FIND), (3, MOVE)))
+    Line(lab.viewer, lab.pacs).ask(calling=b"DOSE1", called=b"ARCH", contexts=((1, FIND), (3, MOVE))).release()
 
 
 @quiet("D06", "forged PDUs")
 def reader_might_search(lab: Lab) -> None:
     """The reading room proposes to search and to move, and asks for nothing."""
-    Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=((1, FIND), (3, MOVE)))
+    Line(lab.viewer, lab.pacs).ask(calling=b"READ1", called=b"ARCH", contexts=((1, FIND), (3, MOVE))).release()
 
 
 @quiet("D06", "findscu")
