@@ -15,7 +15,7 @@ from typing import Any
 from appliance.base import catalogue
 from appliance.base.errors import ApplianceError
 from appliance.config.changes import changed, take_up
-from appliance.config.errors import ConfigErrors
+from appliance.config.errors import ConfigErrors, Problem
 from appliance.config.load import load_config
 from appliance.config.model import Config
 from appliance.host.heap import give_back
@@ -94,7 +94,7 @@ class Reloading:
         error = ""
         try:
             before = self.config
-            after = load_config(self._path)
+            after = self._load()
             self._read = after.digest
             taken, restart = take_up(before, after, self._program)
             self._watched.follow(self._paths(taken))
@@ -120,6 +120,13 @@ class Reloading:
         self._times += 1
         give_back()
 
+    def _load(self) -> Config:
+        """What lies in the file; a pipe in its place would keep us waiting for whoever writes to it."""
+        if self._path.exists() and not self._path.is_file():
+            what = "is no file: a pipe, a device or a directory lies in its place"
+            raise ConfigErrors([Problem(str(self._path), 0, "", what)])
+        return load_config(self._path)
+
     def _say(self, before: Config, after: Config, restart: tuple[str, ...], *, replaced: bool, told: bool) -> None:
         if restart and restart != self._restart:
             log(catalogue.CONFIG_RESTART, program=self._program, keys=", ".join(restart))
@@ -140,7 +147,7 @@ class Reloading:
         digest = hashlib.sha256()
         for path in self._files(config):
             try:
-                content = path.read_bytes()
+                content = path.read_bytes() if path.is_file() else b""
             except OSError:
                 content = b""
             digest.update(hashlib.sha256(content).digest())
@@ -148,6 +155,6 @@ class Reloading:
 
     def _raw_digest(self) -> str:
         try:
-            return hashlib.sha256(self._path.read_bytes()).hexdigest()
+            return hashlib.sha256(self._path.read_bytes()).hexdigest() if self._path.is_file() else ""
         except OSError:
             return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,3 +187,19 @@ def test_a_file_that_is_gone_is_an_error_until_it_is_back(program: Program) -> N
     assert "no such file" in program.error
     program.save(text)
     assert program.error == ""
+
+
+def test_a_pipe_in_place_of_the_file_keeps_nobody_waiting(program: Program) -> None:
+    text = program.path.read_text()
+    program.path.unlink()
+    os.mkfifo(program.path)
+    program.reloading.reload()
+    assert "appliance.toml: is no file" in program.error and program.taken == []
+    program.path.unlink()
+    program.save(text.replace("EDGE01", "EDGE02"))
+    assert program.error == "" and program.taken == [("EDGE02", False)]
+    (authority,) = program.files(program.reloading.config)
+    authority.unlink(missing_ok=True)
+    os.mkfifo(authority)
+    program.reloading.reload()
+    assert program.taken[1:] == [("EDGE02", True)]
