@@ -552,7 +552,9 @@ def test_evidence_is_kept_from_the_reload_on_that_asks_for_it(tmp_path: Path, la
         program.ready()
         lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"FIRST").hex(), check=True)
         assert program.wait(lambda: "D01" in program.rules())
-        broken = before + f'evidence_recipients = ["{str(identity.recipient)[:-1]}x"]\n'
+        right = str(identity.recipient)
+        wrong = right[:-1] + ("q" if right[-1] != "q" else "p")
+        broken = before + f'evidence_recipients = ["{wrong}"]\n'
         reload(broken, "CONFIG-REJECTED", 1)
         reload(before + f'evidence_recipients = ["{identity.recipient}"]\n', "CONFIG-LOADED", 1)
         lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"SECOND").hex(), check=True)
