@@ -428,7 +428,7 @@ def test_a_decision_is_not_over_before_the_answer_is_in_the_ledger(scene: Scene)
     ended = FarEnd(scene.runtime_dir, scene.state.index_key, HERE, answers=(-1,))
     until(lambda: ended.reports)
     ended.end()
-    until(lambda: scene.commitments.next_due())
+    until(lambda: (scene.commitments.next_due() or 0) > scene.time)
     assert scene.committer.counts()["decided"] == 1
     scene.time += 8
     back = FarEnd(scene.runtime_dir, scene.state.index_key, HERE)
@@ -481,7 +481,7 @@ def test_one_that_comes_no_further_is_told_from_one_that_rests(scene: Scene, mon
     monkeypatch.setattr(limits, "ENGINE_STEP", replace(limits.ENGINE_STEP, default=0))
     goes_on = threading.Event()
     look = scene.committer.take_over
-    monkeypatch.setattr(scene.committer, "take_over", lambda: (goes_on.wait(), look()))
+    monkeypatch.setattr(scene.committer, "take_over", lambda: goes_on.wait() and look())
     scene.committer.start()
     until(lambda: not scene.committer.is_alive())
     goes_on.set()

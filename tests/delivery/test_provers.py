@@ -231,7 +231,7 @@ def test_one_that_comes_no_further_is_told_from_one_that_rests(office: Office, m
     monkeypatch.setattr(limits, "ENGINE_STEP", replace(limits.ENGINE_STEP, default=0))
     goes_on = threading.Event()
     look = office.provers.take_over
-    monkeypatch.setattr(office.provers, "take_over", lambda: (goes_on.wait(), look()))
+    monkeypatch.setattr(office.provers, "take_over", lambda: goes_on.wait() and look())
     office.start()
     until(lambda: not office.provers.is_alive())
     goes_on.set()
