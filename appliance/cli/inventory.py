@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli.options import config_option, json_option
-from appliance.cli.output import console, say, write_json
+from appliance.cli.output import console, counted, say, write_json
 from appliance.cli.pcap import inspect_file, own_option, registry_of
 from appliance.config.load import load_config
 
@@ -101,8 +101,8 @@ def _show(inventory: Inventory, name: Callable[[str], str]) -> None:
     machines = {address for each in talks for address in (each.client, each.server)}
     strangers = sum(not name(address) for address in machines)
     shown.print(
-        f"{len(talks)} pairs of {len(machines)} machines, of which no entry names {strangers}; "
-        f"{len(inventory.hosts)} hosts announced an address."
+        f"{counted(len(talks), 'pair')} of {counted(len(machines), 'machine')}, of which no entry names {strangers}; "
+        f"{counted(len(inventory.hosts), 'host')} announced an address."
     )
 
 

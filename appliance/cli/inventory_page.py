@@ -11,6 +11,7 @@ from html import escape
 
 from appliance.cli.inventory_devices import assets
 from appliance.cli.inventory_picture import Names, picture
+from appliance.cli.output import counted
 from appliance.inspection.inventory_entries import Device, Host, Talk
 
 _STYLE = """
@@ -107,16 +108,12 @@ def _summary(talks: Sequence[Talk], names: Names) -> str:
     strangers = sum(not names(address) for address in machines)
     seen = f"{_day(min(each.first for each in talks))} to {_day(max(each.last for each in talks))}"
     return (
-        f"{_count(len(machines), 'machine')} in {_count(len(talks), 'pair')}, seen {seen}. "
-        f"{_count(len(clear), 'pair')} in clear, over which {sum(each.stored for each in clear):,} instances went; "
-        f"{_count(sum(each.tls and each.accepted > 0 for each in talks), 'pair')} over TLS; "
-        f"{_count(sum(not each.accepted for each in talks), 'pair')} never accepted. "
-        f"{_count(strangers, 'machine')} that no entry of the configuration names."
+        f"{counted(len(machines), 'machine')} in {counted(len(talks), 'pair')}, seen {seen}. "
+        f"{counted(len(clear), 'pair')} in clear, over which {sum(each.stored for each in clear):,} instances went; "
+        f"{counted(sum(each.tls and each.accepted > 0 for each in talks), 'pair')} over TLS; "
+        f"{counted(sum(not each.accepted for each in talks), 'pair')} never accepted. "
+        f"{counted(strangers, 'machine')} that no entry of the configuration names."
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _who(title: str, address: str, names: Names) -> str:

@@ -116,3 +116,8 @@ def fail(message: str) -> None:
     """One line that says why the command ends without success."""
     click.secho("appliance: error: ", err=True, fg="red", bold=True, nl=False, color=colours())
     say(message)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, in words: "1 pair", "1,200 pairs"."""
+    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -128,7 +128,7 @@ def known(site: Path) -> Path:
 def test_the_inventory_as_a_table_and_as_json(known: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert appliance(["inventory", "--config", str(known)]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    for word in ("CT_SOMATOM1", "EDGE01", "in clear", "TLS 1.2", "2 pairs of 3 machines", "1 hosts"):
+    for word in ("CT_SOMATOM1", "EDGE01", "in clear", "TLS 1.2", "2 pairs of 3 machines", "1 host announced"):
         assert word in out
     assert appliance(["inventory", "--json", "--config", str(known)]) == 0
     stored = json.loads(capsys.readouterr().out)

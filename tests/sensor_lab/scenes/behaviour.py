@@ -26,13 +26,18 @@ def other_software(lab: Lab) -> None:
 @contextlib.contextmanager
 def _another_system(lab: Lab, **settings: int) -> Iterator[None]:
     """The CT's kernel with other settings of its TCP/IP, as another system has them."""
-    names = [f"net.ipv4.{name}" for name in settings]
-    before = lab.ct.run("sysctl", "-n", *names, check=True).stdout.split()
+    files = {f"/proc/sys/net/ipv4/{name}": str(value) for name, value in settings.items()}
+    before = {name: lab.ct.run("cat", name, check=True).stdout for name in files}
+
+    def put(values: dict[str, str]) -> None:
+        for name, value in values.items():
+            lab.ct.run("tee", name, input=value, check=True)
+
     try:
-        lab.ct.run("sysctl", "-w", *(f"{name}={value}" for name, value in zip(names, settings.values(), strict=True)))
+        put(files)
         yield
     finally:
-        lab.ct.run("sysctl", "-w", *(f"{name}={value}" for name, value in zip(names, before, strict=True)))
+        put(before)
 
 
 @shows("D10", "echoscu", evidence="its system's TCP was TTL 64")
