@@ -55,7 +55,8 @@ def test_a_pacs_over_mutual_tls_answers_step_by_step(tmp_path: Path, authority: 
         told: list[Step] = []
         probe = echo(dimse(upstream.port, authority, ours), "EDGE01", WAITS, told.append)
     assert [step.name for step in told] == ["DNS", "TCP", "TLS", "association", "C-ECHO"]
-    assert {step.result for step in told} == {"ok"}
+    # Where localhost is ::1 first, TCP warns that this storescp does not listen there.
+    assert {step.result for step in told if step.name != "TCP"} == {"ok"} and told[1].result in ("ok", "warn")
     assert told == probe.steps
     tls = told[2]
     assert tls.what.startswith("TLSv1.")

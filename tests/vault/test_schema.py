@@ -65,6 +65,7 @@ def test_every_version_comes_to_the_same_schema_and_loses_nothing(tmp_path: Path
         ]
     assert not migrate(Database(older)), "once is enough"
     older.close()
+    newest.close()
     if count:
         ledger = Ledger(tmp_path / "ledger.sqlite")
         assert ledger.counts()["pacs"].held == 1
@@ -80,6 +81,7 @@ def test_what_a_later_version_wrote_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="later version"):
         migrate(Database(connection))
     assert schema(connection) == before
+    connection.close()
 
 
 def test_the_tallies_are_what_one_would_count() -> None:
@@ -114,6 +116,7 @@ def test_the_tallies_are_what_one_would_count() -> None:
     assert Counter(objects) == Counter(
         connection.execute("SELECT state, count(*), sum(size) FROM object GROUP BY 1").fetchall()
     )
+    connection.close()
 
 
 def test_a_tally_is_kept_in_a_statement_that_replaces_rows() -> None:
@@ -126,3 +129,4 @@ def test_a_tally_is_kept_in_a_statement_that_replaces_rows() -> None:
         "ON CONFLICT (object, destination) DO UPDATE SET state = 'held'"
     )
     assert connection.execute("SELECT state, rows FROM delivery_tally WHERE rows").fetchall() == [("held", 1)]
+    connection.close()

@@ -174,7 +174,7 @@ print(spool.read(2)[1])
 
 
 def full(directory: Path, how: str) -> list[str]:
-    command = [sys.executable, "-c", FULL, str(directory), how]
+    command = [sys.executable, "-u", "-c", FULL, str(directory), how]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
