@@ -32,16 +32,17 @@ def starting(directory: Path) -> Iterator[Start]:
         site = build(root, classical=True, port=free_port(), upstream_port=free_port())
         site.config.write_text(edit(site.config.read_text()))
         upstream = Upstream(root / "upstream", site.upstream_port, site.upstream)
+        running.append(upstream)
         upstream.start()
-        box = Box(site, within(site))
-        running.extend((box, upstream))
+        box = Box(site, within(site))  # which may find that this machine cannot have it
+        running.append(box)
         box.start()
         return site, box, upstream
 
     try:
         yield begin
     finally:
-        for each in running:
+        for each in reversed(running):
             each.stop()
     log = directory / "site" / "appliance.log"
     if log.exists():
