@@ -152,9 +152,10 @@ class Panel:
         snapshot, now = received[1], self._now()
         program, pid = snapshot["program"], snapshot["pid"]
         self._board.post(snapshot, now)
-        # Whoever was refused by the medium knows before we look at it, and when it is well again.
+        # Whoever was refused by the medium knows before we look at it, and when it is well again. With its first word a
+        # program has made all that it makes at its start: from then on that may be missed.
         medium = (snapshot.get("medium"), snapshot.get("not_stored"))
-        if self._media.setdefault(program, medium) != medium:
+        if self._media.get(program) != medium:
             self._media[program] = medium
             self._looked -= _LOOK_EVERY
         if isinstance(snapshot.get("alert"), dict):
