@@ -107,9 +107,8 @@ class Inventory:
         self.talks.put(talk, proven=True)
         yield from self._second_place(talk, seen.flow, now)
         device = self._device(talk.client, talk.calling, now)
-        yield from self._compare(
-            device, _fingerprint(seen.request), talk.implementation, Change.SOFTWARE, seen.flow, now
-        )
+        mark, shown_as = _fingerprint(seen.request), talk.implementation
+        yield from self._compare(device, device.prints, mark, Change.SOFTWARE, seen.flow, now, shown_as)
         yield from self._system(device, seen.flow, now)
         yield from self._hour(device, seen.flow, now)
         yield from self._mac(device, seen.flow, now)
@@ -227,7 +226,7 @@ class Inventory:
         self.talks.put(talk, proven=True)
         if seen.offered is not None and not seen.hello.retry:
             device = self._device(str(client), "", now)
-            yield from self._compare(device, _stack(seen.offered), "", Change.TLS_STACK, seen.flow, now)
+            yield from self._compare(device, device.prints, _stack(seen.offered), Change.TLS_STACK, seen.flow, now)
             yield from self._system(device, seen.flow, now)
             yield from self._version(str(server), port, seen.hello, seen.offered, seen.flow, now)
 
@@ -293,23 +292,18 @@ class Inventory:
         self.hosts.put(host, proven=bool(host.offers))
 
     def _compare(
-        self, device: Device, mark: str, name: str, change: Change, flow: Flow, now: float
+        self, device: Device, known: list[str], mark: str, change: Change, flow: Flow, now: float, name: str = ""
     ) -> Iterator[object]:
-        before = device.prints[-1:]
-        if note(device.prints, mark, 8):
+        before = known[-1:]
+        if note(known, mark, 8):
             self.revision += 1
             if before and now - device.first > limits.SENSOR_LEARN.default:
                 yield Changed(change, flow, before[0], f"{mark} {name}".strip())
 
     def _system(self, device: Device, flow: Flow, now: float) -> Iterator[object]:
         """The system below the software: who takes a device's name, address and software may still run on another."""
-        if not flow.stack:
-            return
-        mark, before = described(flow.stack), device.stacks[-1:]
-        if note(device.stacks, mark, 8):
-            self.revision += 1
-            if before and now - device.first > limits.SENSOR_LEARN.default:
-                yield Changed(Change.TCP_STACK, flow, before[0], mark)
+        if flow.stack:
+            yield from self._compare(device, device.stacks, described(flow.stack), Change.TCP_STACK, flow, now)
 
     def recall(self, earlier: Self) -> None:
         """Take in what was known before we began, where that comes late: an entry of then stands, or a change since

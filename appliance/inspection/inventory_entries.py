@@ -106,8 +106,8 @@ class Device(Entry):
     bytes_in_hour: int = 0  # that it sent, data and all
     most_bytes: int = 0  # in any hour before
     macs: list[str] = field(default_factory=list)  # from which it calls
-    at_work: int = 0  # a bit for each hour of the day (UTC) at which it associated
     stacks: list[str] = field(default_factory=list)  # TCP/IP stacks, as its SYNs show them
+    at_work: int = 0  # a bit for each hour of the day (UTC) at which it associated
     days: int = 0  # on which it did
     day: int = 0  # the last of them, since the epoch
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance.cli.main import run
-from tests.delivery.upstream import Authority, StoreScp, free_port, tls_options
+from tests.delivery.upstream import Authority, StoreScp, free_port, tcp_to_localhost, tls_options
 from tests.programs.test_forward import Box
 
 
@@ -33,8 +33,8 @@ def test_a_pacs_that_answers_and_one_that_does_not(
         said = json.loads(capsys.readouterr().out)
     lines = shown.splitlines()
     assert lines[0] == f"pacs: dimse, localhost:{upstream.port}"
-    # Where localhost is ::1 first, TCP says that this storescp does not listen there.
-    steps = [line for line in lines if line[:1] in "✓!" and (line[:1] == "✓" or " TCP " in line)]
+    tcp = {"ok": "✓", "warn": "!"}[tcp_to_localhost()]
+    steps = [line for line in lines if line.startswith(("✓", f"{tcp} TCP"))]
     assert [line.split()[1] for line in steps] == ["DNS", "TCP", "TLS", "association", "C-ECHO"]
     assert all(" ms  " in line for line in steps)
     assert (said["destination"], said["ok"], len(said["steps"])) == ("pacs", True, 5)

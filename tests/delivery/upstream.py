@@ -23,6 +23,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def tcp_to_localhost() -> str:
+    """What a probe says of TCP to a peer at localhost that listens on IPv4 alone: a warning where that is ::1 first."""
+    return "ok" if socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)[0][0] == socket.AF_INET else "warn"
+
+
 def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until `condition` holds; fail when it does not in time."""
     end = time.monotonic() + seconds
