@@ -208,7 +208,7 @@ def test_a_ledger_that_is_lost_or_damaged_costs_no_proof_and_no_hold(box: Box, t
             assert box.delivered() == 6, how
             assert [each["object"] for each in listed(box, "--on-hold")] == [ids[0]]
         assert len(upstream.received()) == 6
-        assert box.log.count("LEDGER-REBUILT") == 3
+        until(lambda: box.log.count("LEDGER-REBUILT") == 3)
         assert "REDELIVERY-ANNOUNCED" not in box.log
 
         assert box.stop() == 0
@@ -217,7 +217,7 @@ def test_a_ledger_that_is_lost_or_damaged_costs_no_proof_and_no_hold(box: Box, t
             path.unlink()
         box.start()
         box.ready()
-        assert "REDELIVERY-ANNOUNCED" in box.log
+        until(lambda: "REDELIVERY-ANNOUNCED" in box.log)
         began = time.monotonic()
         fresh = box.state.put()
         until(lambda: box.delivered() == 7)

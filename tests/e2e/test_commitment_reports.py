@@ -148,7 +148,7 @@ def test_over_the_association_that_is_kept_open_and_goes_on_storing(
     assert ct.reports == [(f"{UIDS}1", 1), (f"{UIDS}2", 1)]
     assert listener.reports == []
     ct.settled()
-    assert ct.log().count("over the association that asked") == 2
+    ct.wait(lambda: ct.log().count("over the association that asked") == 2)
 
 
 def test_at_its_address_when_it_released_at_once(modality: Callable[..., Modality], listener: Requestor) -> None:
@@ -160,7 +160,7 @@ def test_at_its_address_when_it_released_at_once(modality: Callable[..., Modalit
     ct.wait(lambda: listener.reports)
     assert ct.reports == []
     ct.settled()
-    assert "at its address" in ct.log()
+    ct.wait(lambda: "at its address" in ct.log())
 
 
 @pytest.mark.parametrize("answer", [0x0110, -1], ids=["failure", "abort"])
@@ -204,7 +204,7 @@ def test_when_it_comes_back_and_to_nobody_else(modality: Callable[..., Modality]
     association.release()
     other.release()
     ct.settled()
-    assert "over a later association of its own" in ct.log()
+    ct.wait(lambda: "over a later association of its own" in ct.log())
 
 
 def test_a_failure_is_tried_again_over_the_same_association(modality: Callable[..., Modality]) -> None:

@@ -57,6 +57,7 @@ def test_it_gets_and_commits_to_what_was_compressed_and_the_rest_is_held(start: 
     assert {each.PixelData for each in arrived.values()} == {pixels}
     (held,) = appliance(site, "queue", "held", "old-pacs")
     assert "it cannot be transcoded without a loss" in held["reason"]
+    assert box.wait(lambda: log().count("TRANSCODED") >= 2, 20), log()[-3000:]
     said = [line for line in log().splitlines() if "TRANSCODED" in line]
     assert {line.rsplit(" ", 1)[1] for line in said} == {sent[name].transfer_syntax for name in ("rle", "deflated")}
     assert len(said) == 2

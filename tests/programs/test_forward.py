@@ -269,7 +269,7 @@ def test_without_an_identity_it_adopts_and_says_that_deliveries_wait(box: Box) -
     box.state.put()
     until(lambda: (box.ask("queue") or {}).get("objects") == 1)
     assert "no identity" in (box.ask("queue") or {})["destinations"]["pacs"]["error"]
-    assert "DELIVERIES-LOCKED" in box.log
+    until(lambda: "DELIVERIES-LOCKED" in box.log)
     assert box.stop() == 0
 
 

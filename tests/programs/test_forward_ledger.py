@@ -70,7 +70,7 @@ def test_with_its_journal_nothing_proven_is_sent_again_and_the_rest_goes_on(
         assert on_hold(box) == [ids[0]]
         found = box.ask("objects")
         assert found and {each["object"] for each in found["objects"]} == {*ids, *late}
-        assert "LEDGER-REBUILT" in box.log
+        until(lambda: "LEDGER-REBUILT" in box.log)
         assert "REDELIVERY-ANNOUNCED" not in box.log
         kept = [path.name for path in box.state.layout.quarantine.iterdir()]
         assert bool(kept) == (how is damage), kept
@@ -90,6 +90,7 @@ def test_without_its_journal_what_may_be_there_is_sent_again_slowly_and_new_ones
         box.ready()
         until(lambda: box.delivered() == 7)
         assert len(upstream.received()) == 7
+        until(lambda: "REDELIVERY-ANNOUNCED" in box.log)
         (line,) = [line for line in box.log.splitlines() if "REDELIVERY-ANNOUNCED" in line]
         assert re.search(r"\b6\b", line) and "600" in line
         found = box.ask("objects")
@@ -118,7 +119,7 @@ def test_damage_in_the_middle_ends_the_program_and_its_next_start_makes_a_ledger
         assert on_hold(box) == [ids[0]]
         found = box.ask("objects")
         assert found and {each["object"] for each in found["objects"]} == {*ids, late}
-        assert "LEDGER-REBUILT" in box.log
+        until(lambda: "LEDGER-REBUILT" in box.log)
     assert box.stop() == 0
 
 
@@ -130,7 +131,7 @@ def test_damage_of_the_newest_objects_is_mended_at_once(box: Box, tmp_path: Path
         box.start()
         until(lambda: box.delivered() == 6)
         assert on_hold(box) == [ids[0]]
-        assert "LEDGER-REBUILT" in box.log
+        until(lambda: "LEDGER-REBUILT" in box.log)
     assert box.stop() == 0
 
 

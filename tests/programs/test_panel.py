@@ -241,7 +241,7 @@ def test_a_program_that_is_gone_lights_the_alarm_within_five_seconds(running: Bo
     assert (finding["subject"], finding["question"]) == (name, "program")
     running.talk(name)
     until(lambda: (running.shows("alarm"), running.shows("ready")) == (OFF, ON))
-    assert f"HEALTH-RAISED: program: {name} ended by itself" in running.log
+    until(lambda: f"HEALTH-RAISED: program: {name} ended by itself" in running.log)
     until(lambda: f"HEALTH-CLEARED: program: {name} runs" in running.log)
 
 
@@ -349,6 +349,7 @@ def test_a_place_for_the_spool_that_comes_late_is_used(box: Box) -> None:
         reporter.send({"medium": f"word {number}"})  # the panel looks anew where that changes
         box.status()
     until(lambda: box.status()["syslog"]["waiting"] > 0)  # what is to be told waits in memory
+    until(lambda: "DISK-REFUSED" in box.log)
     assert box.log.count("DISK-REFUSED") == 1
     (box.root / "state/syslog").unlink()
     reporter.send({"medium": ""})

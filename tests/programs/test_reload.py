@@ -137,7 +137,7 @@ def test_what_matched_no_route_goes_where_a_new_one_says(box: Box, tmp_path: Pat
         box.path.write_text(good)
         until(lambda: box.delivered() == 1)
         assert (box.ask("queue") or {})["config"]["digest"] != before
-        assert "OBJECTS-ROUTED" in box.log
+        until(lambda: "OBJECTS-ROUTED" in box.log)
         assert upstream.received() == box.state.sent
         # And where the file was changed while it did not run.
         box.path.write_text(good.replace("[[route]]\n", '[[route]]\nwhen = { modality = ["MR"] }\n'))

@@ -369,7 +369,7 @@ def test_what_the_kernel_dropped_while_it_was_held_up_is_told(start: Callable[[]
     said = program.snapshot()
     while not said["dropped_packets"]:
         said = program.snapshot()
-    assert "SENSOR-BLIND" in program.log.read_text()
+    assert program.wait(lambda: "SENSOR-BLIND" in program.log.read_text())
 
 
 @needs_root
