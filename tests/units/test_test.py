@@ -51,11 +51,11 @@ def ci_test(root: Path, tests: str, checks: int = 0) -> tuple[int, str]:
         (WELL, 3, 3, None),
         (WELL + ONCE.format("a"), 3, 3, "failed beside the others, passed alone:"),
         (WELL + ONCE.format("a") + ALWAYS.format("b"), 0, 1, "failed beside the others:"),
-        ("".join(ONCE.format(name) for name in "abc"), 0, 0, "failed beside the others, passed alone:"),
-        ("".join(ONCE.format(name) for name in "abcd"), 0, 1, None),
+        ("".join(ONCE.format(name) for name in "abcdefghij"), 0, 0, "failed beside the others, passed alone:"),
+        ("".join(ONCE.format(name) for name in "abcdefghijk"), 0, 1, None),
         ("this is no python", 0, 2, None),
     ],
-    ids=["check", "once and check", "always", "three", "four", "not collected"],
+    ids=["check", "once and check", "always", "ten", "eleven", "not collected"],
 )
 def test_what_failed_is_tried_once_more(
     tmp_path: Path, tests: str, checks: int, status: int, words: str | None
