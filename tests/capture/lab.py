@@ -111,7 +111,7 @@ class Watcher(threading.Thread):
             if self._over:
                 break
 
-    def wait(self, until: Callable[[], bool], seconds: float = 5.0) -> bool:
+    def wait(self, until: Callable[[], bool], seconds: float = 30.0) -> bool:
         """Wait for something that the capture will show."""
         end = time.monotonic() + seconds
         while not until() and time.monotonic() < end:

@@ -30,7 +30,7 @@ def test_a_user_name_and_passcode_from_dcmtk(start: Start, tmp_path) -> None:  #
     assert store(site, image, "-usr", "ct-1", "-pwd", "geheim", "-rsp")
     assert not store(site, image, "-usr", "ct-1", "-pwd", "falsch")
     assert not store(site, image)
-    assert box.wait(lambda: "its passcode is wrong" in site.log.read_text(), 5)
+    assert box.wait(lambda: "its passcode is wrong" in site.log.read_text(), 30)
     assert "geheim" not in site.log.read_text() and "falsch" not in site.log.read_text()
 
 
@@ -44,8 +44,8 @@ def test_the_limit_of_a_peer_holds_over_all_workers(start: Start) -> None:
         for _ in range(3):
             stack.enter_context(associated(site))
         assert modality.echo(site.port, "EDGE01") != ""
-        assert box.wait(lambda: "it has 3 associations open" in site.log.read_text(), 5)
-    assert box.wait(lambda: modality.echo(site.port, "EDGE01") == "", 10)
+        assert box.wait(lambda: "it has 3 associations open" in site.log.read_text(), 30)
+    assert box.wait(lambda: modality.echo(site.port, "EDGE01") == "", 30)
 
 
 def test_what_the_destination_accepted_is_told_to_receive(start: Start, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -55,5 +55,5 @@ def test_what_the_destination_accepted_is_told_to_receive(start: Start, tmp_path
     Modality("CT1", site.ct).send(images, site.port, "PACS", lambda _, status: answers.append(status))
     assert answers == ["Success"]
     published = Published(site.runtime)
-    assert box.wait(lambda: bool(published.read().get("pacs")), 10)
+    assert box.wait(lambda: bool(published.read().get("pacs")), 30)
     assert ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1") in published.read()["pacs"]

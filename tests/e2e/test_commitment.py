@@ -159,7 +159,7 @@ def test_forward_is_killed_and_the_listener_was_away(scanner: Callable[..., Scan
     ct.listener.start()
     (report,) = ct.hears(1, 90)
     assert (report.event_type, report.committed) == (1, references)
-    assert ct.box.wait(lambda: ct.box.said("forward").get("commitments") == {"asked": 0, "decided": 0}, 15)
+    assert ct.box.wait(lambda: ct.box.said("forward").get("commitments") == {"asked": 0, "decided": 0}, 30)
 
 
 @pytest.mark.slow

@@ -201,9 +201,9 @@ def test_when_it_comes_back_and_to_nobody_else(modality: Callable[..., Modality]
     ct.settled()
     ct.ask(association, references, f"{UIDS}2")  # it stays, and has learnt nothing bad of us
     ct.wait(lambda: len(ct.reports) == 2)
+    ct.settled()
     association.release()
     other.release()
-    ct.settled()
     ct.wait(lambda: "over a later association of its own" in ct.log())
 
 

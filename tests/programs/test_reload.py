@@ -229,12 +229,12 @@ def test_a_broken_file_lights_the_lamp_and_status_quotes_it(start: Start) -> Non
         status = box.status()
         return [each for each in status["findings"] if each["question"] == "configuration" and each["level"] != "ok"]
 
-    assert box.wait(lambda: broken() and "forward" in broken()[0]["subject"], 10)
-    assert box.wait(lambda: set(broken()[0]["subject"].split(", ")) >= {"receive", "forward", "panel"}, 10)
+    assert box.wait(lambda: broken() and "forward" in broken()[0]["subject"], 30)
+    assert box.wait(lambda: set(broken()[0]["subject"].split(", ")) >= {"receive", "forward", "panel"}, 30)
     assert 'vault.kep: unknown key; did you mean "keep"' in broken()[0]["what"]
     assert box.status()["lamps"]["alarm"] == "alarm"
     site.config.write_text(good)
-    assert box.wait(lambda: not broken(), 10)
+    assert box.wait(lambda: not broken(), 30)
 
 
 def test_under_one_supervisor_the_sensor_goes_and_comes_with_its_section(start: Start) -> None:
@@ -243,9 +243,9 @@ def test_under_one_supervisor_the_sensor_goes_and_comes_with_its_section(start: 
         pytest.skip("without CAP_NET_RAW there is no sensor")
     text = site.config.read_text()
     site.config.write_text(text.partition("[sensor]")[0])
-    assert box.wait(lambda: not box.pids("sensor"), 15)
+    assert box.wait(lambda: not box.pids("sensor"), 30)
     site.config.write_text(text)
-    assert box.wait(lambda: bool(box.pids("sensor")), 15)
+    assert box.wait(lambda: bool(box.pids("sensor")), 30)
     assert "PROGRAM-DIED" not in site.log.read_text()
 
 

@@ -139,7 +139,7 @@ respond_file = "{self.policy}"
     def said(self, word: str) -> int:
         return self.log.read_text().count(word) if self.log.exists() else 0
 
-    def until(self, condition: Callable[[], bool], seconds: float = 15) -> bool:
+    def until(self, condition: Callable[[], bool], seconds: float = 30) -> bool:
         end = time.monotonic() + seconds
         while not condition() and time.monotonic() < end:
             time.sleep(0.05)

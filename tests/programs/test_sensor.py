@@ -159,7 +159,7 @@ class Program:
             self.told.append(received[1]["alert"]["alert"]["signature_id"])
 
     def wait(self, until: Callable[[], bool]) -> bool:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while not until() and time.monotonic() < end:
             time.sleep(0.02)
         return until()

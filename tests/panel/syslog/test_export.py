@@ -29,7 +29,7 @@ from tests.panel.syslog.frames import unframe
 SOON = Backoff(0.05, 0.1)
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"

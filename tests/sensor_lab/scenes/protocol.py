@@ -160,6 +160,8 @@ def turned_away_a_few_times(lab: Lab) -> None:
 
 
 def _open_by_halves(lab: Lab, count: int) -> None:
+    echo = "/proc/sys/net/ipv4/tcp_synack_retries"  # which the scene that comes next would hear
+    lab.pacs.run("bash", "-c", f"echo 0 > {echo}", check=True)
     deaf = "add chain ip lab input { type filter hook input priority 0 ; }; add rule ip lab input tcp sport 104 drop"
     lab.attacker.run("nft", f"add table ip lab; {deaf}", check=True)
     lab.attacker.run("hping3", "-q", "-S", "-i", "u2000", "-c", str(count), "-p", "104", lab.pacs.address)
