@@ -11,6 +11,7 @@ from appliance.cli.certs.authority import BUILT_IN
 from appliance.cli.first_config import Places
 from appliance.host.certificates import Authority
 from appliance.host.create import create_directory, create_file
+from appliance.host.issued_register import Register
 
 _SECRET = 0o400
 
@@ -60,14 +61,18 @@ class FirstSite:
 
     def authority(self, ae_title: str, names: tuple[str, ...], passphrase: str | None = None) -> None:
         """A site CA with an empty list of who was revoked, its key under the passphrase where there is one, and what
-        this box shows to modalities and to destinations: one key for each program."""
+        this box shows to modalities and to destinations: one key for each program. Its register has what it signed."""
         authority = Authority.create(f"{ae_title} site CA {BUILT_IN}")
         key = authority.key_under(passphrase) if passphrase else authority.key
         self._make(self._places.authority.with_suffix(".key"), key, _SECRET)
         self._make(self._places.authority, authority.certificate, 0o444)
         self._make(self._places.revoked, authority.revocation_list({}, 1, datetime.now(UTC)), 0o444)
+        register = Register(self._places.authority, None)
+        if create_directory(register.directory, 0o755):
+            self._directories.append(register.directory)
         for path, server in ((self._places.server, True), (self._places.client, False)):
             issued = authority.issue(ae_title, names, server=server, client=not server)
+            self.made.append(register.add(issued.certificate, own=True))
             self._make(path.with_suffix(".key"), issued.key, _SECRET)
             self._make(path, issued.certificate, 0o444)
 

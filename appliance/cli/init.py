@@ -141,7 +141,7 @@ def command(
             show(kit)
     if as_json:
         write_json({"config": str(places.config), "made": list(map(str, site.made)), "recipient": str(box.recipient)})
-    for path in site.made:
+    for path in dict.fromkeys(each.parent if each.parent.suffix == ".issued" else each for each in site.made):
         say(f"made {path}")
     if recovery_file:
         say(f"The recovery kit is in {recovery_file}. Move it off this box: whoever has both can read every object.")

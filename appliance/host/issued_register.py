@@ -1,6 +1,6 @@
 """What the built-in CA has issued: a copy of each certificate in a directory beside that of the CA. No key is in it.
 
-A certificate that nobody has a copy of cannot be revoked.
+A certificate that nobody has a copy of cannot be revoked. Those of the box itself are told apart by their file's name.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from appliance.host.create import create_directory, create_file
 from appliance.host.revoking import revoked
 
 _SHORTEST = 8  # hex digits of a SHA-256 that name a certificate
+_OWN = ".own.crt"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One certificate, what it says, and whether it was revoked."""
+    """One certificate, what it says, whether it was revoked, and whether it is this box's own."""
 
     certificate: x509.Certificate
     facts: CertificateFacts
     revoked: bool
+    own: bool = False
 
     @property
     def serial(self) -> int:
@@ -53,11 +55,13 @@ class Register:
         self._authority = authority
         self._lists = lists
 
-    def add(self, certificate: bytes) -> None:
-        """Keep a copy, before anybody else has one."""
+    def add(self, certificate: bytes, *, own: bool = False) -> Path:
+        """Keep a copy, before anybody else has one; where it is."""
         (one,) = load_certificates(certificate)
         create_directory(self.directory, 0o755)
-        create_file(self.directory / f"{one.serial_number:x}.crt", certificate, 0o444)
+        copy = self.directory / f"{one.serial_number:x}{_OWN if own else '.crt'}"
+        create_file(copy, certificate, 0o444)
+        return copy
 
     def entries(self) -> list[Entry]:
         """All of them, those that end first coming first. What is no certificate in the directory is passed over."""
@@ -65,14 +69,14 @@ class Register:
         found = []
         for path in self._paths():
             try:
-                found += self._read(path.read_bytes(), gone)
+                found += self._read(path.read_bytes(), gone, own=path.name.endswith(_OWN))
             except (OSError, CryptoError):
                 continue
         return sorted(found, key=lambda each: (each.facts.not_after, each.serial))
 
     def in_use(self) -> dict[str, Entry]:
-        """By device: of those that were not revoked the one that ends last."""
-        return {each.device: each for each in self.entries() if not each.revoked}
+        """By device, this box left out: of those that were not revoked the one that ends last."""
+        return {each.device: each for each in self.entries() if not (each.revoked or each.own)}
 
     def of_file(self, content: bytes) -> Entry:
         """The certificate in a file that somebody kept: its first. Raises `CryptoError`."""
@@ -92,6 +96,6 @@ class Register:
         (authority, *_) = load_certificates(self._authority.read_bytes())
         return revoked(authority, self._lists.read_bytes())
 
-    def _read(self, pem: bytes, gone: frozenset[int]) -> list[Entry]:
+    def _read(self, pem: bytes, gone: frozenset[int], *, own: bool = False) -> list[Entry]:
         loaded = zip(load_certificates(pem), read_certificates(pem), strict=True)
-        return [Entry(each, facts, each.serial_number in gone) for each, facts in loaded]
+        return [Entry(each, facts, each.serial_number in gone, own) for each, facts in loaded]

@@ -43,7 +43,10 @@ def modes(directory: Path) -> dict[str, str]:
 
 def test_files_and_their_modes(tmp_path: Path) -> None:
     make_site(tmp_path / "etc")
-    assert modes(tmp_path / "etc") == {
+    found = modes(tmp_path / "etc")
+    issued = {found.pop(each) for each in list(found) if each.startswith("tls/site-ca.issued/")}
+    assert issued == {"444"}
+    assert found == {
         "appliance.toml": "644",
         "keys": "700",
         "keys/identity": "400",
@@ -56,6 +59,7 @@ def test_files_and_their_modes(tmp_path: Path) -> None:
         "tls/appliance.key": "400",
         "tls/site-ca.crl": "444",
         "tls/site-ca.crt": "444",
+        "tls/site-ca.issued": "755",
         "tls/site-ca.key": "400",
     }
 

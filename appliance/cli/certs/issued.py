@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from appliance.cli.certs.authority import certificate_of
+from appliance.cli.certs.slots import shown_now
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, terminal, write_json
 from appliance.config.load import load_config
@@ -20,9 +22,9 @@ _NEEDS_SOMEBODY = 1
 @config_option
 @json_option
 def command(path: Path, as_json: bool) -> None:
-    """Show the certificates that the built-in CA gave to devices, those that end first at the top.
+    """Show the certificates that the built-in CA gave to devices and to this box, those that end first at the top.
 
-    Exit status: 0 nothing has to be done, 1 a device needs its next certificate within 60 days.
+    Exit status: 0 nothing has to be done, 1 one of them needs its next certificate within 60 days.
 
     Example: appliance certs issued
     """
@@ -31,10 +33,11 @@ def command(path: Path, as_json: bool) -> None:
     config = load_config(path)
     register = Register(certificate_of(config), config.receive.client_crl)
     found, last = register.entries(), {device: each.serial for device, each in register.in_use().items()}
-    now = datetime.now(UTC)
+    shown, now = shown_now(config), datetime.now(UTC)
     states = {
         each.serial: "revoked" if each.revoked
-        else "replaced" if last[each.device] != each.serial
+        else "not in use" if each.own and each.facts.sha256 not in shown
+        else "replaced" if not each.own and last[each.device] != each.serial
         else "expired" if each.facts.not_after <= now
         else "ends soon" if each.facts.not_after - now <= _SOON
         else "good"
@@ -45,6 +48,7 @@ def command(path: Path, as_json: bool) -> None:
             [
                 {
                     "device": each.device,
+                    "own": each.own,
                     "names": list(each.facts.names),
                     "until": each.facts.not_after.isoformat(),
                     "state": states[each.serial],
@@ -62,12 +66,17 @@ def command(path: Path, as_json: bool) -> None:
             state = states[each.serial]
             colour = {"good": "green", "ends soon": "yellow", "expired": "bold red"}.get(state, "dim")
             until = f"{each.facts.not_after:%Y-%m-%d}"
-            cells = (each.device, ", ".join(each.facts.names), until, Text(state, style=colour), each.facts.sha256[:16])
+            device = f"{each.device} (this box)" if each.own else each.device
+            cells = (device, ", ".join(each.facts.names), until, Text(state, style=colour), each.facts.sha256[:16])
             table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
         terminal().print(table)
     else:
         say("The built-in CA has given out nothing that is recorded here. `appliance certs issue` does.")
-    bad = [device for device, serial in last.items() if states[serial] in ("expired", "ends soon")]
-    for device in bad:
-        say(f'{device} needs its next certificate: appliance certs issue "{device}" …')
+    bad = [each for each in found if states[each.serial] in ("expired", "ends soon")]
+    for each in bad:
+        if each.own:
+            place = shlex.quote(shown[each.facts.sha256])
+            say(f"This box needs its next certificate: appliance certs renew --for {place}")
+        else:
+            say(f'{each.device} needs its next certificate: appliance certs issue "{each.device}" …')
     raise SystemExit(_NEEDS_SOMEBODY if bad else 0)

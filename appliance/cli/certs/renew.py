@@ -43,13 +43,16 @@ def command(
     from appliance.host.certificate_pair import install_pair
     from appliance.host.certificate_request import key_pem, private_key
     from appliance.host.certificate_trial import objections
+    from appliance.host.issued_register import Register
 
     config = load_config(path)
     slot = slot_of(config, place)
     wanted = names or names_in_force(slot)
     if not wanted:
         raise click.UsageError("Give --name: there is no certificate yet from which the names could come.")
-    authority = opened(*places(config, ca_key), passphrase_file, passphrase_fd)
+    certificate_of_ca, key_of_ca = places(config, ca_key)
+    register = Register(certificate_of_ca, config.receive.client_crl)
+    authority = opened(certificate_of_ca, key_of_ca, passphrase_file, passphrase_fd)
     key = private_key(kind)
     title = config.appliance.ae_title
     pem = authority.certify(key.public_key(), title, wanted, server=slot.server, client=not slot.server)
@@ -57,6 +60,7 @@ def command(
     against = objections(pem, key_pem(key), trusted, server=slot.server, names=wanted, now=datetime.now(UTC))
     if against:
         raise CryptoError(f"the CA cannot give a good one: {'; '.join(against)}", fix="Nothing was changed.")
+    register.add(pem, own=True)
     install_pair(slot.certificate, pem, slot.key, key_pem(key))
     hand_over(slot.key)
     (facts,) = read_certificates(pem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from appliance.base.errors import ConfigError
 from appliance.cli import offers
 from appliance.cli.certs.authority import ca_key_option, opened, places
+from appliance.cli.certs.slots import shown_now
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
 from appliance.cli.passphrase import passphrase_options
@@ -37,6 +39,8 @@ def command(
     file with the certificate. It goes onto the list at client_crl, which receive takes up by itself: from then on no
     association with it begins. There is no way back; a device that comes back gets a new certificate.
 
+    The certificate that this box shows is not revoked: `appliance certs renew` gives it another one first.
+
     The passphrase options are for the key of the CA. A hospital's CA revokes by itself, and publishes its list.
 
     Example: appliance certs revoke "CT suite 2"
@@ -50,6 +54,15 @@ def command(
     lists = config.receive.client_crl or certificate.with_suffix(".crl")
     register = Register(certificate, lists)
     chosen = [_meant(register, each) for each in device]
+    own = shown_now(config)
+    for each in chosen:
+        if place := own.get(each.facts.sha256):
+            raise ConfigError(
+                f"that is the certificate that this box shows now (for {place})",
+                fix="Nothing was revoked: whoever has the list would refuse this box, and nobody else. Where its key "
+                f"got out: `appliance certs renew --for {shlex.quote(place)}`, and then revoke this one, "
+                f"{each.facts.sha256[:16]}.",
+            )
     authority = opened(certificate, key, passphrase_file, passphrase_fd)
     for each in chosen:
         if not authority.has_issued(each.certificate):
@@ -89,7 +102,8 @@ def _meant(register: Register, who: str) -> Entry:
         return open_ones[0]
     if open_ones:
         for each in open_ones:
-            say(f"{each.facts.sha256[:16]}  {each.device}, from {each.facts.not_before:%Y-%m-%d}")
+            whose = " (this box)" if each.own else ""
+            say(f"{each.facts.sha256[:16]}  {each.device}{whose}, from {each.facts.not_before:%Y-%m-%d}")
         raise ConfigError(
             f'{len(open_ones)} certificates are called "{who}"', fix="Name those that you mean by their SHA-256, above."
         )

@@ -79,6 +79,19 @@ def trusted(config: Config) -> list[Path]:
     return list(dict.fromkeys(path for path in named if path is not None))
 
 
+def shown_now(config: Config) -> dict[str, str]:
+    """What this box shows: the SHA-256 of each certificate, and for what it is. What cannot be read is passed over."""
+    from appliance.host.certificate_facts import read_certificates
+
+    found: dict[str, str] = {}
+    for slot in slots(config).values():
+        try:
+            found.setdefault(read_certificates(slot.certificate.read_bytes())[0].sha256, slot.name)
+        except (OSError, CryptoError):
+            continue
+    return found
+
+
 def names_in_force(slot: Slot) -> tuple[str, ...]:
     """Those of the certificate that is there, which nobody should miss; none where there is none."""
     from appliance.host.certificate_facts import read_certificates
