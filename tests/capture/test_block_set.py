@@ -324,7 +324,6 @@ def behind(lab: Wire) -> Iterator[str]:
 def test_as_a_bridge_it_protects_what_lies_behind_it(lab: Wire) -> None:
     near = ipaddress.ip_address(lab.near_ip)
     with behind(lab) as address:
-
         alone, blocks = inside(lab, "self"), inside(lab, "inline")
         alone.prepare()
         assert reaches(address)
