@@ -91,7 +91,7 @@ def test_what_is_no_identity_is_refused_and_never_repeated(
 def test_a_request_that_is_too_long_is_not_read(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
     request = {"op": "unlock", "identities": [BOX.export()], "more": "x" * CONTROL_MESSAGE.default}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(5)
+        connection.settimeout(30)
         connection.connect(str(scene.path))
         try:
             connection.sendall(json.dumps(request).encode() + b"\n")

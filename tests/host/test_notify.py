@@ -13,7 +13,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(path))
-        sock.settimeout(5)
+        sock.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         yield sock
 

@@ -29,7 +29,7 @@ def server(pair: Pair) -> Iterator[tuple[int, list[bytes]]]:
                 except OSError:
                     return
                 with raw:
-                    raw.settimeout(5)
+                    raw.settimeout(30)
                     try:
                         with context.wrap_socket(raw, server_side=True) as connection:
                             heard.append(connection.recv(100))

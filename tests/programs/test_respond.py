@@ -55,7 +55,7 @@ class Box:
         self.policy = root / "respond.toml"
         self.policy.write_text('most_blocks = 2\nlongest = "60s"\n')
         self.collector = Collector(self.runtime)
-        self.collector.socket.settimeout(5)
+        self.collector.socket.settimeout(30)
         self.log = root / "log"
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -106,7 +106,7 @@ respond_file = "{self.policy}"
         self.processes.append(process)
         self.until(lambda: "11113" in self.lab.inside("ss", "-ltn").stdout)
 
-    def echo(self, called: str = "EDGE01", timeout: str = "2") -> bool:
+    def echo(self, called: str = "EDGE01", timeout: str = "10") -> bool:
         command = [
             "echoscu",
             "-to",

@@ -131,7 +131,7 @@ class Program:
     def __init__(self, root: Path, config: Path) -> None:
         (root / "run").mkdir()
         self.collector = Collector(root / "run")
-        self.collector.socket.settimeout(5)
+        self.collector.socket.settimeout(30)  # the heartbeat tells what found no room
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(str(root / "notify"))
         self.manager.settimeout(20)

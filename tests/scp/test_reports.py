@@ -36,13 +36,13 @@ class Forward:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.listener = report_channel.listen(scene.config.appliance.runtime_dir)
-        self.listener.settimeout(5)
+        self.listener.settimeout(30)
         self.connection: socket.socket | None = None
 
     def accept(self) -> None:
         self.close_connection()
         self.connection, _ = self.listener.accept()
-        self.connection.settimeout(5)
+        self.connection.settimeout(30)
 
     def hears(self) -> Message | None:
         assert self.connection is not None
@@ -187,7 +187,7 @@ def test_a_second_report_waits_for_the_answer_to_the_first(scene: Scene, forward
         modality.socket.settimeout(0.3)
         with pytest.raises(TimeoutError):
             modality.hear()
-        modality.socket.settimeout(5)
+        modality.socket.settimeout(30)
         answer(modality, first)
         second, _ = hear_report(modality)
         answer(modality, second)
