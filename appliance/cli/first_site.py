@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 
 from appliance.base.errors import LocalError
-from appliance.cli.certs.authority import BUILT_IN
 from appliance.cli.first_config import Places
+from appliance.config.posture.facts import BUILT_IN
 from appliance.host.certificates import Authority
 from appliance.host.create import create_directory, create_file
 from appliance.host.issued_register import Register

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.base import limits
-from appliance.base.errors import ConfigError, CryptoError
+from appliance.base.errors import ConfigError, CryptoError, DiskError
 from appliance.config.errors import ConfigErrors
 from appliance.config.model import Commitment, Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
@@ -19,6 +19,7 @@ from appliance.host.certificate_facts import is_pair, leads_to, load_key, read_c
 from appliance.host.certificate_pair import half_installed
 from appliance.host.credentials import read_secret, read_secrets
 from appliance.host.revocation import read_revocations, without_list
+from appliance.host.rollover import Rollover, Stage
 from appliance.host.root_file import read_root_file
 from appliance.host.web_token import load_token_keys
 from appliance.seal.index_key import IndexKey
@@ -58,6 +59,7 @@ def gather(config: Config, now: datetime) -> Facts:
         stray_identity=_stray_identity(config),
         broken_secrets=broken_secrets,
         open_files=_open_files(),
+        roll_over=_roll_over(config),
         authority_key=_authority_key(config),
         closed=_closed(config),
         evidence_recipients=[_recipient(text) for text in (config.sensor.evidence_recipients if config.sensor else ())],
@@ -264,7 +266,7 @@ def _closed(config: Config) -> list[Path]:
     """What whoever runs this may not read, of that which `_Reader` does not read. Nothing for root."""
     sensor, authority = config.sensor, config.receive.client_ca
     paths = [sensor.respond_file] if sensor and sensor.respond != "off" else []
-    paths += [authority.with_suffix(".key")] if authority else []
+    paths += [authority.with_suffix(kind) for kind in (".key", ".old.key")] if authority else []
     return [path for path in paths if _exists(path) and not os.access(path, os.R_OK, effective_ids=True)]
 
 
@@ -285,15 +287,31 @@ def _respond_error(config: Config) -> str:
 
 
 def _authority_key(config: Config) -> Path | None:
-    """The key of the CA in clear, where `init` puts it: beside its certificate."""
+    """A key of the CA in clear, where `init` and `certs roll` put it: beside its certificate."""
     authority = config.receive.client_ca
     if authority is None:
         return None
-    beside = authority.with_suffix(".key")
     ours = {config.receive.key, *(each.shown[1] for each in config.destination if each.shown)}
-    if beside in ours or not _exists(beside) or beside in _closed(config):
-        return None
-    return None if _has_passphrase(beside) else beside
+    for kind in (".key", ".old.key"):
+        beside = authority.with_suffix(kind)
+        if beside not in ours and _exists(beside) and beside not in _closed(config) and not _has_passphrase(beside):
+            return beside
+    return None
+
+
+def _roll_over(config: Config) -> str:
+    """What is to be said of a roll-over of the built-in CA that is not finished."""
+    if config.receive.client_ca is None:
+        return ""
+    rollover = Rollover(config.receive.client_ca, config.receive.client_ca.with_suffix(".crl"))
+    try:
+        stage, unsettled = rollover.stage(), rollover.unsettled
+    except (OSError, DiskError, CryptoError):
+        return ""  # that the file of the CA cannot be read is said of that
+    if stage is Stage.NONE:
+        return ""
+    whole = stage is Stage.OPEN and not unsettled
+    return "the CA is being replaced, and two are trusted" if whole else "a roll-over of the CA was cut short"
 
 
 def _has_passphrase(path: Path) -> bool:

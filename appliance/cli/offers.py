@@ -55,7 +55,7 @@ def _issued(config: Config) -> Iterable[str]:
     from appliance.host.issued_register import Register
 
     entries = Register(certificate_of(config), config.receive.client_crl).entries()
-    return (each.device for each in entries if not (each.revoked or each.own))
+    return (each.device for each in entries if each.trusted and not (each.revoked or each.own))
 
 
 destinations = _offering(lambda config: (each.name for each in config.destination))

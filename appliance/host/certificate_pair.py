@@ -27,7 +27,7 @@ def install_pair(certificate: Path, pem: bytes, key: Path, key_pem: bytes) -> No
         fresh_key.replace(key)
         fresh.replace(certificate)
         for directory in {key.parent, certificate.parent}:
-            _flush(directory)
+            flush_directory(directory)
     except OSError as error:
         raise DiskError(
             f"cannot put the certificate there: {error.strerror}: {error.filename or certificate}",
@@ -65,14 +65,14 @@ def _finish(certificate: Path, key: Path) -> None:
         fresh, name = (waiting[0], certificate) if waiting[0] != certificate else (waiting[1], key)
         fresh.replace(name)
         for directory in {key.parent, certificate.parent}:
-            _flush(directory)
+            flush_directory(directory)
 
 
 def put_file(path: Path, content: bytes, mode: int) -> None:
     """Put one file there, whole or not at all, in the place of what may be there."""
     try:
         _beside(path, content, mode).replace(path)
-        _flush(path.parent)
+        flush_directory(path.parent)
     except OSError as error:
         raise DiskError(f"cannot write {path}: {error.strerror}", fix="Check the directory and its owner.") from None
 
@@ -102,7 +102,8 @@ def _beside(path: Path, content: bytes, mode: int, *, narrow: bool = False) -> P
     return fresh
 
 
-def _flush(directory: Path) -> None:
+def flush_directory(directory: Path) -> None:
+    """Names that changed in it are on the medium when this returns."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

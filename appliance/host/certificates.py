@@ -76,12 +76,14 @@ class Authority:
 
     @classmethod
     def load(cls, certificate: bytes, key: bytes, passphrase: str | None = None) -> Authority:
-        """A CA from its PEM files; raises `CryptoError` when they are not a pair or not of this kind."""
+        """A CA from its PEM files; of several certificates the one of this key. Raises `CryptoError` where none is, or
+        it is not of this kind."""
         loaded = load_key(key, passphrase)
-        parsed = load_certificates(certificate)[0]
-        if not isinstance(loaded, ec.EllipticCurvePrivateKey) or loaded.public_key() != parsed.public_key():
-            raise CryptoError("this is no CA certificate and its ECDSA key", fix="Give the files that `init` wrote.")
-        return cls(parsed, loaded)
+        if isinstance(loaded, ec.EllipticCurvePrivateKey):
+            for each in load_certificates(certificate):
+                if loaded.public_key() == each.public_key():
+                    return cls(each, loaded)
+        raise CryptoError("this is no CA certificate and its ECDSA key", fix="Give the files that `init` wrote.")
 
     @property
     def certificate(self) -> bytes:

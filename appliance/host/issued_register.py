@@ -5,7 +5,8 @@ A certificate that nobody has a copy of cannot be revoked. Those of the box itse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from appliance.config.posture.facts import CertificateFacts
 from appliance.host.certificate_facts import load_certificates, read_certificates
 from appliance.host.create import create_directory, create_file
 from appliance.host.revoking import revoked
+from appliance.host.rollover import Rollover
 
 _SHORTEST = 8  # hex digits of a SHA-256 that name a certificate
 _OWN = ".own.crt"
@@ -22,12 +24,14 @@ _OWN = ".own.crt"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One certificate, what it says, whether it was revoked, and whether it is this box's own."""
+    """One certificate, what it says, whether it was revoked, whether it is this box's own, and whether the CA that
+    signed it is trusted here: not after a roll-over."""
 
     certificate: x509.Certificate
     facts: CertificateFacts
     revoked: bool
     own: bool = False
+    trusted: bool = True
 
     @property
     def serial(self) -> int:
@@ -65,18 +69,25 @@ class Register:
 
     def entries(self) -> list[Entry]:
         """All of them, those that end first coming first. What is no certificate in the directory is passed over."""
-        gone = self._revoked()
+        gone, trusted = self._revoked(), self._trusted()
         found = []
         for path in self._paths():
             try:
                 found += self._read(path.read_bytes(), gone, own=path.name.endswith(_OWN))
             except (OSError, CryptoError):
                 continue
+        found = [replace(each, trusted=each.certificate.issuer in trusted) for each in found]
         return sorted(found, key=lambda each: (each.facts.not_after, each.serial))
 
     def in_use(self) -> dict[str, Entry]:
         """By device, this box left out: of those that were not revoked the one that ends last."""
-        return {each.device: each for each in self.entries() if not (each.revoked or each.own)}
+        return {each.device: each for each in self.entries() if each.trusted and not (each.revoked or each.own)}
+
+    def left_with(self, authority: x509.Certificate, now: datetime) -> list[Entry]:
+        """The devices that have a certificate of this CA and none of another: of each, the one that ends last."""
+        good = [each for each in self.entries() if not (each.revoked or each.own) and each.facts.not_after > now]
+        elsewhere = {each.device for each in good if each.certificate.issuer != authority.subject}
+        return list({each.device: each for each in good if each.device not in elsewhere}.values())
 
     def of_file(self, content: bytes) -> Entry:
         """The certificate in a file that somebody kept: its first. Raises `CryptoError`."""
@@ -90,11 +101,18 @@ class Register:
         except OSError as error:
             raise DiskError(f"cannot look into {self.directory}: {error.strerror}") from None
 
+    def _trusted(self) -> frozenset[x509.Name]:
+        try:
+            return frozenset(each.subject for each in load_certificates(self._authority.read_bytes()))
+        except OSError as error:
+            raise DiskError(f"cannot read {self._authority}: {error.strerror}") from None
+
     def _revoked(self) -> frozenset[int]:
         if self._lists is None or not self._lists.exists():
             return frozenset()
-        (authority, *_) = load_certificates(self._authority.read_bytes())
-        return revoked(authority, self._lists.read_bytes())
+        lists, ours = self._lists.read_bytes(), load_certificates(self._authority.read_bytes())[:1]
+        old = Rollover(self._authority, self._lists).old()
+        return frozenset[int]().union(*(revoked(each, lists) for each in (*ours, *([old] if old else ()))))
 
     def _read(self, pem: bytes, gone: frozenset[int], *, own: bool = False) -> list[Entry]:
         loaded = zip(load_certificates(pem), read_certificates(pem), strict=True)

@@ -23,11 +23,9 @@ def revoke(authority: Authority, lists: bytes, serials: Iterable[int], now: date
     Raises `CryptoError` where a list of this CA cannot be read, or is not signed by its key: what it says must not be
     lost.
     """
-    others, before, number = [], dict[int, datetime](), 0
-    for pem in _PEM.findall(lists):
-        found = _read(pem)
+    before, number = dict[int, datetime](), 0
+    for found in map(_read, _PEM.findall(lists)):
         if found.issuer != authority.subject:
-            others.append(pem)
             continue
         if not found.is_signature_valid(authority.public_key):
             raise CryptoError(
@@ -38,7 +36,17 @@ def revoke(authority: Authority, lists: bytes, serials: Iterable[int], now: date
         before |= {each.serial_number: each.revocation_date_utc for each in found}
     at = now or datetime.now(UTC)
     entries = dict.fromkeys(serials, at) | before
-    return b"".join((*others, authority.revocation_list(entries, number + 1, at)))
+    return without_list_of(authority.subject, lists) + authority.revocation_list(entries, number + 1, at)
+
+
+def with_empty_list(authority: Authority, lists: bytes, now: datetime) -> bytes:
+    """The text of `lists` with the first list of a CA that has issued nothing yet, in the place of any of its name."""
+    return without_list_of(authority.subject, lists) + authority.revocation_list({}, 1, now)
+
+
+def without_list_of(subject: x509.Name, lists: bytes) -> bytes:
+    """The text of `lists` with those of other CAs alone."""
+    return b"".join(pem.rstrip() + b"\n" for pem in _PEM.findall(lists) if _read(pem).issuer != subject)
 
 
 def revoked(authority: x509.Certificate, lists: bytes) -> frozenset[int]:

@@ -24,10 +24,12 @@ _CRL_MARK = b"-----BEGIN X509 CRL-----"
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """What a verified certificate says of its owner: SHA-256 of the DER as hex, and its subject alternative names."""
+    """What a verified certificate says of its owner: SHA-256 of the DER as hex, its subject alternative names, and what
+    its CA is called."""
 
     sha256: str
     names: tuple[str, ...]
+    issuer: str = ""
 
 
 def _harden(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -123,7 +125,8 @@ def peer_certificate(connection: ssl.SSLSocket) -> PeerCertificate | None:
         return None
     facts: Any = connection.getpeercert() or {}
     names = tuple(value for kind, value in facts.get("subjectAltName", ()) if kind in ("DNS", "IP Address", "URI"))
-    return PeerCertificate(hashlib.sha256(der).hexdigest(), names)
+    issuer = next((value for part in facts.get("issuer", ()) for kind, value in part if kind == "commonName"), "")
+    return PeerCertificate(hashlib.sha256(der).hexdigest(), names, issuer)
 
 
 def is_legacy(connection: ssl.SSLSocket) -> bool:

@@ -36,7 +36,7 @@ class Look:
         self._medium = Medium()
         self._mount = DeclaredMount(config.appliance.state_dir)
         self._stood = False
-        self._read: dict[Path, tuple[tuple[int, int, int], float | None, str]] = {}
+        self._read: dict[Path, tuple[tuple[int, int, int], float | None, str, bool]] = {}
         self.room: Room | None = None
         self.room_error = ""
         self.lost = self.lost_fix = ""
@@ -137,7 +137,7 @@ class Look:
         known = self._read.get(path)
         if known is None or known[0] != signature:
             known = self._read[path] = (signature, *_ends(path))
-        return CertificateEnd(place, str(path), known[1], known[2])
+        return CertificateEnd(place, str(path), *known[1:])
 
 
 def named(config: Config) -> Iterator[tuple[str, Path]]:
@@ -177,15 +177,17 @@ def _some(*pairs: tuple[str, Path | None]) -> Iterator[tuple[str, Path]]:
     yield from ((place, path) for place, path in pairs if path is not None)
 
 
-def _ends(path: Path) -> tuple[float | None, str]:
-    """When the first certificate of a file ends; of a file of CAs, the last of them: one that is valid is enough."""
+def _ends(path: Path) -> tuple[float | None, str, bool]:
+    """When the first certificate of a file ends; of a file of CAs, the last of them: one that is valid is enough. Where
+    the built-in CA leads it, that one, for it signs; the third value says so."""
     try:
         certificates = read_certificates(_content(path))
     except (OSError, CryptoError) as error:
-        return None, (error.strerror or "no answer") if isinstance(error, OSError) else error.message
+        return None, (error.strerror or "no answer") if isinstance(error, OSError) else error.message, False
     authorities = [each.not_after.timestamp() for each in certificates if each.authority]
     leads = certificates[0]
-    return (leads.not_after.timestamp() if not leads.authority else max(authorities)), ""
+    alone = leads.built_in or not leads.authority
+    return (leads.not_after.timestamp() if alone else max(authorities)), "", leads.built_in
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:

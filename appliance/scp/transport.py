@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 
+from appliance.base.text import wash
 from appliance.host import tls
 
 _TLS_RECORD = 16384
@@ -41,6 +42,8 @@ class Transport:
             self._tls.do_handshake()
             self.certificate = tls.peer_certificate(self._tls)
             self.security = tls.describe(self._tls)
+            if self.certificate and self.certificate.issuer:
+                self.security += f", certificate by {wash(self.certificate.issuer)}"
             self.legacy_tls = tls.is_legacy(self._tls)
             # TLS 1.3 has us say nothing now, and Nagle's algorithm holds the A-ASSOCIATE-RQ until we acknowledge.
             self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from appliance.cli.certs import crl, install, issue, issued, protect, renew, request, revoke, status, trust
+from appliance.cli.certs import crl, install, issue, issued, protect, renew, request, revoke, roll, status, trust
 from appliance.cli.group import Commands
 
 
@@ -15,7 +15,7 @@ def command() -> None:
     A hospital with a CA: `trust` it, `request`, have that signed, `install`; `crl` takes its
     revocation lists. A site without one has the CA that
     `appliance init --with-ca` made: `issue` gives devices their certificates, `issued` shows and `revoke` ends them,
-    `renew` gives this box its next one, `protect` keeps the CA's key under a passphrase.
+    `renew` gives this box its next one, `protect` keeps the CA's key under a passphrase, and `roll` replaces the CA.
 
     Example: appliance certs status
     """
@@ -32,5 +32,6 @@ for each in (
     revoke.command,
     renew.command,
     protect.command,
+    roll.command,
 ):
     command.add_command(each)

@@ -14,9 +14,7 @@ from appliance.config.model import Config
 
 if TYPE_CHECKING:
     from appliance.host.certificates import Authority
-
-BUILT_IN = "(built into the appliance)"
-"""What every CA that `init` makes is marked with: nobody should take it for a hospital's."""
+    from appliance.host.rollover import Rollover
 
 ca_key_option = click.option(
     "--ca-key",
@@ -36,6 +34,8 @@ def certificate_of(config: Config) -> Path:
 def places(config: Config, key: Path | None = None) -> tuple[Path, Path]:
     """Its certificate and its key, which `init` puts beside it. Raises `ConfigError` where there is none."""
     certificate = certificate_of(config)
+    if key is None and rollover_of(config).unsettled:
+        raise ConfigError("a roll-over of the CA was cut short", fix="`appliance certs roll --begin` goes on with it.")
     key = key or certificate.with_suffix(".key")
     for path, what in ((certificate, "certificate"), (key, "key")):
         if not path.is_file():
@@ -44,6 +44,15 @@ def places(config: Config, key: Path | None = None) -> tuple[Path, Path]:
                 fix="A hospital's CA signs elsewhere; where the key was moved off the box, name it: --ca-key FILE.",
             )
     return certificate, key
+
+
+def rollover_of(config: Config) -> Rollover:
+    """The roll-over of the built-in CA, which need not be under way."""
+    from appliance.cli.certs.slots import trusted
+    from appliance.host.rollover import Rollover
+
+    certificate = certificate_of(config)
+    return Rollover(certificate, config.receive.client_crl or certificate.with_suffix(".crl"), trusted(config))
 
 
 def opened(certificate: Path, key: Path, file: Path | None, descriptor: int | None) -> Authority:

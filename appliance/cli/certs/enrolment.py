@@ -24,10 +24,10 @@ def page(
     ae_title: str | None,
     address: str | None,
     files: Mapping[str, str],
-    authority: bytes,
+    authorities: bytes,
 ) -> str:
-    """One page of text; no secret is on it."""
-    ours = read_certificates(authority)[0]
+    """One page of text; no secret is on it. `authorities`: the CA that signed it, and one that it replaces."""
+    ours, *before = read_certificates(authorities)
     port = next((str(each.port) for each in config.receive.listen), "2762")
     rows = [
         ("Remote AE title", " or ".join(config.called_ae_titles)),
@@ -40,6 +40,7 @@ def page(
         ("", "the second certificate in the same file"),
         ("Its SHA-256", ours.sha256[:32]),
         ("", ours.sha256[32:]),
+        *(row for each in before for row in _second_authority(each)),
         ("Good until", f"{certificate.not_after:%Y-%m-%d}; ask for the next one a month before"),
     ]
     width = max(len(name) for name, _ in rows)
@@ -84,6 +85,16 @@ def page(
             "",
         ]
     )
+
+
+def _second_authority(old: CertificateFacts) -> list[tuple[str, str]]:
+    """While a CA is replaced the box shows a certificate of the old one, and later one of the new."""
+    return [
+        ("Trusted CA, too", f'"{old.subject}",'),
+        ("", "the third certificate in that file: until you are told to remove it"),
+        ("Its SHA-256", old.sha256[:32]),
+        ("", old.sha256[32:]),
+    ]
 
 
 def _own_name(config: Config) -> str:

@@ -12,7 +12,7 @@ import click
 
 from appliance.base.errors import ConfigError, LocalError
 from appliance.cli import offers
-from appliance.cli.certs.authority import ca_key_option, opened, places
+from appliance.cli.certs.authority import ca_key_option, opened, places, rollover_of
 from appliance.cli.certs.enrolment import page
 from appliance.cli.certs.slots import SERVER, names_in_force, slots
 from appliance.cli.options import as_in_config, config_option, json_option
@@ -85,6 +85,7 @@ def command(
     """
     from appliance.host import pkcs12 as container
     from appliance.host.certificate_facts import read_certificates
+    from appliance.host.certificate_files import as_pem
     from appliance.host.certificate_request import key_pem, private_key, read_request
     from appliance.host.create import create_file
     from appliance.host.issued_register import Register
@@ -115,6 +116,10 @@ def command(
             f"cannot write into {directory}", fix="Nothing was issued: make the directory, or name another -d."
         )
     authority = opened(certificate_of_ca, key_of_ca, passphrase_file, passphrase_fd)
+    old = rollover_of(config).leaving()
+    if old and authority.subject == old.subject:
+        raise ConfigError(f"{key_of_ca} is the key of the CA that is being replaced", fix="Name that of the new one.")
+    trusted = authority.certificate + (as_pem([old]) if old else b"")
     key = None if asked else private_key("rsa" if old_pkcs12 else "ec")
     public = asked.key if asked else key.public_key() if key else None
     certificate = authority.certify(public, device, wanted, client=True, server=server)
@@ -128,13 +133,13 @@ def command(
 
     if key is not None:
         if pkcs12 or old_pkcs12:
-            pem = container.bundle(device, certificate, key_pem(key), authority.certificate, passphrase, old=old_pkcs12)
+            pem = container.bundle(device, certificate, key_pem(key), trusted, passphrase, old=old_pkcs12)
             write(".p12", pem, 0o400)
         else:
             write(".key", key_pem(key), 0o400)
-    write(".crt", certificate + authority.certificate, 0o444)
+    write(".crt", certificate + trusted, 0o444)
     facts = read_certificates(certificate)[0]
-    text = page(config, device, facts, ae_title=ae_title, address=address, files=made, authority=authority.certificate)
+    text = page(config, device, facts, ae_title=ae_title, address=address, files=made, authorities=trusted)
     write(".txt", text, 0o644)
     if as_json:
         write_json({"device": device, "names": list(wanted), "sha256": facts.sha256, "files": made})

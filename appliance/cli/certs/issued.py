@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from appliance.cli.certs.authority import certificate_of
+from appliance.cli.certs.authority import certificate_of, rollover_of
 from appliance.cli.certs.slots import shown_now
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, terminal, write_json
@@ -33,13 +33,15 @@ def command(path: Path, as_json: bool) -> None:
     config = load_config(path)
     register = Register(certificate_of(config), config.receive.client_crl)
     found, last = register.entries(), {device: each.serial for device, each in register.in_use().items()}
-    shown, now = shown_now(config), datetime.now(UTC)
+    shown, now, old = shown_now(config), datetime.now(UTC), rollover_of(config).leaving()
     states = {
         each.serial: "revoked" if each.revoked
+        else "not trusted" if not each.trusted
         else "not in use" if each.own and each.facts.sha256 not in shown
         else "replaced" if not each.own and last[each.device] != each.serial
         else "expired" if each.facts.not_after <= now
         else "ends soon" if each.facts.not_after - now <= _SOON
+        else "old CA" if old and each.certificate.issuer == old.subject
         else "good"
         for each in found
     }  # fmt: skip
@@ -49,6 +51,7 @@ def command(path: Path, as_json: bool) -> None:
                 {
                     "device": each.device,
                     "own": each.own,
+                    "issuer": each.facts.issuer,
                     "names": list(each.facts.names),
                     "until": each.facts.not_after.isoformat(),
                     "state": states[each.serial],
@@ -64,7 +67,9 @@ def command(path: Path, as_json: bool) -> None:
         table = Table("device", "for", "until", "", "SHA-256", box=None, header_style="bold")
         for each in found:
             state = states[each.serial]
-            colour = {"good": "green", "ends soon": "yellow", "expired": "bold red"}.get(state, "dim")
+            colour = {"good": "green", "ends soon": "yellow", "old CA": "yellow", "expired": "bold red"}.get(
+                state, "dim"
+            )
             until = f"{each.facts.not_after:%Y-%m-%d}"
             device = f"{each.device} (this box)" if each.own else each.device
             cells = (device, ", ".join(each.facts.names), until, Text(state, style=colour), each.facts.sha256[:16])
@@ -73,6 +78,8 @@ def command(path: Path, as_json: bool) -> None:
     else:
         say("The built-in CA has given out nothing that is recorded here. `appliance certs issue` does.")
     bad = [each for each in found if states[each.serial] in ("expired", "ends soon")]
+    if "old CA" in states.values():
+        say("The CA is being replaced: `appliance certs roll` says what is left to do.")
     for each in bad:
         if each.own:
             place = shlex.quote(shown[each.facts.sha256])

@@ -10,7 +10,7 @@ import click
 
 from appliance.base.errors import ConfigError
 from appliance.cli import offers
-from appliance.cli.certs.authority import ca_key_option, opened, places
+from appliance.cli.certs.authority import ca_key_option, certificate_of, opened, places, rollover_of
 from appliance.cli.certs.slots import shown_now
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import say, write_json
@@ -45,12 +45,14 @@ def command(
 
     Example: appliance certs revoke "CT suite 2"
     """
+    from appliance.host.certificate_facts import is_signed_by
     from appliance.host.certificate_pair import put_file
     from appliance.host.issued_register import Register
+    from appliance.host.revocation import without_list
     from appliance.host.revoking import revoke
 
     config = load_config(path)
-    certificate, key = places(config, ca_key)
+    certificate, rollover = certificate_of(config), rollover_of(config)
     lists = config.receive.client_crl or certificate.with_suffix(".crl")
     register = Register(certificate, lists)
     chosen = [_meant(register, each) for each in device]
@@ -63,6 +65,11 @@ def command(
                 f"got out: `appliance certs renew --for {shlex.quote(place)}`, and then revoke this one, "
                 f"{each.facts.sha256[:16]}.",
             )
+    old = rollover.leaving()
+    of_old = {old is not None and is_signed_by(each.certificate, old) for each in chosen}
+    if len(of_old) > 1:
+        raise ConfigError("they are of two CAs", fix="Nothing was revoked: name those of each by themselves.")
+    certificate, key = places(config, ca_key or (rollover.old_key if True in of_old else None))
     authority = opened(certificate, key, passphrase_file, passphrase_fd)
     for each in chosen:
         if not authority.has_issued(each.certificate):
@@ -88,6 +95,8 @@ def command(
     else:
         say(f"NOT in force yet: add this to [receive] of {path}, then run `appliance check`:")
         say(f'client_crl = "{lists}"')
+    for subject in without_list(certificate.read_bytes(), lists.read_bytes()):
+        say(f"All devices of {subject} are refused while {lists} is in force without a list of that CA.")
 
 
 def _meant(register: Register, who: str) -> Entry:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from appliance.base.errors import CryptoError
-from appliance.cli.certs.authority import BUILT_IN
 from appliance.cli.certs.slots import slots
 from appliance.cli.options import config_option, json_option
 from appliance.cli.output import console, say, write_json
 from appliance.config.load import load_config
+from appliance.config.posture.facts import BUILT_IN
 
 if TYPE_CHECKING:
     from appliance.panel.health.facts import ListEnd
@@ -73,8 +73,11 @@ def _entry(place: str, file: Path, requested: bool) -> dict[str, Any]:
             "what": why,
             "fix": "See `appliance certs request` and `install`; for a CA, `trust`.",
         }
-    shown = max(all_of_it, key=lambda each: each.not_after) if all_of_it[0].authority else all_of_it[0]
-    facts = Facts(time.time(), certificates=[CertificateEnd(place, str(file), shown.not_after.timestamp())])
+    leads = all_of_it[0]
+    alone = leads.built_in or not leads.authority
+    shown = leads if alone else max(all_of_it, key=lambda each: each.not_after)
+    end = CertificateEnd(place, str(file), shown.not_after.timestamp(), built_in=leads.built_in)
+    facts = Facts(time.time(), certificates=[end])
     (finding,) = check(facts)
     return {
         **base,

@@ -13,6 +13,8 @@ from appliance.config.posture.finding import Finding
 
 EXPIRES = timedelta(days=30)
 AUTHORITY_EXPIRES = timedelta(days=90)
+ROLL_OVER_DUE = timedelta(days=365)
+ROLL_OVER_SOON = timedelta(days=730)
 REVOCATION_EXPIRES = timedelta(days=1)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -23,6 +25,7 @@ def file_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     if receive.listen:
         yield from _pair("receive", receive.certificate, receive.key, facts, server=True)
         yield from _authority("receive.client_ca", receive.client_ca, facts)
+        yield from _built_in("receive.client_ca", receive.client_ca, facts)
         yield from _revocations("receive.client_crl", receive.client_crl, facts)
         yield from _legacy(config, facts)
     for peer in config.peer:
@@ -126,6 +129,18 @@ def _authority(subject: str, path: Path | None, facts: Facts) -> Iterator[Findin
         yield rules.AUTHORITY_EXPIRED.found(subject, f"it expired on {end:%Y-%m-%d}")
     elif end - facts.now <= AUTHORITY_EXPIRES:
         yield rules.AUTHORITY_EXPIRES.found(subject, f"it expires on {end:%Y-%m-%d}, in {(end - facts.now).days} days")
+
+
+def _built_in(subject: str, path: Path | None, facts: Facts) -> Iterator[Finding]:
+    """The CA that is built in, which leads its file: whether to replace it, and whether that was begun."""
+    if facts.roll_over:
+        yield rules.ROLL_OVER_OPEN.found(subject, facts.roll_over)
+    leads = facts.files[path].certificates[:1] if path and path in facts.files else ()
+    for each in leads:
+        left = each.not_after - facts.now
+        if each.built_in and timedelta() < left <= ROLL_OVER_SOON:
+            rule = rules.ROLL_OVER_DUE if left <= ROLL_OVER_DUE else rules.ROLL_OVER_SOON
+            yield rule.found(subject, f"{each.subject} ends on {each.not_after:%Y-%m-%d}")
 
 
 def _revocations(subject: str, path: Path | None, facts: Facts) -> Iterator[Finding]:

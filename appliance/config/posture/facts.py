@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+BUILT_IN = "(built into the appliance)"
+"""What every CA that `init` and `certs roll` make is marked with: nobody should take it for a hospital's."""
+
 EXPOSED = 0o027  # a secret that others may read, or that a group may change, is no secret
 
 
@@ -25,6 +28,11 @@ class CertificateFacts:
     authority: bool = False
     serves: bool = True  # may be shown by a TLS server
     calls: bool = True  # may be shown by a TLS client
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is that of a CA of ours."""
+        return self.authority and BUILT_IN in self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +95,5 @@ class Facts:
     evidence_recipients: Sequence[RecipientFacts] = ()  # of [sensor], in the order of the configuration
     respond_error: str = ""  # why the file that bounds blocking cannot be used; empty when it can, or is not needed
     closed: Sequence[Path] = ()  # what else who looks here may not look into
+    roll_over: str = ""  # what is to be said of one of the built-in CA that is not finished
     authority_key: Path | None = None  # the private key of the CA, where it lies beside its certificate

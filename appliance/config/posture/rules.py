@@ -89,7 +89,25 @@ AUTHORITY_EXPIRES = Rule(
     "ca-expires",
     "warning",
     "A new CA has to reach every modality before the old one ends, and that takes weeks.",
-    "Start now: both CA certificates may stand in one file meanwhile.",
+    "Start now: both CA certificates may stand in one file meanwhile. The CA that is built in: appliance certs roll.",
+)
+ROLL_OVER_SOON = Rule(
+    "ca-roll-over-soon",
+    "note",
+    "What the CA that is built in signs ends with it, and every device needs a certificate of its next one before.",
+    "Plan `appliance certs roll`: its steps turn no device away, and take as long as it takes to see each of them.",
+)
+ROLL_OVER_DUE = Rule(
+    "ca-roll-over-due",
+    "warning",
+    "From then on every device is refused, and each has to be visited with a certificate of the next CA before.",
+    "Run: appliance certs roll --begin. It makes the next CA beside this one, and says what to do then.",
+)
+ROLL_OVER_OPEN = Rule(
+    "ca-roll-over-open",
+    "warning",
+    "Whoever has the key of either CA can make certificates for every device of the site.",
+    "Run: appliance certs roll. It says what is left to do.",
 )
 REVOCATION_EXPIRED = Rule(
     "crl-expired",

@@ -20,6 +20,8 @@ class CertificateEnd:
     path: str
     not_after: float | None
     error: str = ""
+    built_in: bool = False
+    """Whether it is that of the CA that is built in."""
 
 
 @dataclass(frozen=True, slots=True)
