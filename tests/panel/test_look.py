@@ -76,6 +76,21 @@ def test_of_several_cas_the_last_to_end_counts(site: Path) -> None:
     assert end is not None and datetime.fromtimestamp(end, UTC) > datetime.now(UTC)
 
 
+def test_the_built_in_ca_is_looked_at_beside_one_that_ends_later(site: Path) -> None:
+    ca = site.parent / "tls/site-ca.crt"
+    later = Authority.create("another CA", lifetime=timedelta(days=5000)).certificate
+    before = ca.read_bytes()
+    ca.chmod(0o600)
+
+    def ends(content: bytes) -> tuple[bool, bool]:
+        ca.write_bytes(content)
+        (end,) = [each for each in look(site).certificates if each.place == "receive.client_ca"]
+        return end.built_in, (end.not_after or 0) > time.time() + 4000 * DAY
+
+    assert ends(before + later) == (True, False)
+    assert ends(later + before) == (False, True)
+
+
 def test_revocation_lists_are_read_again_when_they_change(site: Path) -> None:
     seen = look(site)
     (end,) = seen.lists

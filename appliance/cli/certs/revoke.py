@@ -106,7 +106,7 @@ def _meant(register: Register, who: str) -> Entry:
         return register.of_file(file.read_bytes())
     entries = register.entries()
     found = [each for each in entries if each.is_called(who)]
-    open_ones = [each for each in found if not each.revoked]
+    open_ones = [each for each in found if each.trusted and not each.revoked]
     if len(open_ones) == 1:
         return open_ones[0]
     if open_ones:
@@ -117,7 +117,9 @@ def _meant(register: Register, who: str) -> Entry:
             f'{len(open_ones)} certificates are called "{who}"', fix="Name those that you mean by their SHA-256, above."
         )
     if found:
-        raise ConfigError(f'"{who}" was revoked already', fix="`appliance certs issued` shows what was.")
+        gone = "has certificates of a CA that was replaced, and is refused"
+        why = "was revoked" if any(each.revoked for each in found) else gone
+        raise ConfigError(f'"{who}" {why} already', fix="`appliance certs issued` shows what was.")
     raise ConfigError(
         f'the built-in CA has no record of "{who}"',
         fix="`appliance certs issued` shows what it has; or name the file of the certificate.",

@@ -108,8 +108,11 @@ def _standing(config: Config, rollover: Rollover) -> Standing:
         return Standing(stage, signs)
     goes = read_certificates(content_of(rollover.old_certificate))[0]
     devices = Register(rollover.authority, config.receive.client_crl).left_with(old, datetime.now(UTC))
-    shown = {name: slot.certificate for name, slot in slots(config).items() if slot.certificate.is_file()}
-    places = [name for name, file in shown.items() if read_certificates(content_of(file))[0].issuer == goes.subject]
+    shown: dict[Path, str] = {}
+    for name, slot in slots(config).items():
+        if slot.certificate.is_file():
+            shown.setdefault(slot.certificate, name)
+    places = [name for file, name in shown.items() if read_certificates(content_of(file))[0].issuer == goes.subject]
     return Standing(stage, signs, goes, devices, places)
 
 

@@ -66,6 +66,7 @@ secret_access_key = "credential:s3"
 """
 LEAF = CertificateFacts("CN=EDGE01", "CN=CA", ("edge.example",), NOW - 99 * DAY, NOW + 99 * DAY, "ab" * 32, "RSA 2048")
 ROOT = replace(LEAF, subject="CN=CA", names=(), authority=True)
+BUILT_IN_CA = "CN=EDGE01 site CA (built into the appliance)"
 FILES = {
     TLS / "appliance.crt": FileFacts(mode=0o444, certificates=(replace(LEAF, calls=False), ROOT)),
     TLS / "appliance.key": FileFacts(mode=0o440),
@@ -359,6 +360,20 @@ OURS = "receive.certificate"
         (
             leaf("site-ca.crt", not_after=NOW + 90 * DAY),
             ("ca-expires", "receive.client_ca", "it expires on 2026-08-30, in 90 days"),
+        ),
+        (leaf("site-ca.crt", subject=BUILT_IN_CA, not_after=NOW + 731 * DAY), None),
+        (
+            leaf("site-ca.crt", subject=BUILT_IN_CA, not_after=NOW + 730 * DAY),
+            ("ca-roll-over-soon", "receive.client_ca", f"{BUILT_IN_CA} ends on 2028-05-31"),
+        ),
+        (
+            leaf("site-ca.crt", subject=BUILT_IN_CA, not_after=NOW + 365 * DAY),
+            ("ca-roll-over-due", "receive.client_ca", f"{BUILT_IN_CA} ends on 2027-06-01"),
+        ),
+        (leaf("site-ca.crt", not_after=NOW + 365 * DAY), None),  # a hospital's is the hospital's to replace
+        (
+            {"roll_over": "the CA is being replaced, and two are trusted"},
+            ("ca-roll-over-open", "receive.client_ca", "the CA is being replaced, and two are trusted"),
         ),
         ({"server_trusted": False}, ("certificate-other-ca", OURS, "its issuer, CN=CA, is not in client_ca")),
         (

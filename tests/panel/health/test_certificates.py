@@ -33,6 +33,25 @@ def test_days_that_are_left(days: float, level: Level, lamps: tuple[str, ...], f
     assert fix in found.fix and bool(found.fix) == bool(fix)
 
 
+@pytest.mark.parametrize(
+    ("days", "level", "lamps", "fix"),
+    [
+        (731, Level.OK, SOON, ""),
+        (730, Level.OK, SOON, "Plan to replace it"),
+        (365, Level.WARN, NOTICE, "`appliance certs roll --begin` begins that"),
+        (90, Level.ALARM, ALARM, "`appliance certs roll --begin` begins that"),
+        (0, Level.ALARM, ALARM, "`appliance certs roll --begin` begins that"),
+    ],
+)
+def test_the_ca_that_is_built_in_is_replaced_long_before(
+    days: float, level: Level, lamps: tuple[str, ...], fix: str
+) -> None:
+    end = CertificateEnd("receive.client_ca", "/a.crt", NOW + days * DAY, built_in=True)
+    (found,) = check(facts(certificates=[end]))
+    assert (found.level, found.lamps) == (level, lamps)
+    assert fix in found.fix and bool(found.fix) == bool(fix)
+
+
 def test_since_when_it_is_so() -> None:
     (found,) = check(facts(certificates=[CertificateEnd("a", "/a.crt", NOW + 10 * DAY)]))
     assert found.since == NOW - 4 * DAY
