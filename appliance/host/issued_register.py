@@ -84,10 +84,11 @@ class Register:
         return {each.device: each for each in self.entries() if each.trusted and not (each.revoked or each.own)}
 
     def left_with(self, authority: x509.Certificate, now: datetime) -> list[Entry]:
-        """The devices that have a certificate of this CA and none of another: of each, the one that ends last."""
+        """The devices that have certificates of this CA alone, by name: of each, the one that ends last."""
         good = [each for each in self.entries() if not (each.revoked or each.own) and each.facts.not_after > now]
         elsewhere = {each.device for each in good if each.certificate.issuer != authority.subject}
-        return list({each.device: each for each in good if each.device not in elsewhere}.values())
+        left = {each.device: each for each in good if each.device not in elsewhere}
+        return [left[device] for device in sorted(left)]
 
     def of_file(self, content: bytes) -> Entry:
         """The certificate in a file that somebody kept: its first. Raises `CryptoError`."""

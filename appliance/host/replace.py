@@ -27,7 +27,7 @@ def replace_file(path: Path, change: Callable[[bytes], bytes]) -> None:
     """
     beside = path.with_name(path.name + _BESIDE)
     try:
-        with _locked(path.parent) as directory:
+        with locked_directory(path.parent) as directory:
             content, status = _read(path)
             changed = change(content)
             beside.unlink(missing_ok=True)
@@ -45,7 +45,8 @@ def replace_file(path: Path, change: Callable[[bytes], bytes]) -> None:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[int]:
+def locked_directory(directory: Path) -> Iterator[int]:
+    """Keep other commands out of it for a while; yields its descriptor. Raises `LocalError` while another is in it."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:

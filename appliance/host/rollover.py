@@ -78,7 +78,7 @@ class Rollover:
     @property
     def unsettled(self) -> bool:
         """Whether the new CA is trusted, and its key not in its place yet."""
-        return self._next_key.exists() and self.stage() in (Stage.OPEN, Stage.CLOSING)
+        return self.stage() in (Stage.OPEN, Stage.CLOSING) and self._next_key.exists()
 
     def begin(self, following: Authority, key: bytes, now: datetime) -> None:
         """Trust `following` beside the CA that is there, and let it sign from now on; `key` is its key as it is to lie

@@ -44,7 +44,7 @@ class Look:
         self.clock_set = True
         self.certificates: tuple[CertificateEnd, ...] = ()
         self.devices: tuple[CertificateEnd, ...] = ()
-        self._devices_as_of: tuple[object, object] | None = None
+        self._devices_as_of: tuple[object, ...] | None = None
         self.lists: tuple[ListEnd, ...] = ()
         self._lists_as_of: tuple[int, int, int] | None = None
 
@@ -111,7 +111,7 @@ class Look:
         if authority is None:
             return ()
         register = Register(authority, crl)
-        as_of = (_signature(register.directory), _signature(crl) if crl else None)
+        as_of = tuple(_signature(each) if each else None for each in (register.directory, authority, crl))
         if as_of != self._devices_as_of:
             try:
                 self.devices = tuple(

@@ -77,13 +77,17 @@ def command(
     """
     if (begin and finish) or (force and not finish):
         raise click.UsageError("Give --begin or --finish; --force goes with --finish.")
+    from appliance.host.replace import locked_directory
+
     config = load_config(path)
     rollover = rollover_of(config)
     standing = _standing(config, rollover)
-    if begin:
-        _begin(config, rollover, passphrase_file, passphrase_fd)
-    elif finish:
-        _finish(rollover, standing, force)
+    if begin or finish:
+        with locked_directory(rollover.authority.parent):
+            if begin:
+                _begin(config, rollover, passphrase_file, passphrase_fd)
+            else:
+                _finish(rollover, standing, force)
     done, standing = standing, _standing(config, rollover)
     if as_json:
         write_json(_as_json(standing))
