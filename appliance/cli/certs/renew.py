@@ -30,7 +30,7 @@ def _refuse_what_devices_do_not_trust(config: Config, register: Register, author
     left = register.left_with(old, datetime.now(UTC)) if old and authority.subject != old.subject else []
     if left:
         raise ConfigError(
-            f"{len(left)} devices do not trust the new CA yet: {', '.join(each.device for each in left)}",
+            f"devices do not trust the new CA yet: {', '.join(each.device for each in left)}",
             fix="Nothing was changed. `appliance certs roll` says what they need; where this cannot wait, the old CA "
             f"signs once more (--ca-key {rollover.old_key}), or use --force.",
         )
