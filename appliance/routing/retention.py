@@ -19,12 +19,18 @@ class Proof:
     held: bool = False
 
 
+def proven_at(proofs: Collection[Proof]) -> float | None:
+    """When the last destination proved an object, in Unix seconds; None while one has not, and where there is none."""
+    if not proofs or any(proof.held for proof in proofs):
+        return None
+    times = [proof.proved_at for proof in proofs if proof.proved_at is not None]
+    return max(times) if len(times) == len(proofs) else None
+
+
 def may_go(proofs: Collection[Proof], keep: float, now: float) -> bool:
     """Whether an object may be forgotten at `now`. The keep time (seconds) runs from the last proof."""
-    if not proofs or any(proof.held for proof in proofs):
-        return False
-    times = [proof.proved_at for proof in proofs if proof.proved_at is not None]
-    return len(times) == len(proofs) and now >= max(times) + keep
+    last = proven_at(proofs)
+    return last is not None and now >= last + keep
 
 
 def keep_time(keep: float, *, pressed_for_space: bool) -> float:

@@ -114,8 +114,9 @@ class Deliveries(Gathering):
                    AND state <> 'delivered'""",
                 (status, now, object_id, destination),
             )
-            if changed.rowcount:
-                self.enter(entries.proof(object_id, destination, status, now))
+            if not changed.rowcount:
+                return False  # it owed none, or gave it before
+            self.enter(entries.proof(object_id, destination, status, now))
             proven = sqlite.execute(
                 """UPDATE object SET proven = ? WHERE object_id = ? AND proven IS NULL AND NOT EXISTS
                    (SELECT 1 FROM delivery WHERE object = object.id AND state <> 'delivered')""",

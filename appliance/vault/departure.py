@@ -14,7 +14,7 @@ from appliance.vault.objects import Objects
 
 def evict(ledger: Ledger, objects: Objects, now: float, keep: float, limit: int) -> list[str]:
     """Forget up to `limit` objects whose proof is `keep` seconds old; their ids. `now` is in Unix seconds."""
-    going = ledger.leave(ledger.evictable(now, keep, limit))
+    going = ledger.leave(ledger.evictable(now, keep, limit), now, keep)
     if going:
         _remove(ledger, objects, going)
     return going

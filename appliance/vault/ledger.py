@@ -6,12 +6,14 @@ It can be lost: recovery rebuilds it from the sealed records. So it is never the
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from enum import Enum
 from itertools import accumulate
 
+from appliance.routing.retention import Proof, may_go, proven_at
 from appliance.seal.record import Record
 from appliance.vault import entries
 from appliance.vault.deliveries import Deliveries
@@ -177,22 +179,28 @@ class Ledger(Deliveries):
             )
             return [object_id for (object_id,) in rows]
 
-    def leave(self, object_ids: Iterable[str]) -> list[str]:
+    def leave(self, object_ids: Iterable[str], now: float = math.inf, keep: float = 0.0) -> list[str]:
         """The files of these are about to be removed: from now on nothing claims that they are there.
 
-        Returns those that may go. One that a duplicate made owed again, or a person put on hold, since `evictable`
-        named it, is not among them.
+        Returns those that may go, by what each destination's own row says. One that a duplicate made owed again, or a
+        person put on hold, since `evictable` named it, is not among them.
         """
         with self.transaction() as sqlite:
-            return [
-                object_id
-                for object_id in object_ids
-                if sqlite.execute(
-                    "UPDATE object SET state = 'leaving' "
-                    "WHERE object_id = ? AND state = 'present' AND proven IS NOT NULL AND hold IS NULL",
-                    (object_id,),
-                ).rowcount
-            ]
+            return [each for each in object_ids if self._may_go(sqlite, each, now, keep) and _left(sqlite, each)]
+
+    @staticmethod
+    def _may_go(sqlite: sqlite3.Connection, object_id: str, now: float, keep: float) -> bool:
+        """What is noted at the object gives way where it is not what its rows say, or it would be asked for ever."""
+        rows = sqlite.execute(
+            "SELECT destination, CASE state WHEN 'delivered' THEN done END, state = 'held' FROM delivery "
+            "WHERE object = (SELECT id FROM object WHERE object_id = ?)",
+            (object_id,),
+        )
+        proofs = [Proof(destination, at, bool(held)) for destination, at, held in rows]
+        if may_go(proofs, keep, now):
+            return True
+        sqlite.execute("UPDATE object SET proven = ? WHERE object_id = ?", (proven_at(proofs), object_id))
+        return False
 
     def forget(self, object_id: str) -> None:
         """Remove an object and its deliveries from the ledger, once its file is durably gone.
@@ -308,3 +316,12 @@ class Ledger(Deliveries):
             "WHERE object = ? AND state = 'held' AND error = ?",
             (now, key, MISSING),
         )
+
+
+def _left(sqlite: sqlite3.Connection, object_id: str) -> bool:
+    changed = sqlite.execute(
+        "UPDATE object SET state = 'leaving' "
+        "WHERE object_id = ? AND state = 'present' AND proven IS NOT NULL AND hold IS NULL",
+        (object_id,),
+    )
+    return changed.rowcount == 1
