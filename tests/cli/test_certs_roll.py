@@ -139,7 +139,7 @@ def test_what_it_says_to_type_is_the_whole_way(site: Path, tmp_path: Path, capsy
     assert {issuer(tls(site) / f"appliance{kind}.crt") for kind in ("", "-client")} == {NEW}
     assert not list(tls(site).glob("site-ca.old.*"))
     assert standing(site, capsys, 0) == {
-        "stage": "none", "signs": found["signs"], "goes": None, "devices": [], "box": [], "left": [],
+        "stage": "none", "signs": found["signs"], "goes": None, "devices": [], "box": [], "left": [], "turned_away": [],
     }  # fmt: skip
     assert run(["check", "--config", str(site)]) == 0
     assert "ca-roll-over" not in capsys.readouterr().out
@@ -177,9 +177,9 @@ def test_the_old_ca_still_revokes_and_serves_the_box_in_need(site: Path, tmp_pat
     (tls(site) / "site-ca.old.key").unlink()
     assert certs(site, "revoke", "main PACS") == 78
     assert "site-ca.old.key" in capsys.readouterr().err
-    assert certs(site, "roll", "--finish", "--force") == 0
-    assert "Turned away: main PACS." in capsys.readouterr().out
     capsys.readouterr()
+    assert certs(site, "roll", "--finish", "--force", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["turned_away"] == ["main PACS"]
     assert certs(site, "issued", "--json") == 0
     states = {(each["device"], each["state"]) for each in json.loads(capsys.readouterr().out) if not each["own"]}
     assert states == {("CT suite 2", "not trusted"), ("main PACS", "not trusted"), ("MR", "revoked")}
@@ -205,7 +205,9 @@ def test_the_new_key_is_kept_as_the_old_one_is(site: Path, tmp_path: Path, capsy
     assert issuer(tmp_path / "mr.crt") == NEW
     assert certs(site, "revoke", "CT suite 2", "--passphrase-file", one) == 0
     # In clear, where the old one was; and asked for where it was not there to look at.
+    capsys.readouterr()
     assert certs(site, "roll", "--finish", "--force") == 0
+    assert f"{OLD} is not trusted any more. Turned away: main PACS." in capsys.readouterr().out
     (tls(site) / "site-ca.key").rename(tmp_path / "stick.key")
     seen = on_a_terminal("certs", "roll", "--begin", "--config", site,
                          typing=[("New passphrase:", "korrekt pferd"), ("once more:", "korrekt pferd")])  # fmt: skip
@@ -261,6 +263,24 @@ def test_who_is_not_due_and_who_is_no_device_any_more_does_not_hold_it_up(site: 
     assert certs(site, "revoke", "CT suite 2") == 0
     assert certs(site, "roll", "--begin") == 0
     assert [each["device"] for each in standing(site, capsys)["devices"]] == ["main PACS"]
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "finding"), [(800, "ok", ""), (700, "ok", "soon"), (300, "warn", "due"), (80, "alarm", "due")]
+)
+def test_the_end_of_the_ca_is_told_with_what_begins_the_next(
+    site: Path, days: int, level: str, finding: str, capsys: Capture
+) -> None:
+    ending = Authority.create("EDGE01 site CA (built into the appliance)", lifetime=timedelta(days=days))
+    (tls(site) / "site-ca.crt").chmod(0o600)
+    (tls(site) / "site-ca.crt").write_bytes(ending.certificate)
+    capsys.readouterr()
+    certs(site, "status", "--json")
+    (shown,) = [each for each in json.loads(capsys.readouterr().out) if each["place"] == "receive.client_ca"]
+    assert shown["level"] == level and ("appliance certs roll --begin" in shown["fix"]) == (level != "ok")
+    assert ("ca-roll-over-due" in str(shown["problems"])) == (finding == "due")
+    run(["check", "--config", str(site)])
+    assert re.findall(r"\[ca-roll-over-(\w+)\]", capsys.readouterr().out) == ([finding] if finding else [])
 
 
 def test_a_hospital_replaces_its_own(tmp_path: Path, capsys: Capture) -> None:

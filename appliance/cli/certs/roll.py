@@ -89,13 +89,13 @@ def command(
             else:
                 _finish(rollover, standing, force)
     done, standing = standing, _standing(config, rollover)
+    away = [each.device for each in done.devices] if finish else []
     if as_json:
-        write_json(_as_json(standing))
+        write_json({**_as_json(standing), "turned_away": away})
     else:
         _show(standing)
         if finish and done.goes:
-            away = ", ".join(each.device for each in done.devices)
-            turned = f" Turned away: {away}." if away else ""
+            turned = f" Turned away: {', '.join(away)}." if away else ""
             click.echo(f"{done.goes.subject} is not trusted any more.{turned}")
     raise SystemExit(_NEEDS_SOMEBODY if standing.left() and not begin else 0)
 
