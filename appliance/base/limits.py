@@ -214,7 +214,6 @@ SENSOR_ASSOCIATE = Limit(
 )
 SENSOR_COMMAND = Limit("inspected command set", "bytes", 16 << 10, 4096, 1 << 20, "longer ones are alerted, not parsed")
 SENSOR_SKIP = Limit("shunt", "bytes", 16 << 20, 16384, 1 << 28, "skipped at most where the receiver announced no limit")
-SENSOR_HELLO = Limit("inspected TLS hello", "bytes", 32 << 10, 4096, 1 << 20, "longer ones are not parsed")
 SENSOR_JOIN = Limit("search of a flow joined midway", "bytes", 64 << 10, 4096, 1 << 24, "then it counts as no DICOM")
 SENSOR_OPENING_WAIT = Limit("sensor opening", "s", 60, 5, 600, "a TCP handshake is remembered without data")
 SENSOR_FLOW_IDLE = Limit("sensor flow idle", "s", 7200, 60, 86400, "a flow is remembered without packets")

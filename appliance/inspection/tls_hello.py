@@ -9,7 +9,6 @@ CLIENT_HELLO, SERVER_HELLO = 1, 2
 _HANDSHAKE = 22
 _MOST = 1024  # cipher suites or extensions of a hello; nobody knows half as many
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
-_RECORD = struct.Struct("!BHH")
 _SERVER_NAME, _SIGNATURE_ALGORITHMS, _ALPN, _SUPPORTED_VERSIONS = 0x0000, 0x000D, 0x0010, 0x002B
 _DOWNGRADED = (b"DOWNGRD\x01", b"DOWNGRD\x00")  # RFC 8446 4.1.3
 _NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
@@ -50,32 +49,6 @@ def looks_like_tls(data: bytes | memoryview) -> bool:
         and 4 <= (data[3] << 8 | data[4]) <= 16384 + 256
         and data[5] in (CLIENT_HELLO, SERVER_HELLO)
     )
-
-
-def read_hello(stream: bytes, limit: int) -> Hello | str | None:
-    """The hello with which a stream of records begins.
-
-    None while more bytes are needed; a text that says why where there is none and none will come.
-    """
-    handshake = bytearray()
-    at = 0
-    while True:
-        if len(handshake) >= 4:
-            needed = int.from_bytes(handshake[1:4], "big")
-            if needed > limit:
-                return "a hello over the limit"
-            if len(handshake) >= 4 + needed:
-                return parse_hello(handshake[0], bytes(handshake[4 : 4 + needed]))
-        if len(stream) - at < 5:
-            return None
-        kind, version, length = _RECORD.unpack_from(stream, at)
-        if kind != _HANDSHAKE or version >> 8 != 3 or not length:
-            return "no handshake record"
-        body = stream[at + 5 : at + 5 + length]
-        handshake += body
-        if len(body) < length and (len(handshake) < 4 or len(handshake) < 4 + int.from_bytes(handshake[1:4], "big")):
-            return None
-        at += 5 + length
 
 
 def parse_hello(kind: int, body: bytes) -> Hello | str:

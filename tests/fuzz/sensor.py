@@ -9,24 +9,31 @@ from appliance.base import limits
 from appliance.inspection.engine import Inspection
 from appliance.inspection.frames import Fragment, Segment, Unread, parse
 from appliance.inspection.registry import Registry
-from appliance.inspection.tls_hello import Hello, looks_like_tls, read_hello
+from appliance.inspection.tls_hello import Hello, looks_like_tls, parse_hello
+from appliance.inspection.tls_records import Event, Handshake, Message, Over
 from tests.fuzz.target import Target, cut
 from tests.inspection import scene, wire
 
 
 def tls_hello(data: bytes) -> None:
-    """A TLS hello is a value, a reason why it is none, or a wish for more; what is decided of its beginning stays so
-    when more comes, and nothing is raised."""
-    decided: Hello | str | None = None
-    seen = b""
+    """A side's handshake gives the same messages in whatever pieces it comes, each hello is a value or a reason, what
+    is held is bounded, and nothing is raised."""
+    limit = limits.SENSOR_HANDSHAKE.default
+    pieces, whole = Handshake(limit), Handshake(limit)
+    seen, found = b"", list[Event]()
     for piece in cut(data):
         seen += piece
-        found = read_hello(seen, limits.SENSOR_HELLO.default)
-        assert found is None or isinstance(found, str | Hello)
-        assert decided is None or found == decided
-        decided = found
-        if isinstance(found, Hello):
-            assert found.version and len(found.ciphers) <= len(seen) and len(found.extensions) <= len(seen)
+        found += pieces.feed(piece)
+        assert pieces.kept <= limit + 5 + 0xFFFF
+        if found and isinstance(found[-1], Over):
+            break
+    assert found == whole.feed(seen)
+    for event in found:
+        if isinstance(event, Message):
+            hello = parse_hello(event.kind, event.body)
+            assert isinstance(hello, str | Hello)
+            if isinstance(hello, Hello):
+                assert hello.version and len(hello.ciphers) <= len(seen) and len(hello.extensions) <= len(seen)
     if len(seen) >= 6:
         looks_like_tls(seen)
 

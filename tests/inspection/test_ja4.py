@@ -7,8 +7,9 @@ import ssl
 import pytest
 
 from appliance.inspection.ja4 import ja4
-from appliance.inspection.tls_hello import CLIENT_HELLO, Hello, read_hello
+from appliance.inspection.tls_hello import CLIENT_HELLO, Hello
 from tests.inspection.handshake import certificate, talk
+from tests.inspection.test_tls_hello import read_hello
 
 # The example of the description: its parts and its result.
 CIPHERS = (0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC013, 0xC014, 0x009C, 0x009D)
@@ -43,7 +44,7 @@ def test_hellos_of_openssl() -> None:
         (None, (), ssl.TLSVersion.TLSv1_3),
         ("pacs.rad.example", ("dicom",), ssl.TLSVersion.TLSv1_3),
     ):
-        hello = read_hello(talk(pem, name=name, protocols=protocols, client_maximum=maximum)[0][1], 32768)
+        hello = read_hello(talk(pem, name=name, protocols=protocols, client_maximum=maximum)[0][1])
         assert isinstance(hello, Hello)
         prints[name, maximum] = ja4(hello)
     plain, modern, named = prints.values()

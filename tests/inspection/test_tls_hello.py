@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.inspection.tls_hello import CLIENT_HELLO, SERVER_HELLO, Hello, looks_like_tls, parse_hello, read_hello
+from appliance.inspection.tls_hello import CLIENT_HELLO, SERVER_HELLO, Hello, looks_like_tls, parse_hello
+from appliance.inspection.tls_records import Handshake, Message
 
-LIMIT = 32768
+
+def read_hello(stream: bytes) -> Hello | str | None:
+    """The hello with which a stream of records begins, a reason why it has none, or None while more are needed."""
+    for event in Handshake(32768).feed(stream):
+        if isinstance(event, Message):
+            return parse_hello(event.kind, event.body)
+        return getattr(event, "why", "an alert")
+    return None
 
 
 def client_hello(maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> bytes:
@@ -30,14 +38,14 @@ def client_hello(maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> bytes:
 def test_openssls_client_hello_is_read() -> None:
     data = client_hello()
     assert looks_like_tls(data)
-    hello = read_hello(data, LIMIT)
+    hello = read_hello(data)
     assert isinstance(hello, Hello)
     assert (hello.kind, hello.version) == (CLIENT_HELLO, "TLS 1.3")
     assert 0x1301 in hello.ciphers
 
 
 def test_an_older_client_says_so() -> None:
-    hello = read_hello(client_hello(ssl.TLSVersion.TLSv1_2), LIMIT)
+    hello = read_hello(client_hello(ssl.TLSVersion.TLSv1_2))
     assert isinstance(hello, Hello)
     assert hello.version == "TLS 1.2"
     assert 0x1301 not in hello.ciphers
@@ -46,15 +54,15 @@ def test_an_older_client_says_so() -> None:
 def test_a_hello_is_awaited_byte_by_byte() -> None:
     data = client_hello()
     for size in range(len(data)):
-        assert read_hello(data[:size], LIMIT) is None
-    assert isinstance(read_hello(data + b"junk", LIMIT), Hello)
+        assert read_hello(data[:size]) is None
+    assert isinstance(read_hello(data + b"junk"), Hello)
 
 
 def test_a_hello_over_several_records_is_put_together() -> None:
     data = client_hello()
     body = data[5:]
     split = b"".join(data[:3] + len(part).to_bytes(2, "big") + part for part in (body[:3], body[3:100], body[100:]))
-    assert read_hello(split, LIMIT) == read_hello(data, LIMIT)
+    assert read_hello(split) == read_hello(data)
 
 
 def server_hello(extensions: bytes = b"") -> bytes:
@@ -67,7 +75,7 @@ def server_hello(extensions: bytes = b"") -> bytes:
 
 @pytest.mark.parametrize(("extensions", "version"), [(b"", "TLS 1.2"), (b"\0\x2b\0\2\3\4", "TLS 1.3")])
 def test_a_server_hello_tells_what_was_chosen(extensions: bytes, version: str) -> None:
-    hello = read_hello(server_hello(extensions), LIMIT)
+    hello = read_hello(server_hello(extensions))
     assert isinstance(hello, Hello)
     assert (hello.kind, hello.version, hello.ciphers) == (SERVER_HELLO, version, (0xC030,))
 
@@ -82,7 +90,7 @@ def test_a_server_hello_tells_what_was_chosen(extensions: bytes, version: str) -
     ],
 )
 def test_each_way_to_be_none_is_named(data: bytes, why: str) -> None:
-    assert read_hello(data, LIMIT) == why
+    assert read_hello(data) == why
 
 
 @pytest.mark.parametrize("much", ["ciphers", "extensions"])
@@ -101,4 +109,4 @@ def test_a_hello_that_offers_more_than_there_is_is_none(much: str) -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_give_a_hello_a_reason_or_nothing(data: bytes) -> None:
-    assert isinstance(read_hello(b"\x16\x03\x01" + data, LIMIT), Hello | str | None)
+    assert isinstance(read_hello(b"\x16\x03\x01" + data), Hello | str | None)

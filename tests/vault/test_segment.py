@@ -7,6 +7,7 @@ import fcntl
 import itertools
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,16 @@ def test_what_was_flushed_before_is_said_in_what_is_written_after(layout: StateL
     assert settled == [0, BLOCK, 2 * BLOCK]
 
 
-def test_eight_threads_share_flushes_and_lose_nothing(layout: StateLayout, disk: Recording) -> None:
+class Slow(Recording):
+    """A disk that takes five milliseconds for a flush: on one that takes none, nobody needs to share."""
+
+    def sync_data(self, descriptor: int) -> None:
+        time.sleep(0.005)
+        super().sync_data(descriptor)
+
+
+def test_eight_threads_share_flushes_and_lose_nothing(layout: StateLayout) -> None:
+    disk = Slow()
     segment = _segment(layout, disk, blocks=1024)
     started = threading.Barrier(8)
     kept: list[str] = []
@@ -239,7 +249,7 @@ def test_eight_threads_share_flushes_and_lose_nothing(layout: StateLayout, disk:
     assert _held(layout) == set(kept)
     operations = [operation for operation, _ in disk.transcript]
     assert operations.count("write") == 160
-    assert 1 <= operations.count("sync data") < 160
+    assert 1 <= operations.count("sync data") < 80
     # What is answered was written before a flush that began after it: the transcript ends with a flush.
     assert operations[-1] == "sync data"
     segment.retire()
