@@ -22,7 +22,7 @@ from appliance.cli.passphrase import given_passphrase, passphrase_options
 from appliance.config.load import parse_config
 from appliance.config.values import parse_ae_title, parse_host_name, parse_host_port
 
-_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+_DIRECTORY = click.Path(path_type=Path, file_okay=False, readable=False)  # some are only named, and are others' already
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 

@@ -103,6 +103,7 @@ class Rebuild:
     def _apply(self, sqlite: sqlite3.Connection, entry: Entry, now: float) -> None:
         match entry:
             case [entries.PROOF, object_id, destination, status, at]:
+                self._ledger.owe(object_id, [destination], at)  # who proved it was owed it, wherever routes lead today
                 self._ledger.delivered(object_id, destination, status, at)
             case [entries.OWED, object_id, destinations, since]:
                 self._ledger.owe(object_id, destinations, since)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.bench.reload_storm import EVERY, REPLAY, STANDING, WORKERS, storm
 RELOADS = 10
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the memory of programs that leave no dumps")
 @pytest.mark.slow
 def test_reloads_under_load_drop_no_association_and_lose_no_instance(tmp_path: Path) -> None:
     if not shutil.which("storescu"):

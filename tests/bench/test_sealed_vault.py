@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.bench.verdict import Section
 
 
 @pytest.mark.skipif(not has_storescp(), reason="storescp needs Debian's packages dcmtk and gcc")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the memory of programs that leave no dumps")
 @pytest.mark.slow
 def test_a_run_delivers_every_instance_and_can_be_repeated(tmp_path: Path) -> None:
     (series,) = inputs.make(tmp_path / "inputs", [inputs.SMALL])

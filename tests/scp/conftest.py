@@ -31,11 +31,19 @@ def scp(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def impatient(scp: Scene) -> Iterator[Scene]:
-    """The SCP, which waits for nobody as long as it usually does: for those that have to be cut off."""
+    """The SCP, which waits for the rest of a PDU or message not as long as it usually does."""
+    yield from _hurried(scp, "pdu")
+
+
+@pytest.fixture
+def impatient_at_first(scp: Scene) -> Iterator[Scene]:
+    """The SCP, which waits for a TLS handshake and a request not as long as it usually does."""
+    yield from _hurried(scp, "artim", "tls_handshake")
+
+
+def _hurried(scp: Scene, *limits: str) -> Iterator[Scene]:
     patient = scp.config
-    hurried = Receive.model_validate(
-        patient.receive.model_dump() | dict.fromkeys(("pdu", "artim", "tls_handshake"), "300ms")
-    )
+    hurried = Receive.model_validate(patient.receive.model_dump() | dict.fromkeys(limits, "300ms"))
     scp.config = patient.model_copy(update={"receive": hurried})
     yield scp
     scp.config = patient

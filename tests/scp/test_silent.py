@@ -64,9 +64,9 @@ def client_hello() -> bytes:
 
 @pytest.mark.parametrize("said", [b"", client_hello()[:7], client_hello()[:-1]])
 def test_a_tls_client_that_stops_in_its_hello_is_cut_off(
-    impatient: Scene, site: Site, refusals: Refusals, said: bytes
+    impatient_at_first: Scene, site: Site, refusals: Refusals, said: bytes
 ) -> None:
-    with tls_connection(impatient, site) as client:
+    with tls_connection(impatient_at_first, site) as client:
         client.sendall(said)
         began = time.monotonic()
         assert client.recv(100) == b""
@@ -100,9 +100,9 @@ def test_what_is_no_tls_is_a_failed_handshake(
 
 @pytest.mark.parametrize("said", [b"", b"\x01", request(b"EDGE01", b"CT1")[:-1]])
 def test_a_client_that_stops_before_its_request_ends_is_cut_off(
-    impatient: Scene, refusals: Refusals, said: bytes
+    impatient_at_first: Scene, refusals: Refusals, said: bytes
 ) -> None:
-    with impatient.connect() as stranger:
+    with impatient_at_first.connect() as stranger:
         stranger.socket.sendall(said)
         began = time.monotonic()
         assert stranger.socket.recv(100) == b""
