@@ -37,7 +37,8 @@ LIMITS = {
     "D14": "By ARP and neighbour discovery, a day after the sensor began.",
     "D16": "At registered servers and DICOM ports.",
     "D17": "TLS 1.2 and before, where certificates are in clear. A renewal that is due is for information. Names "
-    "are compared for a `[[destination]]`, issuers are not: the unit may not read the CA. For TLS 1.3 it "
+    "are compared for a `[[destination]]`: of others none is known. With `ca` in `[sensor]`, a CA of the site has to "
+    "have signed what registered servers and clients show, unless an entry of theirs names another CA. For TLS 1.3 it "
     "would take what `receive` and `forward` see of their own peers.",
     "D18": "Alerts in clear only; TLS 1.3 encrypts those of the client.",
     "D19": "At registered servers and DICOM ports; for information at other ports of registered machines, unless "

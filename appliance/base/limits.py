@@ -228,6 +228,9 @@ SENSOR_FRAGMENTED = Limit("fragmented packets", "packets", 256, 16, 65536, "IP p
 SENSOR_FRAGMENTS = Limit("fragments", "fragments", 64, 8, 8192, "of one IP packet; with more it is given up")
 SENSOR_FRAGMENT_WAIT = Limit("fragment wait", "s", 30, 1, 120, "then an IP packet that is not whole is given up")
 SENSOR_HANDSHAKE = Limit("inspected TLS handshake", "bytes", 64 << 10, 4096, 1 << 20, "of one side, with certificates")
+SENSOR_CHAIN = Limit("shown CAs", "certificates", 8, 1, 64, "behind the certificate that a peer shows, looked at")
+SITE_AUTHORITIES = Limit("CAs of the site", "certificates", 64, 1, 1000, "in the file at ca of [sensor]")
+SITE_AUTHORITIES_FILE = Limit("file of CAs", "bytes", 256 << 10, 4096, 1 << 20, "at ca of [sensor]")
 SENSOR_DATA_HEAD = Limit("head of a data set", "bytes", 2048, 256, 65536, "looked at; the rest is never copied")
 SENSOR_LOOKED_AT = Limit(
     "looked at lately", "bytes", 128 << 10, 65536, 1 << 24, "of a stream, to compare with what comes again"

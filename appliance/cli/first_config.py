@@ -67,6 +67,7 @@ keep      = "72h"  # how long objects stay after they were delivered
 # interface = "eth1"
 # mode      = "mirror"      # a mirror port; "host" watches this box alone
 # decoy_ae  = "ARCHIVE"     # a title that nobody has: who calls it is a stranger
+# ca        = {sensor_ca}  # the CAs of the site, where the sensor may read them
 """
 
 
@@ -97,6 +98,11 @@ class Places:
     def authority(self) -> Path:
         """The certificate of the site CA; its key, where there is one, lies beside it."""
         return self.tls / "site-ca.crt"
+
+    @property
+    def authority_in_sight(self) -> Path:
+        """That certificate once more, for the sensor, which may not look into the directory of keys."""
+        return self.tls.parent / self.authority.name
 
     @property
     def revoked(self) -> Path:
@@ -135,6 +141,7 @@ def first_config(
         "key": places.server.with_suffix(".key"),
         "client_ca": places.authority,
         "client_crl": places.revoked,
+        "sensor_ca": places.authority_in_sight,
         "client_certificate": places.client,
         "client_key": places.client.with_suffix(".key"),
         "box": box,

@@ -66,6 +66,7 @@ class FirstSite:
         key = authority.key_under(passphrase) if passphrase else authority.key
         self._make(self._places.authority.with_suffix(".key"), key, _SECRET)
         self._make(self._places.authority, authority.certificate, 0o444)
+        self._make(self._places.authority_in_sight, authority.certificate, 0o444)
         self._make(self._places.revoked, authority.revocation_list({}, 1, datetime.now(UTC)), 0o444)
         register = Register(self._places.authority, None)
         if create_directory(register.directory, 0o755):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from appliance.base import limits
 from appliance.base.errors import ConfigError, CryptoError, DiskError
+from appliance.capture.site_ca import read_site_ca
 from appliance.config.errors import ConfigErrors
 from appliance.config.model import Commitment, Config
 from appliance.config.posture.facts import EXPOSED, CertificateFacts, Facts, FileFacts, RecipientFacts, StateFacts
@@ -27,6 +28,9 @@ from appliance.seal.keys import parse_identity, parse_recipient
 from appliance.vault.declared_mount import DeclaredMount
 
 _LONGEST = 1 << 20
+HIDDEN_FROM_SENSOR = tuple(
+    map(Path, ("/etc/appliance/tls", "/etc/appliance/keys", "/etc/credstore", "/etc/credstore.encrypted"))
+)
 _CREDENTIALS = Path("/etc/credstore")  # in clear; systemd.exec(5), LoadCredential=
 
 
@@ -46,6 +50,9 @@ def gather(config: Config, now: datetime) -> Facts:
             read.token_keys(peer.user_identity.key)
     for destination in config.destination:
         read.secrets(destination.secrets.values())
+    site_ca = config.sensor.ca if config.sensor else None
+    if site_ca:
+        read.certificates(site_ca)
     identity, broken_secrets = _secrets(config, read)
     return Facts(
         now=now,
@@ -63,6 +70,8 @@ def gather(config: Config, now: datetime) -> Facts:
         authority_key=_authority_key(config),
         closed=_closed(config),
         evidence_recipients=[_recipient(text) for text in (config.sensor.evidence_recipients if config.sensor else ())],
+        sensor_ca_error=_sensor_ca_error(site_ca) if site_ca and not read.facts[site_ca].closed else "",
+        sensor_knows_us=read.trusted(config.receive.certificate, site_ca),
         respond_error=_respond_error(config),
     )
 
@@ -284,6 +293,21 @@ def _respond_error(config: Config) -> str:
     except ConfigError as error:
         return error.message
     return ""
+
+
+def _sensor_ca_error(path: Path) -> str:
+    """Why the sensor cannot use its file of CAs, in one line. Its unit closes what holds keys."""
+    for hidden in HIDDEN_FROM_SENSOR:
+        if path.resolve().is_relative_to(hidden):
+            return f"{path} is below {hidden}, which the unit of the sensor may not read"
+    try:
+        read_site_ca(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except ConfigError as error:
+        return error.message
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return "" if mode & 0o044 else f"its owner alone may read {path} (mode {mode:04o})"
 
 
 def _authority_key(config: Config) -> Path | None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from appliance.base.errors import ConfigError
 from appliance.cli.output import console, say
 from appliance.config.model import Config
 
 if TYPE_CHECKING:
-    from appliance.inspection.engine import Inspection
+    from appliance.inspection.engine import Inspection, SignedBySite
     from appliance.inspection.registry import Registry
 
 _LONG = 50 << 20  # bytes of a file of which progress is shown
@@ -39,15 +40,28 @@ def registry_of(config: Config, own: tuple[str, ...]) -> Registry:
     return Registry.build(config, Surroundings(addresses, resolve(named_hosts(config))))
 
 
+def signed_by_site(config: Config) -> SignedBySite | None:
+    """Whether a CA of the site signed a certificate; None where the configuration names none, or they are not here."""
+    from appliance.capture.site_ca import read_site_ca
+
+    if config.sensor is None or config.sensor.ca is None:
+        return None
+    try:
+        return read_site_ca(config.sensor.ca).signed
+    except ConfigError as error:
+        say(f"Who signed certificates is not looked at: {error.message}.")
+        return None
+
+
 def inspect_file(
-    pcap: Path, registry: Registry, tell: Tell | None = None
+    pcap: Path, registry: Registry, tell: Tell | None = None, signed: SignedBySite | None = None
 ) -> tuple[Inspection, list[dict[str, Any]], int]:
     """Everything in a file through an engine. Gives it, the alerts unless each was told, and the frames passed over."""
     from appliance.capture.certificate import read_certificate
     from appliance.capture.pcap_file import PcapFile
     from appliance.inspection.engine import Inspection
 
-    inspection = Inspection(registry, pcap.name, certificates=read_certificate)
+    inspection = Inspection(registry, pcap.name, certificates=read_certificate, signed=signed)
     file = PcapFile(pcap)
     alerts: list[dict[str, Any]] = []
     with _Progress(sys.stderr.isatty() and pcap.stat().st_size > _LONG) as progress:

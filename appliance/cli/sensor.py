@@ -10,7 +10,7 @@ import click
 from appliance.base.errors import LocalError
 from appliance.cli.options import config_option, json_lines_option
 from appliance.cli.output import console, say, write_json_line
-from appliance.cli.pcap import inspect_file, own_option, registry_of
+from appliance.cli.pcap import inspect_file, own_option, registry_of, signed_by_site
 from appliance.config.load import load_config
 
 _LEVELS = {1: ("high", "red"), 2: ("medium", "yellow"), 3: ("low", "cyan")}
@@ -34,8 +34,9 @@ def command(pcap: Path | None, path: Path, as_json: bool, own: tuple[str, ...]) 
             "there is no --pcap to read",
             fix="The live sensor runs under `appliance run`, or as its unit: systemctl status appliance-sensor.",
         )
-    registry = registry_of(load_config(path), own)
-    inspection, alerts, passed_over = inspect_file(pcap, registry, _line if as_json else None)
+    config = load_config(path)
+    registry, signed = registry_of(config, own), signed_by_site(config)
+    inspection, alerts, passed_over = inspect_file(pcap, registry, _line if as_json else None, signed)
     summary = {**inspection.snapshot(), "passed_over": passed_over}
     if as_json:
         write_json_line({"event_type": "stats", "stats": summary})

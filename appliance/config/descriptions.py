@@ -136,6 +136,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "dhcp_servers": "who may hand out addresses. Empty: the first that was seen",
         "moving": "addresses that a cluster moves between its machines; that is no alert",
         "server": "what else speaks DICOM on the VLAN and is no stranger",
+        "ca": "the CAs of the site, where the sensor may read them; without it nobody asks who signed",
         "respond": "off, dry-run (says whom it would block) or block",
         "respond_rules": "for which rules an address is blocked",
         "respond_for": "for how long it is blocked",

@@ -200,6 +200,8 @@ class Sensor(Section):
     moving: tuple[AddressRange, ...] = ()
     """The addresses that a cluster moves between its machines, like that of a PACS with a standby."""
     server: tuple[SensorServer, ...] = ()
+    ca: AbsolutePath | None = None
+    """The CAs of the site, where the sensor may read them. None: who signed a certificate is not looked at."""
     respond: Literal["off", "dry-run", "block"] = "off"
     respond_rules: tuple[BlockedFor, ...] = ("D04", "D05", "D13", "D27")
     """For what an address is blocked. What no honest device does, by default."""

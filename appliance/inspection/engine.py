@@ -7,7 +7,7 @@ No frame makes it raise: should our own code fail on one, its flow is left alone
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -52,12 +52,14 @@ _URGENT = "urgent data, which its receiver may take out of the stream"  # RFC 60
 _NOWHERE = "segments that belong to no connection whose opening was seen"
 
 ReadCertificate = Callable[[bytes], CertificateFacts | None]
+SignedBySite = Callable[[Sequence[bytes]], bool]
 
 
 class Inspection:
     """One capture's engine. Feed it with `inspect`, call `tick` about once a second, take alerts with `take_alerts`.
 
     `certificates` reads an X.509 certificate (DER), which is no business of an engine; without it none is judged.
+    `signed` says whether a CA of the site signed the first of a chain; without it that is not asked.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class Inspection:
         interface: str = "",
         inventory: Inventory | None = None,
         certificates: ReadCertificate | None = None,
+        signed: SignedBySite | None = None,
     ) -> None:
         self.statistics = Statistics()
         self.inventory = inventory or Inventory()
         self._judgement = Judgement(registry, interface, self.inventory)
         self._certificates = certificates
+        self.signed = signed
         self._memory = Memory(limits.SENSOR_MEMORY.default)
         self._table = FlowTable(self._attach, self._memory, self._judgement.ended)
         self._fragments = Fragments(self._memory)
@@ -355,10 +359,12 @@ class Inspection:
         _, _, address, port = endpoints(flow.key)
         return self.registry.server(address, port) is not None
 
-    def certificate(self, flow: Flow, from_client: bool, certificate: bytes) -> None:
+    def certificate(self, flow: Flow, from_client: bool, chain: Sequence[bytes]) -> None:
         """Have a certificate (DER) read, and judge it."""
         if self._certificates is not None:
-            self.report(CertificateSeen(flow, from_client, self._certificates(certificate)))
+            asked = self.signed is not None and self.registry.of_the_site(flow.key, from_client)
+            signed = self.signed(chain) if self.signed is not None and asked else None
+            self.report(CertificateSeen(flow, from_client, self._certificates(chain[0]), signed))
 
     def report(self, observation: Observation) -> None:
         """Judge what was seen."""

@@ -110,11 +110,13 @@ class HelloSeen:
 
 @dataclass(frozen=True, slots=True)
 class CertificateSeen:
-    """The end-entity certificate of one side in a TLS handshake up to 1.2. `facts`: None where it cannot be read."""
+    """The end-entity certificate of one side in a TLS handshake up to 1.2. `facts`: None where it cannot be read.
+    `signed`: whether a CA of the site signed it, where one should have; None where that is not asked."""
 
     flow: Flow
     from_client: bool
     facts: CertificateFacts | None
+    signed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

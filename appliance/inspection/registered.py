@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from pathlib import Path
 
 from appliance.config.destinations import DimseDestination
 from appliance.config.model import Config, Peer, SensorServer
@@ -44,6 +45,7 @@ class Server:
     networks: tuple[Network, ...] = ()
     takes_tls: bool = True
     host: str = ""  # that its certificate has to name
+    other_ca: bool = False  # its entry names a CA that is not the site's
 
     def is_at(self, address: Address) -> bool:
         """Whether it is known to be there."""
@@ -68,6 +70,7 @@ class Caller:
     us: bool
     others: bool
     calls: frozenset[str] | None = None
+    other_ca: bool = False  # as in `Server`
 
     def is_at(self, address: Address) -> bool:
         """Whether it may come from there."""
@@ -102,6 +105,7 @@ def _destinations(config: Config, surroundings: Surroundings) -> Iterator[Server
                 forwarded=each.calling_ae_title == "peer",
                 takes_tls=each.over_tls,
                 host=each.server_name or each.address.host,
+                other_ca=_other_ca(each.ca, config),
             )
 
 
@@ -120,7 +124,8 @@ def _others(config: Config, surroundings: Surroundings) -> Iterator[Server]:
         if (place := peer.commitment) is not None and peer.accept:
             titles, tls = frozenset((place.ae_title,)), place.tls == "required"
             here = _addresses(place.address, surroundings)
-            yield Server(peer.name, here, place.address.port, titles, tls, own=False, takes_tls=tls)
+            foreign = _other_ca(place.ca, config)
+            yield Server(peer.name, here, place.address.port, titles, tls, own=False, takes_tls=tls, other_ca=foreign)
     for other in config.sensor.server if config.sensor else ():
         for port in other.ports:
             yield _listener(other, port)
@@ -160,14 +165,21 @@ def _upstreams(config: Config, surroundings: Surroundings) -> Iterator[Caller]:
     for each in config.destination:
         if not isinstance(each, DimseDestination):
             continue
-        there = _addresses(each.address, surroundings) or ()
+        there, other = _addresses(each.address, surroundings) or (), _other_ca(each.ca, config)
         networks = tuple(ipaddress.ip_network(address) for address in there)
-        yield Caller(each.name, frozenset((each.ae_title,)), networks, "allowed", us=False, others=True)
+        titles = frozenset((each.ae_title,))
+        yield Caller(each.name, titles, networks, "allowed", us=False, others=True, other_ca=other)
         if each.proof == "commitment" and each.report_addresses:
             source = each.reports
             titles = frozenset((source and source.ae_titles) or (each.ae_title,))
             networks = tuple(ipaddress.ip_network(address) for address in each.report_addresses)
-            yield Caller(each.name, titles, networks, (source and source.tls) or each.tls, us=True, others=False)
+            tls = (source and source.tls) or each.tls
+            yield Caller(each.name, titles, networks, tls, us=True, others=False, other_ca=other)
+
+
+def _other_ca(named: Path | None, config: Config) -> bool:
+    """Whether an entry names a CA of its own. Told by the path: the files of [receive] are closed to who asks."""
+    return named not in (None, config.receive.client_ca, config.sensor.ca if config.sensor else None)
 
 
 def within(address: Address, networks: Iterable[Network]) -> bool:

@@ -118,6 +118,18 @@ class Registry:
                     anywhere = anywhere or each
         return anywhere
 
+    def of_the_site(self, key: bytes, from_client: bool) -> bool:
+        """Whether who shows a certificate in the flow of a key has to have it from a CA of the site: a registered
+        server that is known to be there, or a registered client of one. No entry of theirs names another CA."""
+        client, _, address, port = endpoints(key)
+        known: list[Server | Caller] = [each for each in self.servers if each.port == port and each.is_at(address)]
+        right = bool(known)
+        if from_client:
+            callers = [each for each in self.callers if each.is_at(client)]
+            right &= bool(callers) or self.is_own(client)
+            known += callers
+        return right and not any(each.other_ca for each in known)
+
     def answers(self, title: str | None, address: Address, port: int) -> bool:
         """Whether a server at this endpoint answers to an AE title."""
         return any(

@@ -70,9 +70,9 @@ class TlsReader:
                 self._witness.report(Malformed(flow, True, "a ClientHello that cannot be read"))
             return True
         if message.kind == _CERTIFICATE:
-            certificate = _first_certificate(message.body)
-            if certificate:
-                self._witness.certificate(flow, stream.from_client, certificate)
+            chain = _certificates(message.body)
+            if chain:
+                self._witness.certificate(flow, stream.from_client, chain)
         return False  # an alert about a certificate comes behind it, in clear up to the change of the cipher
 
     def _hello(self, hello: Hello) -> bool:
@@ -152,7 +152,15 @@ class TlsReader:
         """See `stream.Reader`: never of a hello, which is shorter than what is kept."""
 
 
-def _first_certificate(body: bytes) -> bytes:
-    """The end-entity certificate of a Certificate message up to TLS 1.2; empty where none was shown."""
-    size = int.from_bytes(body[3:6], "big")
-    return body[6 : 6 + size] if len(body) >= 6 + size else b""
+def _certificates(body: bytes) -> list[bytes]:
+    """What a Certificate message up to TLS 1.2 shows: the end-entity certificate and some of those behind it, as far
+    as they are whole; none where none was shown."""
+    found: list[bytes] = []
+    at = 3
+    while len(found) <= limits.SENSOR_CHAIN.default and len(body) >= at + 3:
+        size = int.from_bytes(body[at : at + 3], "big")
+        at += 3 + size
+        if not size or len(body) < at:
+            break
+        found.append(body[at - size : at])
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from appliance.inspection.flow import Flow
@@ -22,5 +23,5 @@ class Witness(Protocol):
     def expects_dicom(self, flow: Flow) -> bool:
         """Whether the flow's server is one at which the registry has DICOM, in clear or over TLS."""
 
-    def certificate(self, flow: Flow, from_client: bool, certificate: bytes) -> None:
-        """Judge an end-entity certificate (DER) that one side showed."""
+    def certificate(self, flow: Flow, from_client: bool, chain: Sequence[bytes]) -> None:
+        """Judge what one side showed: its end-entity certificate (DER), and CAs behind it."""

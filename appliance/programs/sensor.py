@@ -18,6 +18,7 @@ from appliance.capture.card import Card
 from appliance.capture.certificate import read_certificate
 from appliance.capture.healed import Healed
 from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
+from appliance.capture.site_ca import read_site_ca
 from appliance.capture.surroundings import look_around
 from appliance.config.model import Config
 from appliance.config.model import Sensor as SensorSection
@@ -38,6 +39,7 @@ from appliance.vault.own_directory import OwnDirectory
 
 if TYPE_CHECKING:
     from appliance.capture.evidence_store import EvidenceStore
+    from appliance.host.site_authorities import SiteAuthorities
     from appliance.seal.keys import Recipient
 
 _WAIT = 1.0  # seconds that a capture may sleep without packets
@@ -67,7 +69,7 @@ class Sensor:
     def __init__(self, config: Config, path: Path, source: Healed) -> None:
         assert config.sensor is not None
         self._config = config
-        self._reloading = Reloading(config, path, "sensor", self._put_in_force, bell=False)
+        self._reloading = Reloading(config, path, "sensor", self._put_in_force, files=_files, bell=False)
         self._interface = config.sensor.interface
         self._source = source
         self._card = Card(self._interface)
@@ -78,6 +80,12 @@ class Sensor:
         known = _known(layout.alerts / NAME) if there else Inventory()
         registry = Registry.build(config, look_around(config, known.talks))
         self._inspection = Inspection(registry, self._interface, known, read_certificate)
+        self._authorities: SiteAuthorities | None = None
+        self._unsure = ""  # why the CAs of the site are not known, where they should be
+        try:
+            self._trust(_site_authorities(config))
+        except ConfigError as error:
+            self._unsure = f"nobody asks who signed certificates: {error.message}"
         self._alerts = AlertLog(layout.alerts / "sensor.jsonl", there=self._place.there)
         self._knows = there  # what an earlier run learned
         self._running: RunningMark | None = None
@@ -102,6 +110,7 @@ class Sensor:
         where = f"watching {self._interface} through a {self._source.how}"
         notify.ready(where)
         log(catalogue.STARTED, program="sensor", detail=where)
+        self._tell_unsure()
         gc.collect()
         gc.freeze()
         # Flows are untied when they end, so there is nothing to collect. Few thousand objects are looked at each time:
@@ -204,11 +213,16 @@ class Sensor:
             for name in self._inspection.registry.unresolved:
                 words = f"the host name of {name} does not resolve: any server at its port may pass for it"
                 self._inspection.lost(0, time.time(), words)
+            self._tell_unsure()
             self._renew(self._config)
         counted = self._inspection.snapshot()
         if counted["packets"] != self._told.get("packets") or now - self._reported > _HEARTBEAT:
             self._report()
         notify.beat()
+
+    def _tell_unsure(self) -> None:
+        if self._unsure:
+            self._inspection.lost(0, time.time(), self._unsure)
 
     def _look_at_the_link(self) -> None:
         """Whether frames can come at all; that they do not is told when it begins, and again when it is over."""
@@ -291,15 +305,33 @@ class Sensor:
             }
         )
 
-    def _put_in_force(self, config: Config, renewed: bool) -> None:
+    def _trust(self, authorities: SiteAuthorities | None) -> None:
+        """From now on certificates are to be of these CAs."""
+        self._authorities, self._unsure = authorities, ""
+        self._inspection.signed = authorities.signed if authorities else None
+
+    def _put_in_force(self, config: Config, _: bool) -> None:
         before, after = self._config.sensor, config.sensor
+        trusted, known = _site_authorities(config), self._authorities  # raises before anything changed
         if before and after and _evidence_keys(before) != _evidence_keys(after):
             _recipients(config)  # raises before anything changed
             self._keep_evidence(last=True)
             self._evidence = None
+        self._trust(trusted)
+        if (known and known.fingerprints) != (trusted and trusted.fingerprints):
+            self._inspection.reconfigured("the CAs of the site were changed", time.time())
         earlier, self._config = self._config, config
         self._want_evidence()
         self._renew(config, before=earlier)
+
+
+def _files(config: Config) -> list[Path]:
+    return [config.sensor.ca] if config.sensor and config.sensor.ca else []
+
+
+def _site_authorities(config: Config) -> SiteAuthorities | None:
+    """The CAs of the site; None where the configuration names none. Raises ConfigError."""
+    return read_site_ca(config.sensor.ca) if config.sensor and config.sensor.ca else None
 
 
 def _evidence_keys(sensor: SensorSection) -> tuple[object, ...]:

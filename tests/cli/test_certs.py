@@ -704,6 +704,35 @@ def test_a_hospital_is_trusted_whatever_form_its_certificate_comes_in(tmp_path: 
     assert trusted.read_bytes() == issuing[1].read_bytes()
 
 
+def test_the_sensor_gets_the_cas_too(tmp_path: Path, capsys: Capture) -> None:
+    """What else lies in its file stays: CAs of servers that never call us."""
+    site = make_site(tmp_path / "site", ca=False)
+    places = [tmp_path / name for name in ("first", "second", "others")]
+    for each in places:
+        each.mkdir()
+    first, second, others = (of_the_hospital(each, f"CA {each.name}")[1] for each in places)
+    trusted, seen = tls(site) / "site-ca.crt", tmp_path / "seen.crt"
+    assert certs(site, "trust", first) == 0
+    assert not seen.exists()
+    site.write_text(f'{site.read_text()}\n[sensor]\ninterface = "eth1"\nca = "{seen}"\n')
+    assert certs(site, "trust", second) == 0
+    assert trusted.read_bytes() == seen.read_bytes() == first.read_bytes() + second.read_bytes()
+    assert mode(seen) == 0o444
+    seen.unlink()
+    seen.write_bytes(others.read_bytes() + first.read_bytes())
+    capsys.readouterr()
+    assert certs(site, "trust", second, "--json") == 0
+    assert seen.read_bytes() == others.read_bytes() + first.read_bytes() + second.read_bytes()
+    assert json.loads(capsys.readouterr().out)["sensor_ca"] == str(seen)
+    assert certs(site, "trust", second, "--replace") == 0
+    assert trusted.read_bytes() == second.read_bytes()
+    assert seen.read_bytes() == others.read_bytes() + second.read_bytes()
+    seen.unlink()
+    seen.write_bytes(b"rubbish")
+    assert certs(site, "trust", first) == 65
+    assert trusted.read_bytes() == second.read_bytes()  # both or none
+
+
 def test_who_is_no_ca_or_not_any_more_is_not_trusted(site: Path, tmp_path: Path, capsys: Capture) -> None:
     before = (tls(site) / "site-ca.crt").read_bytes()
     assert certs(site, "trust", tls(site) / "appliance.crt") == 65

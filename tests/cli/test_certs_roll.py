@@ -305,3 +305,12 @@ def test_without_a_list_in_force_it_says_who_would_be_refused(site: Path, capsys
     assert certs(site, "revoke", "CT suite 2") == 0
     said = capsys.readouterr().err
     assert f"All devices of {NEW} are refused while" in said and "NOT in force yet" in said
+
+
+def test_the_sensor_knows_both_cas_while_a_roll_over_is_under_way(site: Path) -> None:
+    seen = site.parent / "site-ca.crt"  # as `init` made it
+    site.write_text(f'{site.read_text()}\n[sensor]\ninterface = "eth1"\nca = "{seen}"\n')
+    assert certs(site, "roll", "--begin") == 0
+    assert [each.subject for each in read_certificates(seen.read_bytes())] == [NEW, OLD]
+    assert certs(site, "roll", "--finish", "--force") == 0
+    assert [each.subject for each in read_certificates(seen.read_bytes())] == [NEW]

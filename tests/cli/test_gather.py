@@ -50,6 +50,42 @@ def facts(config: Path) -> Facts:
     return gather(load_config(config), NOW)
 
 
+def with_sensor(config: Path, ca: Path) -> Facts:
+    """The facts where the sensor is told to read its CAs there."""
+    before = config.read_text()
+    config.write_text(f'{before}\n[sensor]\ninterface = "eth1"\nca = "{ca}"\n')
+    found = facts(config)
+    config.write_text(before)
+    return found
+
+
+def test_the_cas_that_the_sensor_reads(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert facts(config).sensor_ca_error == "" and facts(config).sensor_knows_us
+    copy, hidden = tmp_path / "site-ca.crt", tmp_path / "tls"
+    found = with_sensor(config, copy)
+    assert (found.sensor_ca_error, found.sensor_knows_us) == ("", True)
+    copy.chmod(0o400)
+    if os.geteuid() == 0:
+        assert with_sensor(config, copy).sensor_ca_error == f"its owner alone may read {copy} (mode 0400)"
+    rewrite(copy, Authority.create("another").certificate)
+    copy.chmod(0o444)
+    found = with_sensor(config, copy)
+    assert (found.sensor_ca_error, found.sensor_knows_us) == ("", False)
+    rewrite(copy, b"rubbish")
+    assert "this is no certificate in PEM" in with_sensor(config, copy).sensor_ca_error
+    copy.unlink()
+    assert f"{copy}: No such file or directory" in with_sensor(config, copy).sensor_ca_error
+    os.mkfifo(copy)
+    assert f"{copy}: this is no file" in with_sensor(config, copy).sensor_ca_error
+    copy.unlink()
+    copy.symlink_to(hidden / "site-ca.crt")
+    assert with_sensor(config, copy).sensor_ca_error == ""
+    monkeypatch.setattr("appliance.cli.gather.HIDDEN_FROM_SENSOR", (hidden,))
+    assert with_sensor(config, copy).sensor_ca_error == (
+        f"{copy} is below {hidden}, which the unit of the sensor may not read"
+    )
+
+
 def rewrite(path: Path, content: bytes) -> None:
     path.chmod(0o600)
     path.write_bytes(content)

@@ -57,6 +57,7 @@ def test_files_and_their_modes(tmp_path: Path) -> None:
         "tls/appliance-client.key": "400",
         "tls/appliance.crt": "444",
         "tls/appliance.key": "400",
+        "site-ca.crt": "444",
         "tls/site-ca.crl": "444",
         "tls/site-ca.crt": "444",
         "tls/site-ca.issued": "755",

@@ -61,7 +61,7 @@ BROKEN = {
         "zzz",
         "sensor.zzz: unknown key; "
         "known here: interface, mode, decoy_ae, decoy_port, local, vlans, dhcp_servers, moving, server, "
-        "respond, respond_rules, respond_for, respond_file, "
+        "ca, respond, respond_rules, respond_for, respond_file, "
         "evidence_recipients, evidence_quota",
     ),
     "unknown section": ("[sensor]", "[senser]", "[senser]", 'senser: unknown section; did you mean [sensor]?'),

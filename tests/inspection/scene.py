@@ -80,11 +80,11 @@ def config() -> Config:
     return Config.model_validate(parsed)
 
 
-def registry(own: bool = True) -> Registry:
-    """The registry of this site. Without `own`, as for a pcap from elsewhere."""
+def registry(own: bool = True, of: Config | None = None) -> Registry:
+    """The registry of this site, or `of` another one. Without `own`, as for a pcap from elsewhere."""
     here = frozenset({ipaddress.ip_address(OWN), ipaddress.ip_address("2001:db8::2")}) if own else None
     names = {"pacs.rad.example": frozenset({ipaddress.ip_address(PACS)})} if own else {}
-    return Registry.build(config(), Surroundings(here, names))
+    return Registry.build(of or config(), Surroundings(here, names))
 
 
 def engine() -> Inspection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -21,13 +22,16 @@ from appliance.cli.main import run as appliance
 from appliance.config.errors import ConfigErrors
 from appliance.config.load import parse_config
 from appliance.host.alerts import read_alerts
+from appliance.host.certificates import Authority
 from appliance.host.snapshot import Collector
 from appliance.seal.keys import generate_identity
 from appliance.seal.opening import Opening
 from tests.capture.lab import Wire, needs, needs_root, wire
 from tests.capture.test_pcap_file import classic
+from tests.inspection.handshake import talk
+from tests.inspection.rules.test_tls import FOREIGN, OTHER, SITE, of, play
 from tests.inspection.scene import CONFIG
-from tests.inspection.test_engine import recorded
+from tests.inspection.test_engine import Tape, recorded
 from tests.inspection.wire import ACK, associate, frame
 from tests.sensor_lab.ground import raw_socket, within
 
@@ -152,6 +156,7 @@ class Program:
     def snapshot(self) -> dict[str, Any]:
         """The next state that the panel hears; alerts that come between are kept in `told`."""
         while True:
+            self._heard()
             received = self.collector.receive()
             assert received is not None
             if "alert" not in received[1]:
@@ -161,8 +166,14 @@ class Program:
     def wait(self, until: Callable[[], bool]) -> bool:
         end = time.monotonic() + 30
         while not until() and time.monotonic() < end:
+            self._heard()
             time.sleep(0.02)
         return until()
+
+    def _heard(self) -> None:
+        """Take what the service manager was told: the program waits for one that takes nothing."""
+        while select.select([self.manager], [], [], 0)[0]:
+            self.manager.recv(4096)
 
     def rules(self) -> list[str]:
         return [record["alert"]["signature_id"] for record in read_alerts(self.alerts)]
@@ -486,6 +497,89 @@ def test_no_capture_of_bulk_data_is_too_long(tmp_path: Path, config: Path, capsy
     count = json.loads(capsys.readouterr().out.splitlines()[-1])["stats"]["packets"]
     assert count == len(packets) * 200
     assert (time.process_time() - begun) / count < 0.0005
+
+
+# The CAs of the site
+
+
+@needs_root
+@needs("ip", "openssl")
+def test_the_cas_of_the_site_are_taken_up_when_they_come_and_when_they_change(tmp_path: Path, lab: Wire) -> None:
+    site, other = Authority.create("Site CA"), Authority.create("Another CA")
+    site.issue("pacs", ["pacs.example"], server=True).write(tmp_path / "crt", tmp_path / "key")
+    ca = tmp_path / "site-ca.crt"
+    path = configuration(tmp_path, lab)
+    archive = (
+        f'[[sensor.server]]\nname = "Archive"\naddresses = ["{lab.near_ip}"]\nae_titles = ["ARCH"]\nports = [2762]\n'
+    )
+    path.write_text(f'{path.read_text()}ca = "{ca}"\n{archive}')
+    both = ("-cert", str(tmp_path / "crt"), "-key", str(tmp_path / "key"), "-tls1_2", "-quiet")
+    server = subprocess.Popen(
+        ("openssl", "s_server", "-accept", f"{lab.near_ip}:2762", *both), stdin=subprocess.DEVNULL
+    )
+    program = Program(tmp_path, path)
+
+    def said() -> str:
+        return str([each["alert"]["metadata"]["evidence"] for each in read_alerts(program.alerts)])
+
+    def call(number: int) -> None:
+        """A handshake that the sensor has seen to its end."""
+        lab.inside("sh", "-c", f"openssl s_client -connect {lab.near_ip}:2762 -tls1_2 </dev/null", check=True)
+        while program.snapshot()["tls"] < number:
+            pass
+
+    try:
+        program.ready()
+        assert program.wait(lambda: "nobody asks who signed certificates" in said())  # it watches all the same
+        assert program.wait(lambda: connects(lab.near_ip, 2762))
+        call(1)
+        ca.write_bytes(site.certificate)
+        assert program.wait(lambda: "certificates, keys or lists replaced" in program.log.read_text())
+        assert program.wait(lambda: "the CAs of the site were changed" in said())
+        call(2)
+        ca.write_bytes(b"rubbish")
+        assert program.wait(lambda: "CONFIG-REJECTED" in program.log.read_text())
+        call(3)  # judged by those before
+        assert "D17" not in program.rules()
+        ca.write_bytes(other.certificate)
+        assert program.wait(lambda: program.log.read_text().count("replaced") == 2)
+        call(4)
+        assert program.wait(lambda: FOREIGN in said())
+    finally:
+        program.close()
+        server.kill()
+        server.wait()
+
+
+def connects(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), 0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_capture_is_judged_by_the_cas_where_they_can_be_read(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tape, ca = Tape(), tmp_path / "site-ca.crt"
+    play(tape, talk(of(OTHER)))  # type: ignore[arg-type]
+    capture = tmp_path / "tls.pcap"
+    capture.write_bytes(classic([(now, bytes(data), length) for now, data, length, _ in tape.packets]))
+    config.write_text(config.read_text().replace("[sensor]", f'[sensor]\nca = "{ca}"'))
+
+    def rules() -> list[str]:
+        assert appliance(["sensor", "--pcap", str(capture), "--config", str(config), "--json"]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        said = [each["alert"]["metadata"]["evidence"] for each in lines if each["event_type"] == "alert"]
+        return [each for each in said if FOREIGN in each]
+
+    assert appliance(["sensor", "--pcap", str(capture), "--config", str(config)]) == 0
+    assert "Who signed certificates is not looked at" in capsys.readouterr().err
+    assert rules() == []
+    for authority, spoke in ((OTHER, []), (SITE, [f"the certificate of the server {FOREIGN}"])):
+        ca.write_bytes(authority.certificate)
+        assert rules() == spoke
 
 
 # Evidence

@@ -18,12 +18,14 @@ from datetime import UTC
 from pathlib import Path
 
 from appliance.capture.certificate import read_certificate
+from appliance.capture.site_ca import read_site_ca
 from appliance.config.load import load_config
 from appliance.host.certificates import Authority
 from appliance.inspection.engine import Inspection
 from appliance.inspection.registry import Registry, Surroundings
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import generate_identity
+from tests.host.pki import authority_below, root_authority
 from tests.inspection.handshake import certificate
 from tests.sensor_lab.ground import Ground, Host, ground
 from tests.sensor_lab.mirror import Mirror
@@ -91,6 +93,7 @@ interface = "{mirror}"
 mode = "mirror"
 decoy_ae = "ARCHIVE"
 decoy_port = 11112
+ca = "{tls}/ca.crt"
 local = ["10.20.0.0/24", "fd20::/64"]
 vlans = [20]
 dhcp_servers = ["10.20.0.4"]
@@ -172,12 +175,14 @@ class Lab:
 
     @property
     def tls(self) -> Path:
-        """Where the PEM files are: ca, edge, pacs, mr, old (expired), early, weak, foreign (of another CA)."""
+        """Where the PEM files are: ca, edge, pacs, mr, chained (of the CA below, one below ours); of other CAs old
+        (expired), early, weak, foreign, feigned (of one that calls itself as ours does)."""
         return self.where / "tls"
 
     def engine(self) -> Inspection:
         """A sensor that knows this site and has seen nothing yet."""
-        return Inspection(self.registry, self.ground.mirror, certificates=read_certificate)
+        signed = read_site_ca(self.tls / "ca.crt").signed
+        return Inspection(self.registry, self.ground.mirror, certificates=read_certificate, signed=signed)
 
     def announce(self) -> None:
         """All but the attacker say by ARP where they are, as they do all day: their kernels choose when."""
@@ -201,9 +206,12 @@ def _write_site(where: Path, mirror: str) -> Path:
     tls, state = where / "tls", where / "state"
     for each in (tls, state, where / "run", where / "archive"):
         each.mkdir(parents=True)
-    ours, theirs = Authority.create("Lab CA"), Authority.create("Somebody else's CA")
+    ours, theirs, feigned = root_authority("Lab CA"), Authority.create("Somebody else's CA"), Authority.create("Lab CA")
+    below = authority_below(ours, "Lab CA of scanners")
     (tls / "ca.crt").write_bytes(ours.certificate)
-    for name, authority in (("edge", ours), ("pacs", ours), ("mr", ours), ("foreign", theirs)):
+    (tls / "below.crt").write_bytes(below.certificate)
+    issuers = {"edge": ours, "pacs": ours, "mr": ours, "foreign": theirs, "feigned": feigned, "chained": below}
+    for name, authority in issuers.items():
         authority.issue(f"{name}.lab.example", [f"{name}.lab.example"], server=True, client=True).write(
             tls / f"{name}.crt", tls / f"{name}.key"
         )

@@ -209,15 +209,18 @@ LIVE_ALONE = ("D24-silent_connections", "D44", "D45")
 
 def test_a_capture_says_what_the_mirror_said(played: dict[str, Outcome], site_config: Path) -> None:
     """`appliance sensor --pcap` raises what the live sensor raised."""
-    from appliance.cli.pcap import inspect_file, registry_of
+    from appliance.cli.pcap import inspect_file, registry_of, signed_by_site
     from appliance.config.load import load_config
 
-    known = registry_of(load_config(site_config), ("10.20.0.2", "fd20::2"))
+    config = load_config(site_config)
+    known, signed = registry_of(config, ("10.20.0.2", "fd20::2")), signed_by_site(config)
     differ = {}
     for name, outcome in played.items():
         if outcome.pcap is None or name.startswith(LIVE_ALONE) or outcome.scene.rule == "D35":
             continue
-        again = frozenset(record["alert"]["signature_id"] for record in inspect_file(outcome.pcap, known)[1])
+        again = frozenset(
+            record["alert"]["signature_id"] for record in inspect_file(outcome.pcap, known, signed=signed)[1]
+        )
         if again != outcome.rules:
             differ[name] = sorted(outcome.rules), sorted(again)
     assert differ == {}

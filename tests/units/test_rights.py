@@ -239,6 +239,18 @@ def test_respond_writes_what_it_did_and_its_policy_is_roots(machine: Machine) ->
         assert "PermissionError" in machine.act("respond", f"{policy_of}.{change}").stderr
 
 
+def test_the_sensor_reads_the_cas_and_changes_nothing(machine: Machine) -> None:
+    path = machine.root / "etc/appliance/site-ca.crt"
+    path.write_text("ca")
+    path.chmod(0o600)
+    run(tool("systemd-tmpfiles"), f"--root={machine.root}", "--create", "appliance.conf")
+    assert machine.owner("etc/appliance/site-ca.crt") == ("444", "root", "appliance")
+    there = "(layout.root.parents[2] / 'etc/appliance/site-ca.crt')"
+    assert machine.act("sensor", f"{there}.read_text()").returncode == 0
+    for change in ("write_text('x')", "unlink()"):
+        assert "PermissionError" in machine.act("sensor", f"{there}.{change}").stderr
+
+
 @pytest.mark.parametrize(
     ("key", "owner"),
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli.gather import HIDDEN_FROM_SENSOR
 from appliance.programs.panel import name_alarm_lamp
 from tests.units.machine import PLACES, REPOSITORY, UNITS, run, tool
 
@@ -26,6 +27,11 @@ def service(name: str) -> dict[str, str]:
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     parser.read(UNITS / name)
     return dict(parser["Service"])
+
+
+def test_check_knows_what_is_closed_to_the_sensor() -> None:
+    closed = {each.lstrip("-") for each in service("appliance-sensor.service")["InaccessiblePaths"].split()}
+    assert set(map(str, HIDDEN_FROM_SENSOR)) == {each for each in closed if each.startswith("/etc/")}
 
 
 def test_systemd_accepts_every_unit(root: Path) -> None:

@@ -51,8 +51,9 @@ def rollover_of(config: Config) -> Rollover:
     from appliance.cli.certs.slots import trusted
     from appliance.host.rollover import Rollover
 
-    certificate = certificate_of(config)
-    return Rollover(certificate, config.receive.client_crl or certificate.with_suffix(".crl"), trusted(config))
+    certificate, others = certificate_of(config), trusted(config)
+    others += [config.sensor.ca] if config.sensor and config.sensor.ca else []
+    return Rollover(certificate, config.receive.client_crl or certificate.with_suffix(".crl"), others)
 
 
 def opened(certificate: Path, key: Path, file: Path | None, descriptor: int | None) -> Authority:

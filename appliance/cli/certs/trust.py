@@ -1,9 +1,12 @@
-"""`appliance certs trust`: the certificate of the CA that signs modalities' goes to client_ca, as PEM."""
+"""`appliance certs trust`: the certificate of the CA that signs modalities' goes to client_ca, as PEM, and where the
+sensor reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,7 +26,8 @@ _MODE = 0o444
 @config_option
 @json_option
 def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
-    """Add the CAs in AUTHORITY (PEM, .cer, .p7b) to those whose devices may associate: the file at client_ca.
+    """Add the CAs in AUTHORITY (PEM, .cer, .p7b) to those whose devices may associate: the file at client_ca. They go
+    to the file at ca of [sensor] as well, where the configuration names one.
 
     Compare the SHA-256 that is shown with what the people of the CA say by telephone: every certificate that this CA
     issues for TLS clients gets as far as the [[peer]] entries.
@@ -50,13 +54,21 @@ def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
         if each.weak or each.not_after <= datetime.now(UTC):
             why = each.weak or f"it expired on {each.not_after:%Y-%m-%d}"
             raise CryptoError(f"{each.subject} will not do: {why}", fix="Nothing was changed. Ask for the CA of today.")
-    there = () if replace or not target.exists() else read_handed(content_of(target)).certificates
-    put_file(target, as_pem([*there, *(each for each in ours if each not in there)]), _MODE)
+    before = _held(target)
+    there = () if replace else before
+    files = {target: _added(there, ours)}
+    watched = config.sensor.ca if config.sensor else None
+    if watched and watched != target:  # which may hold more: those of servers that do not call us
+        beside = [each for each in _held(watched) or before if each in there or each not in before]
+        files[watched] = _added(beside, ours)
+    for file, certificates in files.items():
+        put_file(file, as_pem(certificates), _MODE)
     if as_json:
         shown = [
             {"subject": each.subject, "until": each.not_after.isoformat(), "sha256": each.sha256} for each in facts
         ]
-        write_json({"client_ca": str(target), "trusted": shown, "kept": len(there)})
+        written = {"client_ca": str(target), **({"sensor_ca": str(watched)} if watched else {})}
+        write_json({**written, "trusted": shown, "kept": len(there)})
     else:
         for each in facts:
             click.echo(f"trusted {each.subject}, until {each.not_after:%Y-%m-%d}")
@@ -65,3 +77,13 @@ def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
     for subject in without_list(as_pem(ours), content_of(lists)) if lists else ():
         say(f"All its devices are refused until {lists} has a revocation list of {subject}, too.")
     say("It is taken up by itself; `appliance check` says whether all fits.")
+
+
+def _held(path: Path) -> Sequence[Any]:
+    from appliance.host.certificate_files import read_handed
+
+    return read_handed(content_of(path)).certificates if path.exists() else ()
+
+
+def _added(there: Sequence[Any], ours: Sequence[Any]) -> list[Any]:
+    return [*there, *(each for each in ours if each not in there)]

@@ -93,6 +93,8 @@ class Facts:
     broken_secrets: Mapping[str, str] = field(default_factory=dict)  # "file:…": what is wrong with its content
     open_files: int | None = None  # how many a process may have (soft limit); None: no limit, or not known
     evidence_recipients: Sequence[RecipientFacts] = ()  # of [sensor], in the order of the configuration
+    sensor_ca_error: str = ""  # why the sensor cannot use the file at ca of [sensor]; empty when it can, or has none
+    sensor_knows_us: bool = True  # the CAs there lead to the certificate of [receive]
     respond_error: str = ""  # why the file that bounds blocking cannot be used; empty when it can, or is not needed
     closed: Sequence[Path] = ()  # what else who looks here may not look into
     roll_over: str = ""  # what is to be said of one of the built-in CA that is not finished

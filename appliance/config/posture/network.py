@@ -33,6 +33,7 @@ def network_findings(config: Config, facts: Facts) -> Iterator[Finding]:
     else:
         yield from _respond(config.sensor, facts)
         yield from _evidence(config.sensor, facts)
+        yield from _site_ca(config.sensor, facts)
     if config.panel.metrics and not _is_local(config.panel.metrics.host):
         yield rules.METRICS_OPEN.found("panel.metrics", f"metrics can be read at {config.panel.metrics}")
     for each in config.destination:
@@ -105,6 +106,13 @@ def _evidence(sensor: Sensor, facts: Facts) -> Iterator[Finding]:
         yield rules.EVIDENCE_KEPT.found(
             subject, "control PDUs of associations that a rule spoke about are kept, sealed"
         )
+
+
+def _site_ca(sensor: Sensor, facts: Facts) -> Iterator[Finding]:
+    if facts.sensor_ca_error:
+        yield rules.SENSOR_CA.found("sensor.ca", facts.sensor_ca_error)
+    elif not facts.sensor_knows_us:
+        yield rules.SENSOR_CA_OTHER.found("sensor.ca", f"{sensor.ca} does not lead to the certificate of this box")
 
 
 def _is_local(host: str) -> bool:

@@ -246,6 +246,19 @@ EVIDENCE_KEPT = Rule(
     "A request for an association may show a user name and a passcode in clear. Data sets and commands are never kept.",
     "Keep its identity (`appliance keys new`) elsewhere, with who looks into incidents.",
 )
+SENSOR_CA = Rule(
+    "sensor-ca-unusable",
+    "error",
+    "The sensor does without: nobody asks who signed the certificates that servers and devices show.",
+    "Run: install -m 0444 /etc/appliance/tls/site-ca.crt /etc/appliance/site-ca.crt; and name that. "
+    "`appliance certs trust` adds to both.",
+)
+SENSOR_CA_OTHER = Rule(
+    "sensor-ca-not-ours",
+    "warning",
+    "The sensor will raise D17 about this box itself: no CA of the site signed what it shows.",
+    "Add the CA that signed the certificate of [receive] to that file.",
+)
 NO_SENSOR = Rule(
     "no-sensor",
     "note",

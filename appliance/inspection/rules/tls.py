@@ -26,7 +26,8 @@ CERTIFICATE = Rule(
     "D17",
     Severity.MEDIUM,
     "a certificate that should not be used, or a new one",
-    "Renew the certificate. If it changed and nobody renewed it, somebody may be between the two.",
+    "Renew the certificate. If it changed and nobody renewed it, or no CA of the site signed it, somebody may be "
+    "between the two. A CA that you trust belongs into the file at ca of [sensor].",
     "node authentication",
     ("T1557", "T1588.004"),
     "110126",
@@ -66,6 +67,7 @@ _STATIC_RSA = frozenset(
 )
 _CBC_SHA1 = frozenset((0x0033, 0x0039, 0xC009, 0xC00A, 0xC013, 0xC014))
 _TLS_1_2 = 0x0303
+_FOREIGN = "is signed by no CA of the site"
 
 
 def _weakness(cipher: int) -> tuple[str, bool]:
@@ -123,8 +125,14 @@ def certificate(seen: CertificateSeen, registry: Registry) -> Finding | None:
     elif host := _unnamed(seen, registry):
         what = f"does not name {host}, as which it is called"
     else:
+        what = ""
+    if seen.signed is False:
+        what += f"{' and ' if what else ''}{_FOREIGN}"
+    if not what:
         return None
     fields = {"sha256": facts.sha256, "subject": wash(facts.subject, 128), "key": wash(facts.key_kind)}
+    if seen.signed is False:
+        fields["issuer"] = wash(facts.issuer, 128)
     return Finding(CERTIFICATE, f"the certificate of the {side} {what}", seen.flow, fields)
 
 

@@ -589,6 +589,19 @@ def test_who_opens_evidence(recipients: list[RecipientFacts], found: set[str]) -
     assert {each.id for each in findings if each.id.startswith("evidence")} == found
 
 
+def test_the_cas_that_the_sensor_reads() -> None:
+    def findings(text: str, **facts: Any) -> list[tuple[str, str, str]]:
+        said = posture(parse_config(text.encode()), replace(FACTS, **facts))
+        return [(each.id, each.subject, each.what) for each in said if each.id.startswith("sensor-ca")]
+
+    text = GOOD.replace('interface = "eth1"', 'interface = "eth1"\nca = "/etc/appliance/site-ca.crt"')
+    assert findings(text) == []
+    unusable = {"sensor_ca_error": "this is no file", "sensor_knows_us": False}
+    assert findings(text, **unusable) == [("sensor-ca-unusable", "sensor.ca", "this is no file")]
+    what = "/etc/appliance/site-ca.crt does not lead to the certificate of this box"
+    assert findings(text, sensor_knows_us=False) == [("sensor-ca-not-ours", "sensor.ca", what)]
+
+
 RESPOND = {
     "armed at a mirror": ("block", "mirror", "", {"respond-self-only"}),
     "armed for this box": ("block", "host", "", set()),

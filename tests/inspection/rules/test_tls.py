@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ssl
+import tomllib
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from appliance.base import limits
 from appliance.capture.certificate import read_certificate
+from appliance.config.model import Config
+from appliance.host.certificates import Authority
+from appliance.host.site_authorities import SiteAuthorities
 from appliance.inspection.engine import Inspection
+from appliance.inspection.registry import Registry
 from tests.inspection.handshake import NOW, certificate, talk
-from tests.inspection.scene import MR, OWN, PACS, evidence, registry, rules
+from tests.inspection.scene import CONFIG, MR, OLD_PACS, OWN, PACS, STRANGER, evidence, registry, rules
 from tests.inspection.test_tls_hello import server_hello
 from tests.inspection.wire import Wire
 
@@ -30,8 +37,9 @@ def play(
     now: float = 1_700_000_000.0,
     mss: int = 1448,
     client_port: int = 50000,
+    client: str = MR,
 ) -> Inspection:
-    wire = Wire(watching, MR, server, port, client_port, now, mss=mss).open()
+    wire = Wire(watching, client, server, port, client_port, now, mss=mss).open()
     for from_client, data in said:
         wire.say(from_client, data)
     wire.close()
@@ -111,6 +119,151 @@ def test_d17_a_destination_whose_certificate_names_others(names: tuple[str, ...]
     assert [each["alert"]["metadata"]["evidence"] for each in records] == [what] * bool(what)
     assert rules(play(watch(), said, OWN)) == []  # that of others is for their callers
     assert rules(play(Inspection(registry(own=False), certificates=read_certificate), said, "10.20.0.77")) == []
+
+
+# Who signed: `ca` of [sensor]
+
+SITE, OTHER = Authority.create("Site CA", NOW), Authority.create("Site CA", NOW)
+CLOUD = "/etc/appliance/tls/cloud-ca.crt"
+FOREIGN = "is signed by no CA of the site"
+
+
+def of(authority: Authority, ends: int = 100) -> bytes:
+    """A server's certificate and its key, PEM."""
+    issued = authority.issue(
+        "pacs", ["pacs.rad.example"], server=True, client=True, now=NOW, lifetime=timedelta(days=ends)
+    )
+    return issued.certificate + issued.key
+
+
+def known(*changes: tuple[str, str], own: bool = True) -> Registry:
+    """The registry of the scenes' site, of which something is otherwise."""
+    text = CONFIG.replace("RECIPIENT", "age1" + "q" * 58)
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    return registry(own, Config.model_validate(tomllib.loads(text)))
+
+
+def ask(registry: Registry) -> Inspection:
+    return Inspection(registry, certificates=read_certificate, signed=SiteAuthorities(SITE.certificate).signed)
+
+
+def said_of(watching: Inspection) -> list[str]:
+    return [
+        each["alert"]["metadata"]["evidence"]
+        for each in watching.take_alerts()
+        if each["alert"]["signature_id"] == "D17"
+    ]
+
+
+@pytest.mark.parametrize("server", [OWN, PACS])
+def test_d17_a_server_with_a_certificate_of_another_ca(server: str) -> None:
+    assert said_of(play(ask(known()), talk(of(SITE)), server)) == []
+    records = play(ask(known()), talk(of(OTHER)), server).take_alerts()
+    (record,) = records
+    assert evidence(records, "D17") == f"the certificate of the server {FOREIGN}"
+    assert record["tls"]["issuer"] == "CN=Site CA"  # who it says that it is
+    assert said_of(play(watch(), talk(of(OTHER)), server)) == []  # nobody asks
+
+
+def test_d17_of_another_ca_and_expired_is_both() -> None:
+    late = NOW.timestamp() + 200 * 86400
+    expired = f"the certificate of the server expired on {NOW + timedelta(days=100):%Y-%m-%d}"
+    assert said_of(play(ask(known()), talk(of(OTHER)), now=late)) == [f"{expired} and {FOREIGN}"]
+    assert said_of(play(ask(known()), talk(of(SITE)), now=late)) == [expired]
+
+
+MR_AT = f'addresses = ["{MR}"]'
+HERE = ('ae_title = "PACS"\nca = "/etc/appliance/tls/site-ca.crt"', f'ae_title = "PACS"\nca = "{CLOUD}"')
+SENSOR = 'interface = "eth1"\n'
+BESIDE = '\n[[sensor.server]]\nname = "PACS too"\naddresses = ["10.20.0.0/28"]\nae_titles = ["PACS"]\nports = [2762]\n'
+
+
+@pytest.mark.parametrize(
+    ("changes", "spoke"),
+    [
+        ([], True),
+        ([HERE], False),  # the registry says another CA
+        ([HERE, (SENSOR, f'{SENSOR}ca = "{CLOUD}"\n')], True),  # which is the site's
+        ([HERE, ('decoy_ae = "ARCHIVE"\n', BESIDE)], False),  # two entries for one place
+        ([('decoy_ae = "ARCHIVE"\n', BESIDE)], True),
+        ([(':2762"\nae_title', ':2763"\nae_title'), ('decoy_ae = "ARCHIVE"\n', BESIDE)], True),
+    ],
+)
+def test_d17_which_cas_hold_for_a_destination(changes: list[tuple[str, str]], spoke: bool) -> None:
+    assert said_of(play(ask(known(*changes)), talk(of(OTHER)), PACS)) == (
+        [f"the certificate of the server {FOREIGN}"] if spoke else []
+    )
+
+
+def test_d17_who_is_not_known_to_be_there_is_not_asked() -> None:
+    """A destination that may be anywhere, a server that nobody named, a port that is not its own."""
+    for server, port in (("10.20.0.77", 2762), (PACS, 2761), (OLD_PACS, 2762)):
+        assert said_of(play(ask(known()), talk(of(OTHER)), server, port)) == []
+    assert said_of(play(ask(known(own=False)), talk(of(OTHER)), PACS)) == []
+
+
+def shows(authority: Authority, *more: bytes) -> tuple[bool, bytes]:
+    """The Certificate message of a client."""
+    chain = [ssl.PEM_cert_to_DER_cert(of(authority).decode().partition("-----BEGIN PRIVATE")[0]), *more]
+    listed = b"".join(len(each).to_bytes(3, "big") + each for each in chain)
+    body = len(listed).to_bytes(3, "big") + listed
+    message = b"\x0b" + len(body).to_bytes(3, "big") + body
+    return True, b"\x16\3\3" + len(message).to_bytes(2, "big") + message
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "spoke"),
+    [(MR, OWN, True), (OWN, PACS, True), (MR, PACS, True), (STRANGER, OWN, False), (MR, STRANGER, False)],
+)
+def test_d17_a_registered_client_with_a_certificate_of_another_ca(client: str, server: str, spoke: bool) -> None:
+    hello, answer = talk(of(SITE))[:2]
+    for authority, foreign in ((SITE, False), (OTHER, True)):
+        watching = ask(known())
+        play(watching, [hello, answer, shows(authority)], server, client=client)
+        assert said_of(watching) == ([f"the certificate of the client {FOREIGN}"] if spoke and foreign else [])
+
+
+def test_d17_what_we_show_to_a_destination_of_another_ca_is_its_business() -> None:
+    hello, answer = talk(of(OTHER))[:2]
+    assert said_of(play(ask(known(HERE)), [hello, answer, shows(OTHER)], PACS, client=OWN)) == []
+    # And what that shows to us, when it reports.
+    there = ('addresses = ["10.20.0.12"]', f'addresses = ["{PACS}"]')
+    hello, answer = talk(of(SITE))[:2]
+    assert said_of(play(ask(known(there)), [hello, answer, shows(OTHER)], OWN, client=PACS)) != []
+    assert said_of(play(ask(known(there, HERE)), [hello, answer, shows(OTHER)], OWN, client=PACS)) == []
+
+
+def test_d17_a_device_that_reports_or_takes_reports_under_another_ca() -> None:
+    hello, answer = talk(of(SITE))[:2]
+    reports = f'{HERE[1]}\nproof = "commitment"\nreports = {{ addresses = ["{MR}"] }}'
+    assert said_of(play(ask(known((HERE[0], reports))), [hello, answer, shows(OTHER)])) == []
+    place = f'{MR_AT}\nservices = ["commit"]\ncommitment = {{ address = "{MR}:2763", ae_title = "MRC", ca = "FILE" }}'
+    for ca, spoke in ((CLOUD, 0), ("/etc/appliance/tls/site-ca.crt", 1)):
+        registered = known((MR_AT, place.replace("FILE", ca)))
+        assert len(said_of(play(ask(registered), talk(of(OTHER)), MR, 2763, client=OWN))) == spoke
+
+
+def test_d17_a_chain_goes_to_who_asks_whole_and_cut_to_a_few() -> None:
+    heard: list[list[bytes]] = []
+
+    def signed(chain: Sequence[bytes]) -> bool:
+        heard.append(list(chain))
+        return True
+
+    hello, most = talk(GOOD)[0], limits.SENSOR_CHAIN.default
+    for count in (0, 1, most, most + 5):
+        watching = Inspection(known(), certificates=read_certificate, signed=signed)
+        play(watching, [hello, (False, server_hello()), shows(SITE, *(b"%03d" % each for each in range(count)))])
+    assert [len(each) - 1 for each in heard] == [0, 1, most, most]
+    assert heard[-1][1:] == [b"%03d" % each for each in range(most)]
+    _, whole = shows(SITE, b"first", b"second")
+    play(
+        Inspection(known(), certificates=read_certificate, signed=signed),
+        [hello, (False, server_hello()), (True, whole.replace(b"\0\0\6second", b"\0\0\7second"))],
+    )
+    assert heard[-1][1:] == [b"first"]
 
 
 @pytest.mark.parametrize(

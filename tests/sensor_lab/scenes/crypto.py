@@ -82,6 +82,46 @@ def other_certificate(lab: Lab) -> None:
     lab.pacs.stop(process)
 
 
+def _shown(lab: Lab, name: str, *more: str) -> None:
+    both = ("-cert", str(lab.tls / f"{name}.crt"), "-key", str(lab.tls / f"{name}.key"))
+    process = lab.pacs.serve(2762, "openssl", "s_server", "-accept", "2762", *both, *more, "-quiet")
+    s_client(lab, lab.ct, lab.pacs, 2762, "-tls1_2", *STRONG)
+    lab.pacs.stop(process)
+
+
+@shows("D17", "openssl", evidence="is signed by no CA of the site")
+def certificate_of_another_ca(lab: Lab) -> None:
+    """The first certificate that the PACS ever shows is of a CA that is not the site's."""
+    _shown(lab, "foreign")
+
+
+@shows("D17", "openssl", evidence="is signed by no CA of the site")
+def certificate_of_a_feigned_ca(lab: Lab) -> None:
+    """Its CA calls itself as the site's does, and the site's own certificate is shown behind it."""
+    _shown(lab, "feigned", "-cert_chain", str(lab.tls / "ca.crt"))
+
+
+@shows("D17", "openssl", evidence="is signed by no CA of the site")
+def certificate_without_those_between(lab: Lab) -> None:
+    """Its CA is one below the site's, which is not shown, so that nobody can tell."""
+    _shown(lab, "chained")
+
+
+@quiet("D17", "openssl")
+def certificate_of_a_ca_below(lab: Lab) -> None:
+    """Its CA is one below the site's, which is shown behind it."""
+    _shown(lab, "chained", "-cert_chain", str(lab.tls / "below.crt"))
+
+
+@quiet("D17", "openssl")
+def certificate_of_another_ca_elsewhere(lab: Lab) -> None:
+    """A web server with a certificate of another CA is none of our business."""
+    both = ("-cert", str(lab.tls / "foreign.crt"), "-key", str(lab.tls / "foreign.key"))
+    process = lab.pacs.serve(8443, "openssl", "s_server", "-accept", "8443", *both, "-alpn", "http/1.1", "-quiet")
+    s_client(lab, lab.ct, lab.pacs, 8443, "-tls1_2", "-alpn", "http/1.1")
+    lab.pacs.stop(process)
+
+
 @quiet("D17", "openssl")
 def good_certificate(lab: Lab) -> None:
     """Two days later the server shows the certificate that it showed before."""
@@ -96,15 +136,15 @@ def _knock(lab: Lab, name: str, count: int = 6) -> None:
         s_client(lab, lab.mr, lab.edge, 2762, "-tls1_2", *mine)
 
 
-@shows("D18", "openssl")
+@shows("D18", "openssl", "D17")
 def foreign_certificate(lab: Lab) -> None:
     """Six handshakes with a certificate of another CA."""
     _knock(lab, "foreign")
 
 
-@quiet("D18", "openssl")
+@quiet("D18", "openssl", "D17")
 def foreign_certificate_tried_four_times(lab: Lab) -> None:
-    """Four handshakes with a certificate of another CA."""
+    """Four handshakes with a certificate of another CA: that is said once, of the certificate."""
     _knock(lab, "foreign", 4)
 
 
