@@ -71,6 +71,7 @@ class Caller:
         self._thread.join(60)
 
 
+@pytest.mark.slow
 def test_devices_of_both_cas_are_let_in_all_the_way(
     start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
