@@ -314,3 +314,15 @@ def test_the_sensor_knows_both_cas_while_a_roll_over_is_under_way(site: Path) ->
     assert [each.subject for each in read_certificates(seen.read_bytes())] == [NEW, OLD]
     assert certs(site, "roll", "--finish", "--force") == 0
     assert [each.subject for each in read_certificates(seen.read_bytes())] == [NEW]
+
+
+def test_what_the_sensor_and_a_destination_read_of_the_cas_follows(site: Path, tmp_path: Path) -> None:
+    seen, copy = site.with_name("site-ca.crt"), tmp_path / "pacs-ca.crt"
+    copy.write_bytes(Authority.create("Hospital CA").certificate + (tls(site) / "site-ca.crt").read_bytes())
+    text = site.read_text().replace(f'\nca = "{tls(site)}/site-ca.crt"', f'\nca = "{copy}"')
+    site.write_text(text + f'\n[sensor]\ninterface = "lo"\nmode = "host"\nca = "{seen}"\n')
+    assert subjects(seen) == [OLD]
+    assert certs(site, "roll", "--begin") == 0
+    assert (subjects(seen), subjects(copy)) == ([NEW, OLD], [NEW, "CN=Hospital CA", OLD])
+    assert certs(site, "roll", "--finish", "--force") == 0
+    assert (subjects(seen), subjects(copy)) == ([NEW], [NEW, "CN=Hospital CA"])
