@@ -16,7 +16,7 @@ from appliance.base.throttle import Throttle
 from appliance.capture.block_channel import Asker
 from appliance.capture.card import Card
 from appliance.capture.certificate import read_certificate
-from appliance.capture.healed import Healed
+from appliance.capture.healed import Healed, interfaces
 from appliance.capture.inventory_file import NAME, InventoryFile, InventoryUnreadable, read_inventory
 from appliance.capture.site_ca import read_site_ca
 from appliance.capture.surroundings import look_around
@@ -46,10 +46,11 @@ _WAIT = 1.0  # seconds that a capture may sleep without packets
 _ROUND = 1.0  # between two looks at losses, windows of alerts and the panel
 _HEARTBEAT = 10.0
 _LOOK_AROUND = 300.0  # between two looks at addresses and names, which may change
+_ADDRESSED = 5.0  # until an interface that came has its addresses, mostly
 _KEEP = 60.0  # between two writings of the inventory, if it changed
 _STEP = 5.0  # seconds that the clock may be set by without a word
 _BLIND_RULE = "D43"
-_NO_LINK = "has no link"
+_NO_LINK, _NOT_THERE = "has no link", "is not there"
 
 
 def main(config: Config, path: Path) -> int:
@@ -107,7 +108,7 @@ class Sensor:
         """Until `signals` says stop."""
         link_decoders.prepare()
         self._settle()
-        where = f"watching {self._interface} through a {self._source.how}"
+        where = self._watching()
         notify.ready(where)
         log(catalogue.STARTED, program="sensor", detail=where)
         self._tell_unsure()
@@ -136,6 +137,11 @@ class Sensor:
         if self._running:
             self._running.ended()
         log(catalogue.STOPPED, program="sensor", detail="as told")
+
+    def _watching(self) -> str:
+        if not self._source.how:
+            return f"waiting for {self._interface}, which is not there"
+        return f"watching {self._interface} through a {self._source.how}"
 
     def _settle(self) -> None:
         """Take up what an earlier run left on the disk, as soon as the disk is there."""
@@ -233,6 +239,9 @@ class Sensor:
             self._inspection.lost(0, time.time(), f"the interface {self._interface} lost its link")
         elif before == _NO_LINK and not self._fault:
             self._inspection.lost(0, time.time(), f"the interface {self._interface} has its link again")
+        if before and not self._fault:  # its addresses come a moment later
+            self._looked = min(self._looked, time.monotonic() - _LOOK_AROUND + _ADDRESSED)
+        notify.status(self._watching())
         self._report()
 
     def _keep_evidence(self, last: bool = False) -> None:
@@ -299,6 +308,7 @@ class Sensor:
                 "how": self._source.how,
                 "lossy": self._source.lossy,
                 "fault": self._fault,
+                "there": interfaces() if self._fault == _NOT_THERE else (),
                 **self._told,
                 **self._reloading.snapshot(),
                 **more,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
+from appliance.capture import healed
 from appliance.capture.healed import Healed
 from appliance.capture.ring import Ring
-from appliance.capture.source import CaptureFailed, Source
+from appliance.capture.source import CaptureFailed, CaptureRefused, Source
 from appliance.inspection.engine import Packet
 from tests.capture.lab import needs, needs_root, run, wire
 from tests.capture.test_ring import _udp
@@ -148,7 +150,62 @@ def test_at_the_start_it_says_what_is_wrong() -> None:
         raise CaptureFailed("no such interface")
 
     with pytest.raises(CaptureFailed):
+        Healed("lo", refuse)
+
+
+def test_one_that_is_not_there_is_waited_for_and_its_reader_goes_on() -> None:
+    source = Healed("nosuch0")
+    (told,) = source.take_gaps()
+    assert told.startswith("there is no interface nosuch0; there are ")
+    assert "lo" in told.partition(". It is watched when it comes; if the name is wrong, correct it in [sensor]")[0]
+    assert (source.how, source.lossy, source.fault, source.losses()) == ("", False, "is not there", (0, False))
+    wake, waker = os.pipe()
+    os.write(waker, b"x")
+    batches = source.batches(wake, 60.0)
+    for _ in range(20):
+        assert list(next(batches)) == []
+    assert source.take_gaps() == []  # told once
+    source.close()
+    os.close(wake)
+    os.close(waker)
+
+
+def test_nobody_who_may_not_capture_waits_for_an_interface() -> None:
+    def refuse(interface: str) -> Source:
+        raise CaptureRefused("no capability")
+
+    with pytest.raises(CaptureRefused):
         Healed("nosuch0", refuse)
+
+
+@needs_root
+@needs("ip")
+def test_an_interface_that_comes_after_the_start_is_watched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it is there is heard; it would be waited for longer than this test lasts."""
+    monkeypatch.setattr(healed, "_FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(healed, "_LONGEST_PAUSE", 600.0)
+    with wire(9) as lab:
+        lab.down()
+        source = Healed(lab.near)
+        source.take_gaps()
+        batches = source.batches(-1, 600.0)
+        timer = threading.Timer(0.2, lab.up)
+        timer.start()
+        begun, told = time.monotonic(), []
+        while not told:
+            next(batches)
+            told = source.take_gaps()
+        timer.join()
+        assert time.monotonic() - begun < 300
+        assert [each.partition(", after")[0] for each in told] == [f"{lab.near} is watched now"]
+        assert "TPACKET_V3" in source.how
+        seen, end = b"", time.monotonic() + 30
+        while b"early bird" not in seen and time.monotonic() < end:
+            _udp(lab.far_ip, b"early bird")
+            seen = b"".join(bytes(data) for _, data, _, _ in next(batches))
+        assert b"early bird" in seen
+        assert (source.fault, source.take_gaps()) == ("", [])
+        source.close()
 
 
 @needs_root
@@ -214,3 +271,19 @@ def test_a_ring_that_is_closed_under_its_reader_is_made_anew() -> None:
     seen = b"".join(bytes(data) for _ in range(20) for _, data, _, _ in next(batches))
     source.close()
     assert b"and on it goes" in seen
+
+
+@needs_root
+@needs("ip")
+def test_changes_of_other_interfaces_keep_nobody_busy() -> None:
+    with wire(9) as lab:
+        source = Healed("nosuch0")
+        batches = source.batches(-1, 0.1)
+        next(batches)
+        run("ip", "link", "set", lab.near, "mtu", "1400")
+        end, count = time.monotonic() + 1.0, 0
+        while time.monotonic() < end:
+            next(batches)
+            count += 1
+        assert count < 100  # it is some ten, and many thousands where what rang is not taken in
+        source.close()

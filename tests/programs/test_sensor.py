@@ -307,6 +307,29 @@ def test_a_reload_changes_the_registry_and_a_bad_file_does_not(
 
 @needs_root
 @needs("ip")
+def test_an_interface_that_comes_after_the_start(start: Callable[[], Program], lab: Wire, server: None) -> None:
+    lab.down()
+    program = start()
+    assert f"waiting for {lab.near}, which is not there" in program.ready()
+    said = program.snapshot()
+    while not said["fault"]:
+        said = program.snapshot()
+    assert (said["fault"], said["how"]) == ("is not there", "")
+    assert "lo" in said["there"] and lab.near not in said["there"]
+    assert program.wait(lambda: f"there is no interface {lab.near}; there are " in program.log.read_text())
+    lab.up()
+    assert program.wait(lambda: f"{lab.near} is watched now, after " in program.log.read_text())
+    lab.inside(sys.executable, "-c", TALK, lab.near_ip, associate(calling=b"ROGUE").hex(), check=True)
+    assert program.wait(lambda: "D01" in program.rules())
+    while said["fault"]:
+        said = program.snapshot()
+    assert "TPACKET_V3" in said["how"] and not said["there"]
+    assert program.log.read_text().count("there is no interface") == 1
+    assert program.process.poll() is None
+
+
+@needs_root
+@needs("ip")
 def test_it_stops_when_told_and_says_so(start: Callable[[], Program]) -> None:
     program = start()
     program.ready()

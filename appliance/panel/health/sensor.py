@@ -56,6 +56,11 @@ def check(facts: Facts) -> Iterator[Finding]:
         well = False
         what = f"sees nothing: the interface{where} {fault}"
         fix = f"Look at the cable, the port and the mirror (SPAN) session: ip link show{where}."
+        if there := said.get("there"):
+            fix = (
+                f"There are {', '.join(map(str, there))}. It is watched when it comes (ip link). If the name is wrong, "
+                "correct interface in [sensor], then: systemctl restart appliance-sensor."
+            )
         yield Finding("sensor", "sensor (interface)", Level.ALARM, what, fix, None, ("alarm:alarm",))
     if said.get("lossy"):
         well = False

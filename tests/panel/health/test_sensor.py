@@ -31,6 +31,15 @@ def test_an_interface_that_shows_nothing() -> None:
     )
 
 
+def test_an_interface_that_is_not_there_may_have_another_name() -> None:
+    given = said(interface="eth9", fault="is not there", there=["eth0", "lo"])
+    (found,) = check(facts(programs={"sensor": given}))
+    assert (found.what, found.level) == ("sees nothing: the interface eth9 is not there", Level.ALARM)
+    assert found.fix.startswith(
+        "There are eth0, lo. It is watched when it comes (ip link). If the name is wrong, correct"
+    )
+
+
 def test_a_capture_that_loses_packets_of_a_busy_link() -> None:
     how = "scapy's packet socket, since this kernel gives no ring: expect losses on a busy link"
     (found,) = check(facts(programs={"sensor": said(interface="eth1", how=how, lossy=True)}))
