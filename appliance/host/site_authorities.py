@@ -8,6 +8,7 @@ raises nothing for what a peer shows. Opens no file.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -62,7 +63,8 @@ class SiteAuthorities:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             try:
-                known = self._signed(chain)
+                with warnings.catch_warnings(action="ignore"):  # of the library, about what strangers show
+                    known = self._signed(chain)
             except Exception:  # noqa: BLE001 - a stranger's bytes in a library that says more than one kind of no
                 known = False
             self._known[print_of_all] = known

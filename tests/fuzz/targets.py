@@ -6,13 +6,14 @@ else that comes out, an AssertionError of ours included, is a finding.
 
 from __future__ import annotations
 
-from tests.fuzz import association, facts, instances, replay, respond, sealed, sensor, texts
+from tests.fuzz import association, certificates, facts, instances, replay, respond, sealed, sensor, texts
 from tests.fuzz.target import Target
 
 __all__ = ["TARGETS", "Target"]
 
 TARGETS: tuple[Target, ...] = (
     *association.TARGETS,
+    *certificates.TARGETS,
     *facts.TARGETS,
     *instances.TARGETS,
     *replay.TARGETS,

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 
 from appliance.base import limits
 from appliance.base.errors import CryptoError
+from appliance.capture.certificate import read_certificate
 from appliance.host import site_authorities
 from appliance.host.certificate_facts import is_signed_by
 from appliance.host.certificates import Authority
@@ -205,6 +206,20 @@ def test_strangers_bytes_raise_nothing_and_hide_nothing() -> None:
     assert authorities.signed([]) is False
     assert authorities.signed([b"", b""]) is False
     assert authorities.signed([shown[0], b"\x30\x82\xff\xff", shown[1]]) is True  # what is none hides nothing behind it
+
+
+def test_what_the_library_says_of_a_strangers_certificate_is_no_line_of_the_log(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    """A country of ten letters, of which it warns. It is a warning all the same where nobody asked."""
+    (whole,) = der(leaf(SITE))
+    strange = whole.replace(b"\x06\x03\x55\x04\x03", b"\x06\x03\x55\x04\x06")  # what was a common name
+    assert strange != whole
+    assert SiteAuthorities(SITE.certificate).signed([strange]) is False
+    assert read_certificate(strange) is not None
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="length"):
+        str(x509.load_der_x509_certificate(strange).subject)
 
 
 def test_the_work_and_the_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
