@@ -227,7 +227,9 @@ SENSOR_ALERT_RATE = Limit("alert rate", "alerts", 60, 10, 10000, "of one rule in
 SENSOR_FRAGMENTED = Limit("fragmented packets", "packets", 256, 16, 65536, "IP packets of which fragments are awaited")
 SENSOR_FRAGMENTS = Limit("fragments", "fragments", 64, 8, 8192, "of one IP packet; with more it is given up")
 SENSOR_FRAGMENT_WAIT = Limit("fragment wait", "s", 30, 1, 120, "then an IP packet that is not whole is given up")
-SENSOR_HANDSHAKE = Limit("inspected TLS handshake", "bytes", 64 << 10, 4096, 1 << 20, "of one side, with certificates")
+SENSOR_HANDSHAKE = Limit(
+    "inspected TLS handshake", "bytes", 128 << 10, 4096, 1 << 20, "of one side; OpenSSL takes certificates of 100 KiB"
+)
 SENSOR_CHAIN = Limit("shown CAs", "certificates", 8, 1, 64, "behind the certificate that a peer shows, looked at")
 SITE_AUTHORITIES = Limit("CAs of the site", "certificates", 64, 1, 1000, "in the file at ca of [sensor]")
 SITE_AUTHORITIES_FILE = Limit("file of CAs", "bytes", 256 << 10, 4096, 1 << 20, "at ca of [sensor]")

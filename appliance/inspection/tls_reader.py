@@ -8,7 +8,7 @@ from appliance.base import limits
 from appliance.inspection.observations import Blind, Conflict, HelloSeen, Malformed, TlsAlertSeen
 from appliance.inspection.stream import Reader, Stream
 from appliance.inspection.tls_hello import CLIENT_HELLO, SERVER_HELLO, Hello, parse_hello
-from appliance.inspection.tls_records import AlertRecord, Handshake, Message, Over
+from appliance.inspection.tls_records import TOO_LONG, AlertRecord, Handshake, Message, Over
 from appliance.inspection.witness import Witness
 
 _TLS_ALERT = 21
@@ -101,7 +101,10 @@ class TlsReader:
         flow.hello = hello
 
     def _ended(self, event: Over) -> None:
-        if event.why and self._stream.from_client:
+        if event.why == TOO_LONG:
+            self._witness.statistics.blind += 1
+            self._witness.report(Blind(self._stream.flow, event.why))
+        elif event.why and self._stream.from_client:
             self._witness.report(Malformed(self._stream.flow, True, "a ClientHello that cannot be read"))
 
     def _not_tls(self, end: int) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 ALERT, HANDSHAKE = 21, 22
 _RECORD = struct.Struct("!BHH")
-_MOST_EMPTY = 8  # records of no bytes that are borne
+_MOST_EMPTY = 32  # records of no bytes that are borne, as OpenSSL bears them
+TOO_LONG = "a handshake over the limit, behind the hello"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Handshake:
                 events.append(Over("no handshake record" if self.first else ""))
                 break
             if kind == HANDSHAKE and len(self._message) + length > self._limit:
-                events.append(Over("a hello over the limit" if self.first else ""))
+                events.append(self._over_the_limit())
                 break
             body = bytes(self._record[5 : 5 + length])
             if len(body) < length:
@@ -81,9 +82,12 @@ class Handshake:
             self._empty += not length
             events += self._messages(body)
             if self._empty > _MOST_EMPTY or (self._message and self._too_long()):
-                events.append(Over("a hello over the limit" if self.first else ""))
+                events.append(self._over_the_limit())
                 break
         return events
+
+    def _over_the_limit(self) -> Over:
+        return Over("a hello over the limit" if self.first else TOO_LONG)
 
     def _too_long(self) -> bool:
         return len(self._message) >= 4 and int.from_bytes(self._message[1:4], "big") > self._limit

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.inspection.tls_records import AlertRecord, Event, Handshake, Message, Over
+from appliance.inspection.tls_records import TOO_LONG, AlertRecord, Event, Handshake, Message, Over
 from tests.inspection.handshake import certificate, talk
 
 LIMIT = 65536
@@ -56,11 +56,18 @@ def test_alerts_in_clear_and_encrypted() -> None:
         (b"\x16\3\3\0\4\1\xff\xff\xff", "a hello over the limit"),
         (b"GET / HTTP/1.1", "no handshake record"),
         (b"\x16\x09\x09\0\1x", "no handshake record"),
-        (b"\x16\3\3\0\0" * 20, "a hello over the limit"),
+        (b"\x16\3\3\0\0" * 33, "a hello over the limit"),
     ],
 )
 def test_what_is_no_handshake_ends_it(data: bytes, why: str) -> None:
     assert events(data, 100, 4096)[-1] == Over(why)
+
+
+def test_what_is_too_long_behind_the_hello_is_told_apart() -> None:
+    hello = b"\x16\3\3\0\4\1\0\0\0"
+    for data in (b"\x16\3\3\xff\xff", b"\x16\3\3\0\4\x0b\xff\xff\xff", b"\x16\3\3\0\0" * 33):
+        assert events(hello + data, 100, 4096) == [Message(1, b""), Over(TOO_LONG)]
+    assert events(hello + b"\x16\3\3\0\0" * 32 + hello, 100) == [Message(1, b"")] * 2  # as OpenSSL bears them
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))

@@ -197,6 +197,20 @@ def test_d17_which_cas_hold_for_a_destination(changes: list[tuple[str, str]], sp
     )
 
 
+def test_d17_a_certificate_in_front_of_many_others_hides_nothing() -> None:
+    """OpenSSL's clients take a chain of 100 KiB."""
+    said = talk(of(OTHER) + SITE.certificate * 190)
+    assert 65536 < sum(len(data) for from_client, data in said if not from_client) < 102400
+    assert said_of(play(ask(known()), said)) == [f"the certificate of the server {FOREIGN}"]
+
+
+def test_a_handshake_that_is_longer_than_anybody_takes_is_not_passed_over_in_silence() -> None:
+    records = b"".join(b"\x16\3\3\x40\0" + bytes((0x0B, 0xFF, 0xFF, 0xFF)) + bytes(16380) for _ in range(10))
+    said = play(ask(known()), [talk(GOOD)[0], (False, server_hello()), (False, records)]).take_alerts()
+    assert [each["alert"]["signature_id"] for each in said] == ["D43"]
+    assert evidence(said, "D43") == "a handshake over the limit, behind the hello"
+
+
 def test_d17_who_is_not_known_to_be_there_is_not_asked() -> None:
     """A destination that may be anywhere, a server that nobody named, a port that is not its own."""
     for server, port in (("10.20.0.77", 2762), (PACS, 2761), (OLD_PACS, 2762)):
