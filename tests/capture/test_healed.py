@@ -153,6 +153,7 @@ def test_at_the_start_it_says_what_is_wrong() -> None:
         Healed("lo", refuse)
 
 
+@needs_root
 def test_one_that_is_not_there_is_waited_for_and_its_reader_goes_on() -> None:
     source = Healed("nosuch0")
     (told,) = source.take_gaps()

@@ -220,12 +220,13 @@ def keepalived(configuration: Path) -> subprocess.CompletedProcess[str]:
     return run(*alone, "sh", "-c", begin, "-", "env", *libraries, found.program, "-t", "-f", configuration)
 
 
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="keepalived wants a script of root's, and a plain user's namespace has none"
+)
 def test_keepalived_takes_its_example(tmp_path: Path) -> None:
     text = (EXAMPLES / "keepalived.conf").read_text()
     if not Path("/usr/bin/systemctl").exists():  # of its script it wants to know that it is there
         text = text.replace("/usr/bin/systemctl", "/usr/bin/true")
-    if os.geteuid() != 0:  # in a user namespace no program is root's
-        text = text.replace("\tenable_script_security\n", "")
     (tmp_path / "keepalived.conf").write_text(text)
     done = keepalived(tmp_path / "keepalived.conf")
     assert done.returncode == 0, done.stderr + done.stdout
