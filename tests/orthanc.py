@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.cli.demo.dcmtk import listens
+
 UNPACKED = Path(__file__).parents[1] / "build" / "orthanc"
 INSTALLED_PLUGINS = Path("/usr/share/orthanc/plugins")
 MISSING = "Orthanc is not here: `make setup` unpacks it below build/orthanc"
@@ -87,15 +89,10 @@ def running(orthanc: Orthanc, work: Path, **settings: object) -> Iterator[Runnin
         )
     try:
         until = time.monotonic() + 60
-        while not _answers(port):
+        while not listens(port):
             assert process.poll() is None and time.monotonic() < until, (work / "log").read_text()[-2000:]
             time.sleep(0.05)
         yield Running(port)
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

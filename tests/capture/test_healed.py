@@ -286,5 +286,6 @@ def test_changes_of_other_interfaces_keep_nobody_busy() -> None:
         while time.monotonic() < end:
             next(batches)
             count += 1
-        assert count < 100  # it is some ten, and many thousands where what rang is not taken in
+        # Some ten, and more while others make interfaces; many thousands where what rang is not taken in.
+        assert count < 1000
         source.close()

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.cli.demo.dcmtk import listens
 from tests.delivery.upstream import Pair, free_port, until
 
 PROGRAM = Path(__file__).parents[2] / "build" / "npm" / "node_modules" / "s3rver" / "bin" / "s3rver.js"
@@ -55,7 +55,7 @@ def s3(directory: Path, pair: Pair | None = None, port: int = 0) -> Iterator[S3]
             stderr=log,
         )
     try:
-        until(lambda: process.poll() is not None or _answers(port))
+        until(lambda: process.poll() is not None or listens(port))
         assert process.poll() is None, (directory.parent / "s3.log").read_text()[-2000:]
         until((directory / BUCKET).exists)
         yield S3(directory, port, f"{'https' if pair else 'http'}://localhost:{port}")
@@ -69,8 +69,3 @@ def _repair(directory: Path) -> None:
     for each in directory.rglob("*._S3rver_*"):
         if not each.name.endswith("_object") and not each.stat().st_size:
             each.unlink()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

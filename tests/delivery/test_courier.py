@@ -159,7 +159,7 @@ def test_statuses_of_the_upstream_decide_row_by_row(office: Office) -> None:
     assert said == {"1": 0, "2": 0xB000, "3": 0xC000, "4": 0, "5": 0}
     (held,) = office.ledger.held("pacs")
     assert held.error == "status 0xC000, cannot understand"
-    assert not any(path.read_bytes().count(b"DOE") for path in office.state.layout.ledger.parent.iterdir())
+    assert not any(path.read_bytes().count(b"DOE^JOHN") for path in office.state.layout.ledger.parent.iterdir())
 
 
 def test_a_poison_instance_that_kills_the_association_does_not_stop_the_others(office: Office, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from appliance.cli.demo.dcmtk import listens
 from appliance.delivery.file_meta import parse_file_meta
 from appliance.host import certificates
 
@@ -60,11 +61,9 @@ class StoreScp:
             )
         until = time.monotonic() + 10
         while time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            if listens(self.port):
                 return self
-            except ConnectionRefusedError:
-                time.sleep(0.01)
+            time.sleep(0.01)
         raise TimeoutError("storescp did not start")
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:

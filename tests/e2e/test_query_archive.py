@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.cli.demo.dcmtk import data_set, free_port
+from appliance.cli.demo.dcmtk import data_set, free_port, listens
 from tests.delivery.upstream import until
 from tests.delivery.vaults import CT, EXPLICIT, IMPLICIT, ROOT
 from tests.programs.test_forward import Box
@@ -91,16 +90,11 @@ def archive(tmp_path: Path) -> Iterator[tuple[int, Path]]:
             command, stdout=log, stderr=log, env={"TCP_NODELAY": "1"}, start_new_session=True
         )  # it starts a process for each association
     try:
-        until(lambda: _answers(port))
+        until(lambda: listens(port))
         yield port, store
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def dcmtk(program: str, port: int, *options: str) -> str:

@@ -37,9 +37,14 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody takes connections on a TCP port of the loopback interface."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    """Whether somebody listens on a TCP port here. The kernel is asked (proc_pid_net(5)): a connection to a port that
+    is free may get it for its own, and meet itself."""
+    for table in (Path("/proc/thread-self/net", name) for name in ("tcp", "tcp6")):
+        for line in table.read_text().splitlines() if table.exists() else ():
+            _, local, _, state, *_ = line.split()
+            if state == "0A" and local.endswith(f":{port:04X}"):
+                return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
