@@ -72,6 +72,9 @@ class StoreScp:
             os.killpg(self.process.pid, how)
             self.process.wait()
             self.process = None
+            end = time.monotonic() + 10
+            while listens(self.port) and time.monotonic() < end:  # they have its listening socket until they are gone
+                time.sleep(0.005)
 
     def __enter__(self) -> StoreScp:
         return self.start()
