@@ -5,14 +5,14 @@ Takes PEM as bytes and opens no file. Raises `CryptoError` for what cannot be re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from appliance.base.errors import CryptoError
@@ -53,6 +53,11 @@ def leads_to(certificate: bytes, authorities: bytes) -> bool:
             return False
         current = following
     return False
+
+
+def as_pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    """Certificates and nothing else: no key that stood beside them, no text, no byte order mark."""
+    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
 
 
 def load_certificates(pem: bytes) -> list[x509.Certificate]:

@@ -69,11 +69,6 @@ def is_pkcs12(content: bytes) -> bool:
     return content[:1] == b"\x30" and b"\x02\x01\x03\x30" in content[:10]
 
 
-def as_pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    """Certificates and nothing else: no key that stood beside them, no text, no byte order mark."""
-    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)
-
-
 def own_chain(
     given: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], key: Any
 ) -> list[x509.Certificate]:

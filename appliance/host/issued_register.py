@@ -13,7 +13,7 @@ from cryptography import x509
 
 from appliance.base.errors import CryptoError, DiskError
 from appliance.config.posture.facts import CertificateFacts
-from appliance.host.certificate_facts import load_certificates, read_certificates
+from appliance.host.certificate_facts import as_pem, load_certificates, read_certificates
 from appliance.host.create import create_directory, create_file
 from appliance.host.revoking import revoked
 from appliance.host.rollover import Rollover
@@ -92,7 +92,7 @@ class Register:
 
     def of_file(self, content: bytes) -> Entry:
         """The certificate in a file that somebody kept: its first. Raises `CryptoError`."""
-        from appliance.host.certificate_files import as_pem, read_handed  # the panel needs no PKCS #12
+        from appliance.host.certificate_files import read_handed  # the panel needs no PKCS #12
 
         return self._read(as_pem(read_handed(content).certificates[:1]), self._revoked())[0]
 

@@ -14,10 +14,9 @@ from enum import Enum
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from appliance.base.errors import CryptoError, DiskError, LocalError
-from appliance.host.certificate_facts import load_certificates
+from appliance.host.certificate_facts import as_pem, load_certificates
 from appliance.host.certificate_pair import flush_directory, put_file
 from appliance.host.certificates import Authority
 from appliance.host.revoking import with_empty_list, without_list_of
@@ -88,10 +87,10 @@ class Rollover:
         before = self._there()
         lists = with_empty_list(following, self._lists.read_bytes(), now) if self._lists.exists() else b""
         put_file(self._next_key, key, _SECRET)
-        put_file(self.old_certificate, _pem(before[:1]), _PUBLIC)
+        put_file(self.old_certificate, as_pem(before[:1]), _PUBLIC)
         if lists:
             put_file(self._lists, lists, _PUBLIC)
-        put_file(self.authority, following.certificate + _pem(before), _PUBLIC)
+        put_file(self.authority, following.certificate + as_pem(before), _PUBLIC)
         self.settle()
 
     def settle(self) -> None:
@@ -115,7 +114,7 @@ class Rollover:
         self._change_others(lambda there: [each for each in there if each != old])
         there = self._there()
         if old in there:
-            put_file(self.authority, _pem([each for each in there if each != old]), _PUBLIC)
+            put_file(self.authority, as_pem([each for each in there if each != old]), _PUBLIC)
         if after and after != before:  # a file without any list would not be taken up
             put_file(self._lists, after, _PUBLIC)
         for path in (self.old_key, self.old_certificate):
@@ -134,7 +133,7 @@ class Rollover:
             except (OSError, CryptoError):
                 continue  # `appliance check` says so
             if (after := change(there)) and after != there:
-                put_file(path, _pem(after), _PUBLIC)
+                put_file(path, as_pem(after), _PUBLIC)
 
 
 def _unreadable(path: Path, error: OSError) -> DiskError:
@@ -155,7 +154,3 @@ def _remove(path: Path) -> None:
         flush_directory(path.parent)
     except OSError as error:
         raise DiskError(f"cannot remove {path}: {error.strerror}", fix=_AGAIN) from None
-
-
-def _pem(certificates: Iterable[x509.Certificate]) -> bytes:
-    return b"".join(each.public_bytes(Encoding.PEM) for each in certificates)

@@ -13,26 +13,16 @@ import pytest
 from appliance.cli.main import run
 from appliance.host.certificates import Authority
 from appliance.host.issued_register import Register
-from tests.cli.sites import make_site
+from tests.cli.sites import PACS, make_site
 
 Capture = pytest.CaptureFixture[str]
-DESTINATION = """
-[[destination]]
-name = "main pacs"
-kind = "dimse"
-address = "pacs.example:2762"
-ae_title = "PACS"
-ca = "{tls}/site-ca.crt"
-certificate = "{tls}/appliance-client.crt"
-key = "{tls}/appliance-client.key"
-"""
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A box with a PACS."""
     config = make_site(tmp_path / "site")
-    config.write_text(config.read_text() + DESTINATION.format(tls=tls(config)))
+    config.write_text(config.read_text() + PACS.format(name="main pacs", tls=tls(config)))
     return config
 
 

@@ -17,28 +17,18 @@ from appliance.config.load import load_config
 from appliance.host.certificate_facts import read_certificates
 from appliance.host.certificates import Authority
 from appliance.host.issued_register import Register
-from tests.cli.sites import make_site
+from tests.cli.sites import PACS, make_site
 from tests.cli.terminal import on_a_terminal
 
 Capture = pytest.CaptureFixture[str]
 OLD, NEW = (f"CN=EDGE01 site CA{number} (built into the appliance)" for number in ("", " 2"))
-PACS = """
-[[destination]]
-name = "main pacs"
-kind = "dimse"
-address = "pacs.example:2762"
-ae_title = "PACS"
-ca = "{tls}/site-ca.crt"
-certificate = "{tls}/appliance-client.crt"
-key = "{tls}/appliance-client.key"
-"""
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A box with a PACS, and two devices of its CA."""
     config = make_site(tmp_path / "site")
-    config.write_text(config.read_text() + PACS.format(tls=tls(config)))
+    config.write_text(config.read_text() + PACS.format(name="main pacs", tls=tls(config)))
     for device in ("CT suite 2", "main PACS"):
         server = ["--server"] if "PACS" in device else []
         name = f"{device.split()[0].lower()}.example"

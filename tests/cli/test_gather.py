@@ -15,21 +15,11 @@ from appliance.config.load import load_config
 from appliance.config.posture.facts import Facts
 from appliance.host.certificates import Authority
 from appliance.seal.keys import generate_identity
-from tests.cli.sites import make_site
+from tests.cli.sites import PACS, make_site
 from tests.host.pki import revocation_list
 from tests.host.tokens import public
 
 NOW = datetime.now(UTC)
-DESTINATION = """
-[[destination]]
-name = "pacs"
-kind = "dimse"
-address = "pacs.example:2762"
-ae_title = "PACS"
-ca = "{tls}/site-ca.crt"
-certificate = "{tls}/appliance-client.crt"
-key = "{tls}/appliance-client.key"
-"""
 PEER = """
 [[peer]]
 name = "CT with tokens"
@@ -42,7 +32,7 @@ addresses = ["192.0.2.99"]
 def config(tmp_path: Path) -> Path:
     path = make_site(tmp_path)
     with path.open("a") as file:
-        file.write(DESTINATION.format(tls=tmp_path / "tls"))
+        file.write(PACS.format(name="pacs", tls=tmp_path / "tls"))
     return path
 
 

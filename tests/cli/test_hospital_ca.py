@@ -9,9 +9,8 @@ import pytest
 
 from appliance.cli import hand_over
 from appliance.cli.main import run
-from tests.cli.sites import make_site
+from tests.cli.sites import PACS, make_site
 from tests.cli.test_certs import certs, of_the_hospital, openssl, sign, tls
-from tests.cli.test_init import DESTINATION
 
 Capture = pytest.CaptureFixture[str]
 
@@ -19,7 +18,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     made = make_site(tmp_path / "site", ca=False)
-    made.write_text(made.read_text() + DESTINATION.format(tls=tls(made)))
+    made.write_text(made.read_text() + PACS.format(name="pacs", tls=tls(made)))
     return made
 
 

@@ -20,18 +20,7 @@ from appliance.host.certificate_facts import read_certificates
 from appliance.host.credentials import read_secret
 from appliance.seal.index_key import IndexKey
 from appliance.seal.keys import parse_identity
-from tests.cli.sites import make_site
-
-DESTINATION = """
-[[destination]]
-name = "pacs"
-kind = "dimse"
-address = "pacs.example:2762"
-ae_title = "PACS"
-ca = "{tls}/site-ca.crt"
-certificate = "{tls}/appliance-client.crt"
-key = "{tls}/appliance-client.key"
-"""
+from tests.cli.sites import PACS, make_site
 
 
 def modes(directory: Path) -> dict[str, str]:
@@ -124,7 +113,7 @@ def test_without_a_ca_it_says_what_to_ask_for(
     trusted, *others = re.findall(r"^ {7}appliance (certs .*)$", said, re.MULTILINE)
     assert run(shlex.split(trusted.replace("CA-FILE", "ca.pem"))) == 0
     with config.open("a") as file:
-        file.write(DESTINATION.format(tls=tmp_path / "a b/tls"))
+        file.write(PACS.format(name="pacs", tls=tmp_path / "a b/tls"))
     for asked, installed, request in zip(others[::2], others[1::2], ("edge.csr", "client.csr"), strict=True):
         assert run(shlex.split(asked)) == 0
         sign = ["-in", request, "-CA", "ca.pem", "-CAkey", "ca.key", "-copy_extensions", "copyall", "-out", "leaf.pem"]

@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 
 from appliance.base.errors import CryptoError
-from appliance.host.certificate_facts import load_certificates, load_key
-from appliance.host.certificate_files import as_pem, own_chain, read_handed
+from appliance.host.certificate_facts import as_pem, load_certificates, load_key
+from appliance.host.certificate_files import own_chain, read_handed
 from appliance.host.certificate_request import read_request
 from appliance.host.certificates import Authority
 

@@ -52,8 +52,8 @@ def command(
 
     Example: appliance certs install edge01.pem
     """
-    from appliance.host.certificate_facts import is_pair, load_certificates, load_key, under_passphrase
-    from appliance.host.certificate_files import as_pem, is_pkcs12, own_chain, read_handed, together
+    from appliance.host.certificate_facts import as_pem, is_pair, load_certificates, load_key, under_passphrase
+    from appliance.host.certificate_files import is_pkcs12, own_chain, read_handed, together
     from appliance.host.certificate_pair import install_pair
     from appliance.host.certificate_request import key_pem
     from appliance.host.certificate_trial import authorities_of, objections
@@ -95,8 +95,7 @@ def command(
 def _waiting(slot: Slot, certificates: Sequence[Any]) -> bytes:
     """The key that it is for, where none came with it: that of the request, or the one in force. A CA that renews a
     certificate may have kept its key, whatever was requested since."""
-    from appliance.host.certificate_facts import is_pair
-    from appliance.host.certificate_files import as_pem
+    from appliance.host.certificate_facts import as_pem, is_pair
 
     here = [content_of(each) for each in (slot.requested, slot.key) if each.exists()]
     if not here:

@@ -84,8 +84,7 @@ def command(
     Example: appliance certs issue "CT suite 2" --name ct2.rad.example --ae-title CT_SUITE2 --pkcs12 -d /media/usb
     """
     from appliance.host import pkcs12 as container
-    from appliance.host.certificate_facts import read_certificates
-    from appliance.host.certificate_files import as_pem
+    from appliance.host.certificate_facts import as_pem, read_certificates
     from appliance.host.certificate_request import key_pem, private_key, read_request
     from appliance.host.create import create_file
     from appliance.host.issued_register import Register

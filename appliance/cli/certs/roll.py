@@ -49,7 +49,7 @@ class Standing:
         if self.stage in _CUT:
             return [_CUT[self.stage]]
         issue = [_issue(each) for each in self.devices]
-        return [*issue, *(f"appliance certs renew --for {shlex.quote(each)}" for each in self.places), _FINISH]
+        return [*issue, *map(_renew, self.places), _FINISH]
 
 
 @click.command(name="roll")
@@ -177,6 +177,10 @@ def _issue(each: Entry) -> str:
     return f"appliance certs issue {shlex.quote(each.device)}{names}{' --server' if each.facts.serves else ''}"
 
 
+def _renew(place: str) -> str:
+    return f"appliance certs renew --for {shlex.quote(place)}"
+
+
 def _as_json(standing: Standing) -> dict[str, Any]:
     def of(facts: CertificateFacts) -> dict[str, str]:
         return {"subject": facts.subject, "until": facts.not_after.isoformat(), "sha256": facts.sha256}
@@ -204,9 +208,7 @@ def _show(standing: Standing) -> None:
         "Devices that have certificates of the old CA alone; each gets its next one, and trusts both CAs:": [
             _issue(each) for each in standing.devices
         ],
-        "This box, when every device has its new certificate in use:": [
-            f"appliance certs renew --for {shlex.quote(each)}" for each in standing.places
-        ],
+        "This box, when every device has its new certificate in use:": [_renew(each) for each in standing.places],
         "And then:": [_FINISH],
     }
     for what, lines in steps.items():

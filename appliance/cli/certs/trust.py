@@ -36,8 +36,8 @@ def command(authority: Path, replace: bool, path: Path, as_json: bool) -> None:
 
     Example: appliance certs trust hospital-ca.cer
     """
-    from appliance.host.certificate_facts import read_certificates
-    from appliance.host.certificate_files import as_pem, read_handed
+    from appliance.host.certificate_facts import as_pem, read_certificates
+    from appliance.host.certificate_files import read_handed
     from appliance.host.certificate_pair import put_file
     from appliance.host.revocation import without_list
 
